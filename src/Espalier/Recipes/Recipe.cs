@@ -9,8 +9,8 @@ namespace Espalier.Recipes;
 
 /// <summary>
 /// Everything that determines a training run, and nothing else: two runs of equal recipes on the same machine end in
-/// the same weights. Each part is owned by the room that obeys it. YAML on disk: RecipeReader,
-/// RecipeWriter. Compare two with RecipeDifference: record equality compares the lists in
+/// the same weights. Each part is owned by the room that obeys it. YAML on disk: <see cref="RecipeReader"/>,
+/// <see cref="RecipeWriter"/>. Compare two with <see cref="RecipeDifference"/>: record equality compares the lists in
 /// them by reference.
 /// </summary>
 public sealed record Recipe
@@ -47,4 +47,7 @@ public sealed record Recipe
 
     /// <summary>`logging`: how often a row of metrics is written.</summary>
     public LoggingConfig Logging { get; init; } = new();
+
+    /// <summary>The same recipe with every key that its method implies filled in.</summary>
+    public Recipe Resolve() => this with { Method = MethodDefaults.Resolve(Method, Model.Layers) };
 }

@@ -23,17 +23,17 @@ public sealed record TrainingConfig
     public required Duration Length { get; init; }
 
     /// <summary>`micro_batch`: sequences of one forward and backward pass.</summary>
-    [Range(1, 1 << 20)]
+    [Range(1, 1 << 16)]
     public required int MicroBatch { get; init; }
 
     /// <summary>`gradient_accumulation`: micro-batches of one update. Default 1.</summary>
-    [Range(1, 1 << 20)]
+    [Range(1, 1 << 16)]
     public int GradientAccumulation { get; init; } = 1;
 
     /// <summary>`precision`: auto, bf16 or f32. Default auto.</summary>
     public Precision Precision { get; init; } = Precision.Auto;
 
     /// <summary>`device`: auto (the GPU if there is one), cpu, cuda or cuda:N. Default auto.</summary>
-    [RegularExpression("auto|cpu|cuda(:[0-9]+)?")]
+    [RegularExpression("auto|cpu|cuda(:[0-9]{1,3})?", ErrorMessage = "write auto, cpu, cuda or cuda:N")]
     public string Device { get; init; } = "auto";
 }
