@@ -62,3 +62,12 @@ ESP_EXPORT Handle esp_cross_entropy(Handle logits, Handle targets, int64_t ignor
     return at::cross_entropy_loss(scores, *targets, {}, at::Reduction::Mean, ignored);
   });
 }
+
+/// The same of the logits x W^T, x: (N, C), W: (V, C).
+ESP_EXPORT Handle esp_linear_cross_entropy(Handle x, Handle weight, Handle targets, int64_t ignored) {
+  return tensor_or_error([&] {
+    at::Tensor logits = at::mm(*x, weight->t());
+    at::Tensor scores = logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
+    return at::cross_entropy_loss(scores, *targets, {}, at::Reduction::Mean, ignored);
+  });
+}

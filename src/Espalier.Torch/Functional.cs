@@ -47,4 +47,11 @@ public static class Functional
     /// <param name="targets">(N), int64.</param>
     public static Tensor CrossEntropy(Tensor logits, Tensor targets) =>
         Check(esp_cross_entropy(logits, targets, IgnoredTarget));
+
+    /// <summary><see cref="CrossEntropy"/> of the logits x W^T, which are never held whole.</summary>
+    /// <param name="x">(N, C).</param>
+    /// <param name="weight">(V, C): the vocabulary head.</param>
+    /// <param name="targets">(N), int64.</param>
+    public static Tensor LinearCrossEntropy(Tensor x, Tensor weight, Tensor targets) =>
+        Check(esp_linear_cross_entropy(x, weight, targets, IgnoredTarget));
 }
