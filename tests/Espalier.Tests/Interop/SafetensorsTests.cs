@@ -14,7 +14,7 @@ public sealed class SafetensorsTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    /// <summary>The very bytes that Hugging Face's safetensors 0.8.0 writes for these tensors.</summary>
+    /// <summary>Composed by hand from the format's rules and the order in which Hugging Face's library sorts.</summary>
     [Fact]
     public void WritesWhatHuggingFaceWrites()
     {
