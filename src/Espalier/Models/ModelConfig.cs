@@ -66,4 +66,12 @@ public sealed record ModelConfig
     /// <summary>`tie_word_embeddings`: the vocabulary head is the token embedding, transposed. Default true.</summary>
     [YamlKey("tie_word_embeddings")]
     public bool TiedHead { get; init; } = true;
+
+    /// <summary>F: the width of the feed-forward layer.</summary>
+    public int FfnWidth => FfnSize ?? 4 * HiddenSize;
+
+    /// <summary>V: the rows of the token embedding.</summary>
+    /// <exception cref="InvalidOperationException">Neither the recipe nor the data has said yet.</exception>
+    public int Vocabulary => VocabularySize
+        ?? throw new InvalidOperationException("the vocabulary size is not known yet: it comes from the data");
 }
