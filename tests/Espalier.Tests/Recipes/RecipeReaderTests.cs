@@ -25,7 +25,7 @@ public class RecipeReaderTests
           name: apollo
         """;
 
-    private static readonly string Root = FindRoot();
+    private static readonly string Root = RepositoryRoot.Find();
 
     public static TheoryData<string> RecipeFiles => [.. Directory.GetFiles(Path.Combine(Root, "recipes"), "*.yaml").Select(f => Path.GetFileName(f)!)];
 
@@ -286,15 +286,4 @@ public class RecipeReaderTests
 
     private static string[] Problems(string yaml, string file, params string[] overrides) =>
         Assert.Throws<UserErrorException>(() => RecipeReader.Parse(yaml, file, overrides)).Message.Split('\n');
-
-    private static string FindRoot()
-    {
-        string folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Espalier.slnx")))
-        {
-            folder = Path.GetDirectoryName(folder)!;
-        }
-
-        return folder;
-    }
 }
