@@ -1,3 +1,4 @@
+using Espalier.Data;
 using Espalier.Models;
 using Espalier.Torch;
 
@@ -19,14 +20,12 @@ public static class ModelFolder
     /// <param name="folder">Where to.</param>
     /// <param name="model">The model as it is stored.</param>
     /// <param name="parameters">Its parameters.</param>
-    /// <param name="tokenizerJson">The bytes of its <c>tokenizer.json</c>.</param>
-    /// <param name="endOfText">The id that separates documents, if there is one.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
     /// <exception cref="UserErrorException">A file cannot be written.</exception>
-    public static void Write(
-        string folder, ModelConfig model, ParameterSet parameters, byte[] tokenizerJson, int? endOfText)
+    public static void Write(string folder, ModelConfig model, ParameterSet parameters, Tokenizer tokenizer)
     {
-        DurableFile.Write(Path.Combine(folder, HuggingFaceConfig.FileName), HuggingFaceConfig.Write(model, endOfText));
-        DurableFile.Write(Path.Combine(folder, TokenizerFile), tokenizerJson);
+        DurableFile.Write(Path.Combine(folder, HuggingFaceConfig.FileName), HuggingFaceConfig.Write(model, tokenizer.EndOfText));
+        tokenizer.Save(Path.Combine(folder, TokenizerFile));
         SafetensorsWriter.Write(
             Path.Combine(folder, WeightsFile),
             parameters.Select(parameter => TensorFile.Entry(parameter.Name, parameter.Value)));

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Espalier.Data;
 using Espalier.Growth;
 using Espalier.Interop;
 using Espalier.Models;
@@ -22,18 +23,17 @@ public static class Checkpoint
     /// <param name="folder">Its name; must not exist yet, or holds an older checkpoint, which it replaces.</param>
     /// <param name="state">The state.</param>
     /// <param name="fullDepth">What evaluation at full depth executes, so that the folder can be evaluated by itself.</param>
-    /// <param name="tokenizerJson">The bytes of the tokenizer.</param>
-    /// <param name="endOfText">The id that separates documents, if there is one.</param>
+    /// <param name="tokenizer">The tokenizer of the text that the model was trained on.</param>
     /// <exception cref="UserErrorException">There is no space or no permission; what was there before is untouched.</exception>
     public static void Write(
-        string folder, TrainingState state, ForwardPlan fullDepth, byte[] tokenizerJson, int? endOfText)
+        string folder, TrainingState state, ForwardPlan fullDepth, Tokenizer tokenizer)
     {
         string partial = Path.Combine(Path.GetDirectoryName(folder)!, ".partial-" + Path.GetFileName(folder));
         try
         {
             DeleteIfThere(partial);
             Directory.CreateDirectory(partial);
-            ModelFolder.Write(partial, state.Model, state.Parameters, tokenizerJson, endOfText);
+            ModelFolder.Write(partial, state.Model, state.Parameters, tokenizer);
             SafetensorsWriter.Write(Path.Combine(partial, OptimizerFile), state.Optimizer.Moments.SelectMany(pair =>
                 new[]
                 {

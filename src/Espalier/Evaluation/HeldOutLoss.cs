@@ -1,0 +1,55 @@
+using Espalier.Data;
+using Espalier.Models;
+using Espalier.Torch;
+
+namespace Espalier.Evaluation;
+
+/// <summary>A mean loss and how much text it was measured on.</summary>
+/// <param name="Loss">Nats a token.</param>
+/// <param name="Tokens">Predicted tokens.</param>
+public readonly record struct LossResult(double Loss, long Tokens)
+{
+    /// <summary>exp of the loss.</summary>
+    public double Perplexity => Math.Exp(Loss);
+}
+
+/// <summary>The loss of a model on text that it was not trained on, in windows of its context length.</summary>
+/// <param name="tokens">The held-out text.</param>
+/// <param name="batchSize">Windows computed at a time.</param>
+/// <param name="tokenLimit">The tokens to measure on, or null for all.</param>
+/// <param name="device">Where the parameters lie.</param>
+/// <param name="mixedPrecision">Whether matrix products run in bfloat16.</param>
+public sealed class HeldOutLoss(
+    TokenShard tokens, int batchSize, long? tokenLimit, Device device, bool mixedPrecision)
+{
+    /// <summary>Measures a model.</summary>
+    /// <param name="model">Its configuration.</param>
+    /// <param name="parameters">Its parameters.</param>
+    /// <param name="plan">Which stored layers run.</param>
+    public LossResult Measure(ModelConfig model, ParameterSet parameters, ForwardPlan plan)
+    {
+        using var noGrad = new NoGrad();
+        IArchitecture architecture = Architectures.Of(model.ModelType);
+        double sum = 0;
+        var batches = new EvaluationBatches(tokens, batchSize, model.ContextLength, tokenLimit);
+        long[] shape = [batchSize, model.ContextLength];
+        var inputIds = new long[shape[0] * shape[1]];
+        var targets = new long[inputIds.Length];
+        for (long batch = 0; batch < batches.Count; batch++)
+        {
+            using var scope = new TensorScope();
+            using Autocast? autocast = mixedPrecision ? new Autocast(device) : null;
+            int predicted = batches.Fill(batch, inputIds, targets);
+            Tensor loss = architecture.Loss(
+                model,
+                parameters,
+                Tensor.From<long>(inputIds, shape, device),
+                Tensor.From<long>(targets, shape, device),
+                plan,
+                training: false);
+            sum += loss.Item() * predicted;
+        }
+
+        return new LossResult(sum / batches.TargetCount, batches.TargetCount);
+    }
+}

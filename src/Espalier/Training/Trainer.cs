@@ -1,0 +1,240 @@
+using Espalier.Data;
+using Espalier.Evaluation;
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Optimization;
+using Espalier.Recipes;
+using Espalier.Torch;
+
+namespace Espalier.Training;
+
+/// <summary>
+/// A training run: a fold over steps, in which the state is planned for, updated, sometimes grown, and from time to
+/// time measured and saved. It never asks which method it runs.
+/// </summary>
+public sealed class Trainer
+{
+    // How fast the loss of the progress line forgets.
+    private const double LossSmoothing = 0.95;
+
+    private readonly Recipe _recipe;
+    private readonly RunDirectory _run;
+    private readonly Dataset _data;
+    private readonly IProgress<TrainingProgress>? _progress;
+    private readonly Device _device;
+    private readonly bool _mixedPrecision;
+    private readonly RunPlan _plan;
+    private readonly Tokenizer _tokenizer;
+
+    private double? _smoothedLoss;
+    private double? _validLoss;
+    private double _tokensPerSecond;
+    private double _speedSeconds, _speedCost;
+
+    /// <summary>Prepares a run.</summary>
+    /// <param name="recipe">What to do.</param>
+    /// <param name="run">Where to keep it.</param>
+    /// <param name="data">What to train on.</param>
+    /// <param name="progress">Hears of every step, evaluation and checkpoint.</param>
+    /// <exception cref="UserErrorException">The recipe and the data do not fit, or the device is not here.</exception>
+    public Trainer(Recipe recipe, RunDirectory run, Dataset data, IProgress<TrainingProgress>? progress = null)
+    {
+        (_recipe, _run, _data, _progress) = (recipe, run, data, progress);
+        _tokenizer = data.LoadTokenizer();
+        _device = DeviceOf(recipe);
+        _mixedPrecision = recipe.Training.Precision switch
+        {
+            Precision.Auto => Engine.HasFastBFloat16(_device),
+            Precision.Bf16 => true,
+            _ => false,
+        };
+        _plan = new RunPlan(recipe, FinalModel(recipe, data));
+    }
+
+    /// <summary>Runs, or goes on, to the end of the recipe.</summary>
+    /// <param name="stop">Asks the run to save its state after the current step and to leave.</param>
+    /// <returns>Whether the run has reached its end.</returns>
+    /// <exception cref="UserErrorException">The loss is no longer finite, or something cannot be written.</exception>
+    public bool Run(CancellationToken stop)
+    {
+        string? resumed = _run.LatestCheckpoint;
+        TrainingState state = resumed is null
+            ? TrainingState.Begin(_plan.Method.InitialModel, _plan.FinalModel.Layers, _recipe.Seed, _device)
+            : Checkpoint.Read(resumed, _device);
+        try
+        {
+            return Run(ref state, stop);
+        }
+        finally
+        {
+            state.Dispose();
+        }
+    }
+
+    private bool Run(ref TrainingState state, CancellationToken stop)
+    {
+        long lastSaved = _run.LatestCheckpoint is null ? -1 : state.Position.Step;
+        using TokenShard train = _data.OpenTrain();
+        using TokenShard valid = _data.OpenValid();
+        using var log = new MetricsLog(_run, state.Position.Step);
+        var window = new MetricsWindow(state.Position);
+        var heldOut = new HeldOutLoss(
+            valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _device, _mixedPrecision);
+        var step = new TrainingStep(new AdamW(_recipe.Optimizer), _mixedPrecision, _device);
+        var learningRate = new LearningRate(_recipe.LearningRate, _plan.TotalSteps, _plan.TokensPerStep);
+        var batches = new TokenBatches(
+            train, _recipe.Training.MicroBatch, _plan.FinalModel.ContextLength,
+            _recipe.Training.GradientAccumulation, _recipe.Seed);
+
+        while (state.Position.Step < _plan.TotalSteps)
+        {
+            if (stop.IsCancellationRequested)
+            {
+                if (!window.IsEmpty)
+                {
+                    log.Write(window.Close(state, null));
+                }
+
+                Save(state, lastSaved);
+                return false;
+            }
+
+            state = Grow(state);
+            Update(state, step, batches, learningRate, window);
+
+            long done = state.Position.Step;
+            bool isLast = done == _plan.TotalSteps;
+            bool evaluates = isLast || done % _plan.EvaluateEvery == 0;
+            bool saves = isLast || done % _plan.CheckpointEvery == 0;
+            if (evaluates)
+            {
+                Report(TrainingActivity.Evaluating, state, null);
+                _validLoss = heldOut.Measure(state.Model, state.Parameters, _plan.Method.EvaluationPlan(state.Model)).Loss;
+            }
+
+            // A checkpoint ends its interval, so that a resumed run writes the same rows.
+            bool logs = evaluates || saves || done % _plan.LogEvery == 0;
+            MetricsRow? row = logs ? window.Close(state, evaluates ? _validLoss : null) : null;
+            if (row is not null)
+            {
+                log.Write(row);
+            }
+
+            Report(TrainingActivity.Training, state, row);
+            if (saves)
+            {
+                lastSaved = Save(state, lastSaved);
+            }
+        }
+
+        return true;
+    }
+
+    private TrainingState Grow(TrainingState state)
+    {
+        while (state.Position.GrowthsDone < _plan.Method.Growth.Count
+            && _plan.Method.Growth[state.Position.GrowthsDone] is { } growth
+            && growth.Step <= state.Position.Step)
+        {
+            state = growth.Operator.Apply(state);
+            state.Position = state.Position with { GrowthsDone = state.Position.GrowthsDone + 1 };
+        }
+
+        return state;
+    }
+
+    private void Update(
+        TrainingState state, TrainingStep step, TokenBatches batches, LearningRate learningRate, MetricsWindow window)
+    {
+        long number = state.Position.Step;
+        TrainingPosition before = state.Position;
+        StepResult result;
+        try
+        {
+            result = step.Run(
+                state,
+                microBatch => Batch(batches, number, microBatch),
+                _recipe.Training.GradientAccumulation,
+                microBatch => _plan.Method.Plan(state.Model, number, microBatch),
+                microBatch => new CounterRandom(_recipe.Seed, RandomPurpose.Dropout, number, microBatch).NextUInt64(),
+                learningRate.At(number) * _plan.Method.LearningRateFactor(number));
+        }
+        catch (DivergenceException exception)
+        {
+            throw new UserErrorException(
+                $"The run diverged at {exception.Message}. The update was not made.",
+                "Use a lower learning_rate.peak or a longer warmup, or precision: f32; the last checkpoint is " +
+                (_run.LatestCheckpoint ?? "none") + ".",
+                exception);
+        }
+
+        foreach ((double loss, ForwardPlan plan) in result.MicroBatches)
+        {
+            window.AddMicroBatch(loss, plan);
+            _smoothedLoss = _smoothedLoss is double smoothed
+                ? (LossSmoothing * smoothed) + ((1 - LossSmoothing) * loss)
+                : loss;
+        }
+
+        window.AddStep(result.GradientNorm, result.LearningRate);
+        double seconds = state.Position.Seconds - before.Seconds;
+        _speedSeconds += seconds;
+        _speedCost += _plan.CostShare(state.Position.Step) - _plan.CostShare(before.Step);
+        _tokensPerSecond = (state.Position.Tokens - before.Tokens) / seconds;
+    }
+
+    private (Tensor InputIds, Tensor Targets) Batch(TokenBatches batches, long step, int microBatch)
+    {
+        long[] shape = [_recipe.Training.MicroBatch, _plan.FinalModel.ContextLength];
+        var inputIds = new long[shape[0] * shape[1]];
+        var targets = new long[inputIds.Length];
+        batches.Fill(step, microBatch, inputIds, targets);
+        return (Tensor.From<long>(inputIds, shape, _device), Tensor.From<long>(targets, shape, _device));
+    }
+
+    private long Save(TrainingState state, long lastSaved)
+    {
+        if (state.Position.Step == lastSaved)
+        {
+            return lastSaved;
+        }
+
+        Report(TrainingActivity.Saving, state, null);
+        string folder = _run.CheckpointFolder(state.Position.Step);
+        Checkpoint.Write(
+            folder, state, _plan.Method.EvaluationPlan(state.Model), _tokenizer);
+        _run.SetLatest(folder, _recipe.Checkpoint.Keep);
+        return state.Position.Step;
+    }
+
+    private void Report(TrainingActivity activity, TrainingState state, MetricsRow? row)
+    {
+        double left = 1 - _plan.CostShare(state.Position.Step);
+        TimeSpan? remaining = _speedCost > 0 ? TimeSpan.FromSeconds(left * _speedSeconds / _speedCost) : null;
+        _progress?.Report(new TrainingProgress(
+            activity, state.Position.Step, _plan.TotalSteps, _smoothedLoss, _validLoss, _tokensPerSecond, remaining,
+            state.Model.Layers, row));
+    }
+
+    private static Device DeviceOf(Recipe recipe)
+    {
+        try
+        {
+            return Device.Parse(recipe.Training.Device);
+        }
+        catch (TorchException exception)
+        {
+            throw new UserErrorException($"training.device: {exception.Message}.", "Use device: auto or cpu.", exception);
+        }
+    }
+
+    private static ModelConfig FinalModel(Recipe recipe, Dataset data)
+    {
+        int size = recipe.Model.VocabularySize ?? data.VocabularySize;
+        return size >= data.VocabularySize
+            ? recipe.Model with { VocabularySize = size }
+            : throw new UserErrorException(
+                $"model.vocab_size is {size}, but the data in {recipe.Data.Path} uses {data.VocabularySize} ids.",
+                "Leave vocab_size out, so that it follows from the data, or raise it.");
+    }
+}
