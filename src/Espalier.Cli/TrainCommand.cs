@@ -1,0 +1,46 @@
+using System.CommandLine;
+using Espalier.Recipes;
+
+namespace Espalier.Cli;
+
+/// <summary><c>espalier train</c>.</summary>
+internal static class TrainCommand
+{
+    private const int Interrupted = 130;
+
+    public static Command Create()
+    {
+        var recipe = new Argument<string>("RECIPE") { Description = "The recipe: a YAML file such as recipes/tiny.yaml." };
+        var overrides = new Argument<string[]>("KEY=VALUE")
+        {
+            Description = "Values in place of the recipe's, for example training.micro_batch=8 or method.stages=[3,6,12].",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var run = new Option<string>("--run")
+        {
+            Description = "The folder of the run. The same command on an existing run goes on where it was.",
+            Required = true,
+            HelpName = "DIR",
+        };
+        var command = new Command(
+            "train",
+            "Trains a model by a recipe. Ctrl-C saves the state and leaves; the same command goes on.")
+        {
+            recipe, overrides, run,
+        };
+        command.SetAction(parsed =>
+        {
+            using var signals = new StopSignals();
+            string folder = parsed.GetValue(run)!;
+            Recipe resolved = RecipeReader.Read(parsed.GetValue(recipe)!, parsed.GetValue(overrides));
+            if (TrainingRunner.Run(resolved, folder, signals.Token))
+            {
+                return 0;
+            }
+
+            Console.Error.WriteLine($"Stopped and saved. The same command goes on from there.");
+            return Interrupted;
+        });
+        return command;
+    }
+}
