@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Compression;
 using System.Text;
 using System.Text.Unicode;
 
@@ -108,7 +107,7 @@ public sealed class Corpus
     {
         using Stream stored = OpenFile(file.Path);
         using Stream stream = file.Path.EndsWith(".gz", StringComparison.Ordinal)
-            ? new GZipStream(stored, CompressionMode.Decompress)
+            ? new WholeGzipStream(stored)
             : stored;
         bool lines = file.Name.EndsWith(".jsonl", StringComparison.Ordinal) || file.Name.EndsWith(".jsonl.gz", StringComparison.Ordinal);
         using IEnumerator<ReadOnlyMemory<byte>> texts =
