@@ -31,7 +31,8 @@ ESP_KERNEL double sum_of_squares(const float* x, int64_t count) {
 }
 
 struct Rates {
-  float decay, beta1, beta2, gradient_scale, step_size, root_correction, epsilon;
+  // rest1 and rest2 are 1 - beta1 and 1 - beta2, subtracted in double: 1 - 0.999f is 1.3e-5 too small.
+  float decay, beta1, rest1, beta2, rest2, gradient_scale, step_size, root_correction, epsilon;
 };
 
 ESP_KERNEL void adamw_range(
@@ -40,8 +41,8 @@ ESP_KERNEL void adamw_range(
 #pragma omp simd
   for (int64_t i = 0; i < count; i++) {
     float gradient = g[i] * r.gradient_scale;
-    float first = r.beta1 * m[i] + (1 - r.beta1) * gradient;
-    float second = r.beta2 * v[i] + (1 - r.beta2) * gradient * gradient;
+    float first = r.beta1 * m[i] + r.rest1 * gradient;
+    float second = r.beta2 * v[i] + r.rest2 * gradient * gradient;
     m[i] = first;
     v[i] = second;
     p[i] = p[i] * r.decay - r.step_size * first / (std::sqrt(second) * r.root_correction + r.epsilon);
@@ -92,9 +93,10 @@ ESP_EXPORT int esp_adamw(
       const float* g = gradient->data_ptr<float>();
       float* m = exp_avg->data_ptr<float>();
       float* v = exp_avg_sq->data_ptr<float>();
-      Rates rates{static_cast<float>(decay), static_cast<float>(beta1), static_cast<float>(beta2),
-          static_cast<float>(gradient_scale), static_cast<float>(step_size),
-          static_cast<float>(1 / std::sqrt(correction2)), static_cast<float>(epsilon)};
+      Rates rates{static_cast<float>(decay), static_cast<float>(beta1), static_cast<float>(1 - beta1),
+          static_cast<float>(beta2), static_cast<float>(1 - beta2), static_cast<float>(gradient_scale),
+          static_cast<float>(step_size), static_cast<float>(1 / std::sqrt(correction2)),
+          static_cast<float>(epsilon)};
       at::parallel_for(0, parameter->numel(), kGrain, [&](int64_t begin, int64_t end) {
         adamw_range(p + begin, g + begin, m + begin, v + begin, end - begin, rates);
       });

@@ -14,12 +14,15 @@ namespace Espalier.Growth;
 public sealed record DepthGrowth(int Layers, LayerMapKind Map, MomentPolicy Moments) : GrowthOperator
 {
     /// <inheritdoc/>
+    public override ModelConfig Grow(ModelConfig model) => model with { Layers = Layers };
+
+    /// <inheritdoc/>
     public override TrainingState Apply(TrainingState state)
     {
         using IDisposable _ = TensorScope.Suspend();
         int before = state.Model.Layers;
         int[] map = LayerMap.Build(Map, before, Layers);
-        ModelConfig model = state.Model with { Layers = Layers };
+        ModelConfig model = Grow(state.Model);
         var old = state.Parameters.ToDictionary(parameter => parameter.Name);
         AdamWState optimizer = state.Optimizer;
 

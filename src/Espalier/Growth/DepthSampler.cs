@@ -40,8 +40,10 @@ public sealed class DepthSampler
             _ => throw new InvalidOperationException("the method is not resolved: its sampler is not known"),
         };
 
-        // The curves give the depth as a multiple of N.
-        int Depth(double multiple) => Math.Clamp((int)Math.Floor(Math.Clamp(multiple, 1, ratio) * stored), stored, final);
+        // The curves give the depth as a multiple of N. L / N times N can be less than L in doubles, first for 15 / 11:
+        // the full depth would never run.
+        int Depth(double multiple) =>
+            multiple >= ratio ? final : Math.Clamp((int)Math.Floor(multiple * stored), stored, final);
     }
 
     /// <summary>A hyperbola through (x0, begin) and (1, end): mostly shallow, rarely deep.</summary>

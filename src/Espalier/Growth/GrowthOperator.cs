@@ -1,3 +1,5 @@
+using Espalier.Models;
+
 namespace Espalier.Growth;
 
 /// <summary>
@@ -6,6 +8,9 @@ namespace Espalier.Growth;
 /// </summary>
 public abstract record GrowthOperator
 {
+    /// <summary>What becomes of the model itself.</summary>
+    public abstract ModelConfig Grow(ModelConfig model);
+
     /// <summary>Grows a state.</summary>
     /// <param name="state">The state to grow; it is used up, its tensors move into the result or are freed.</param>
     public abstract TrainingState Apply(TrainingState state);

@@ -25,7 +25,8 @@ internal sealed class RecipeChecks
         checks.CheckMethod();
     }
 
-    private void Report(string key, string what, string remedy) => _problems.Add(_binder.PlaceOf(key), key, what, remedy);
+    private void Report(string key, string what, string remedy, string? because = null) =>
+        _problems.Add(_binder.PlaceOf(key, because ?? key), key, what, remedy);
 
     private void CheckHeads()
     {
@@ -161,11 +162,20 @@ internal sealed class RecipeChecks
         int needed = method.Stages.Length - 1;
         if (boundaries.Length != needed)
         {
-            Report(
-                Key, $"{Count(method.Stages.Length, "stage")} {RecipeValue.Format(method.Stages)} "
-                    + $"{(needed == 0 ? "have" : "need")} {Count(needed, "boundary", "boundaries")} between them, not {boundaries.Length}",
-                needed == 0 ? "leave boundaries out" : "give one for each stage but the first, such as "
-                    + RecipeValue.Format(Enumerable.Range(1, needed).Select(i => Duration.Percent(5 * i)).ToArray()));
+            string stages = $"{Count(method.Stages.Length, "stage", "stages")} {RecipeValue.Format(method.Stages)}";
+            if (needed == 0)
+            {
+                Report(Key, $"{stages} has no boundaries", "leave boundaries out", because: "method.stages");
+            }
+            else
+            {
+                Duration[] example = [.. Enumerable.Range(1, needed).Select(i => Duration.Percent(5 * i))];
+                Report(
+                    Key, $"{stages} need {Count(needed, "boundary", "boundaries")}, not {boundaries.Length}",
+                    $"give one for each stage but the first, such as {RecipeValue.Format(example)}",
+                    because: "method.stages");
+            }
+
             return;
         }
 
@@ -240,6 +250,5 @@ internal sealed class RecipeChecks
         }
     }
 
-    private static string Count(int count, string one, string? many = null) =>
-        count == 1 ? $"{count} {one}" : $"{count} {many ?? one + "s"}";
+    private static string Count(int count, string one, string many) => $"{count} {(count == 1 ? one : many)}";
 }

@@ -26,9 +26,9 @@ internal abstract record RecipeNode(Place Place)
     /// <returns>Its root, or null where there is none, or none that can be read.</returns>
     public static RecipeNode? Parse(string text, Func<int, Place> place, string key, RecipeProblems problems)
     {
+        var parser = new Parser(new StringReader(text));
         try
         {
-            var parser = new Parser(new StringReader(text));
             parser.Consume<StreamStart>();
             if (!parser.TryConsume<DocumentStart>(out _))
             {
@@ -44,11 +44,13 @@ internal abstract record RecipeNode(Place Place)
 
             return root;
         }
-        catch (YamlException e)
+        catch (Exception e) when (e is YamlException or InvalidOperationException)
         {
-            problems.Add(
-                place((int)e.Start.Line), key, $"cannot be read as YAML: {e.Message}",
-                "check indentation, colons and brackets there");
+            // YamlDotNet's scanner says some syntax errors by the plainer exception, which knows neither place nor reason.
+            (long line, string why) = e is YamlException yaml
+                ? (yaml.Start.Line, $"cannot be read as YAML: {yaml.Message}")
+                : (parser.Current?.End.Line ?? 1, "cannot be read as YAML");
+            problems.Add(place((int)line), key, why.ReplaceLineEndings(" "), "check indentation, colons and brackets there");
             return null;
         }
     }

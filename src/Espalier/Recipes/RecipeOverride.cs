@@ -35,7 +35,9 @@ internal static class RecipeOverride
 
             if (index >= 0 && section.Entries[index].Value is not ScalarNode { IsNull: true })
             {
-                // The file gives this section some other value; that is reported when it is bound.
+                problems.Add(
+                    Place.CommandLine, key, $"`{name}` has a value at {section.Entries[index].Place}, and no keys",
+                    "set the key itself");
                 return;
             }
 

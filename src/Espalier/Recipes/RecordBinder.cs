@@ -12,9 +12,10 @@ internal sealed class RecordBinder(RecipeProblems problems)
 {
     private readonly Dictionary<string, Place> _places = [];
 
-    /// <summary>Where a dotted key was written, or else the section it would stand in.</summary>
-    public Place PlaceOf(string key)
+    /// <summary>Where a dotted key was written, or else the key that made it necessary, or the section it belongs to.</summary>
+    public Place PlaceOf(string key, string because)
     {
+        key = _places.ContainsKey(key) ? key : because;
         while (!_places.ContainsKey(key) && key.Length > 0)
         {
             key = key[..Math.Max(0, key.LastIndexOf('.'))];

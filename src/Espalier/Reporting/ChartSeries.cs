@@ -1,0 +1,45 @@
+namespace Espalier.Reporting;
+
+/// <summary>A point of a chart, in the units of its values.</summary>
+/// <param name="X">Along the horizontal axis.</param>
+/// <param name="Y">Along the vertical axis.</param>
+public readonly record struct ChartPoint(double X, double Y);
+
+/// <summary>Something that happened on a line, such as growth: a thin tick across it with a short text.</summary>
+/// <param name="X">Where.</param>
+/// <param name="Text">What, in a few characters.</param>
+public readonly record struct ChartEvent(double X, string Text);
+
+/// <summary>One line of a chart.</summary>
+public sealed record ChartSeries
+{
+    /// <summary>The line's label.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Which colour of the palette; 0 is the neutral one.</summary>
+    public required int Color { get; init; }
+
+    /// <summary>By growing X.</summary>
+    public required IReadOnlyList<ChartPoint> Points { get; init; }
+
+    /// <summary>What was measured before smoothing, drawn faintly behind the line.</summary>
+    public IReadOnlyList<ChartPoint> Raw { get; init; } = [];
+
+    /// <summary>Events on the line.</summary>
+    public IReadOnlyList<ChartEvent> Events { get; init; } = [];
+
+    /// <summary>A dot with a text, such as where the run reaches the target.</summary>
+    public ChartPoint? Marker { get; init; }
+
+    /// <summary>The text of the dot.</summary>
+    public string MarkerText { get; init; } = "";
+
+    /// <summary>Whether every point gets a small dot.</summary>
+    public bool Dots { get; init; }
+
+    /// <summary>Whether the line keeps its value until the next point, as a count does.</summary>
+    public bool Steps { get; init; }
+
+    /// <summary>Whether the line is dashed.</summary>
+    public bool Dashed { get; init; }
+}

@@ -1,0 +1,254 @@
+using System.Text;
+
+namespace Espalier.Reporting;
+
+/// <summary>A comparison as one HTML file that needs nothing else: no scripts, fonts or pictures from elsewhere.</summary>
+public static class HtmlReport
+{
+    private const int WideWidth = 580, WideHeight = 350;
+    private const int NarrowWidth = 350, NarrowHeight = 290;
+    private const int SmallWidth = 370, SmallHeight = 230;
+
+    /// <summary>Writes the report: first beside its place, then renamed into it.</summary>
+    /// <exception cref="UserErrorException">The file cannot be written.</exception>
+    public static void Write(string path, RunComparison comparison, string title = "Training runs compared")
+    {
+        string temporary = path + ".tmp";
+        try
+        {
+            if (Path.GetDirectoryName(Path.GetFullPath(path)) is string folder)
+            {
+                Directory.CreateDirectory(folder);
+            }
+
+            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+            {
+                stream.Write(Encoding.UTF8.GetBytes(Render(comparison, title)));
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException(
+                $"Cannot write '{path}': {e.Message}", "Choose a file in a folder that you may write to.", e);
+        }
+    }
+
+    /// <summary>The text of the report.</summary>
+    public static string Render(RunComparison comparison, string title = "Training runs compared")
+    {
+        var html = new StringBuilder();
+        html.Append($"""
+            <!DOCTYPE html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8"/>
+            <meta name="viewport" content="width=device-width, initial-scale=1"/>
+            <meta name="color-scheme" content="light dark"/>
+            <title>{Svg.Text(title)}</title>
+            <style>
+            {HtmlReportStyle.Css}</style>
+            </head>
+            <body>
+            <header>
+            <h1>{Svg.Text(title)}</h1>
+            <p class="lead">{Svg.Text(SavingSentence.Of(comparison))}</p>
+            {Headline(comparison)}</header>
+
+            """);
+        AppendLoss(html, comparison, LossKind.Valid, "Held-out loss");
+        AppendLoss(html, comparison, LossKind.Train, "Training loss");
+        AppendProgress(html, comparison);
+        AppendMethod(html, comparison);
+        AppendRecipes(html, comparison);
+        return html.Append($"""
+            <div id="tip" hidden="hidden"></div>
+            <script>
+            {HtmlReportStyle.Script}</script>
+            </body>
+            </html>
+
+            """).ToString();
+    }
+
+    private static string Headline(RunComparison comparison)
+    {
+        LossComparison losses = SavingSentence.Deciding(comparison);
+        if (SavingSentence.Best(losses) is not RunSaving best)
+        {
+            return "";
+        }
+
+        string loss = losses.Kind == LossKind.Valid ? "held-out" : "training";
+        var figures = new StringBuilder("<dl class=\"headline\">\n");
+        Append(best.FlopsSaving, "FLOPs", loss);
+        Append(best.WallSaving, "wall time", loss);
+        if (losses.Kind == LossKind.Valid)
+        {
+            Append(comparison.Train.Runs.First(run => run.Name == best.Name).FlopsSaving, "FLOPs", "training");
+        }
+
+        return figures.Append("</dl>\n").ToString();
+
+        void Append(double? saving, string what, string at)
+        {
+            if (saving is double share)
+            {
+                figures.Append($"<div><dd>{(share >= 0 ? "−" : "+")}{Figures.Percent(Math.Abs(share))}</dd>")
+                    .Append($"<dt>{what} at equal {at} loss</dt></div>\n");
+            }
+        }
+    }
+
+    private static void AppendLoss(StringBuilder html, RunComparison comparison, LossKind kind, string title)
+    {
+        LossComparison losses = kind == LossKind.Train ? comparison.Train : comparison.Valid;
+        if (losses.Runs.All(run => run.Curve.Points.Count == 0))
+        {
+            return;
+        }
+
+        html.Append($"<section>\n<h2>{title}</h2>\n");
+        AppendTable(html, losses);
+        html.Append("<div class=\"charts\">\n");
+        AppendChart(html, LossChart.Of(comparison, kind, CostAxis.Flops), comparison);
+        AppendChart(html, LossChart.Of(comparison, kind, CostAxis.Time), comparison);
+        html.Append("</div>\n</section>\n");
+    }
+
+    private static void AppendTable(StringBuilder html, LossComparison losses)
+    {
+        ComparisonTable table = ComparisonTable.Of(losses);
+        html.Append($"<p class=\"caption\">{Svg.Text(table.Title)}.</p>\n<div class=\"scroll\"><table>\n<thead><tr>");
+        foreach (string column in table.Columns)
+        {
+            html.Append($"<th scope=\"col\">{Svg.Text(column)}</th>");
+        }
+
+        html.Append("</tr></thead>\n<tbody>\n");
+        for (int i = 0; i < table.Rows.Count; i++)
+        {
+            html.Append($"<tr><th scope=\"row\">{Swatch(i)}{Svg.Text(table.Rows[i][0])}</th>");
+            foreach (string cell in table.Rows[i].Skip(1))
+            {
+                html.Append($"<td>{Svg.Text(cell)}</td>");
+            }
+
+            html.Append("</tr>\n");
+        }
+
+        html.Append("</tbody></table></div>\n");
+    }
+
+    private static void AppendChart(StringBuilder html, SvgChart chart, RunComparison comparison)
+    {
+        html.Append($"<figure><figcaption>{Svg.Text(chart.Title)}</figcaption>\n")
+            .Append(chart.ToElement(WideWidth, WideHeight, labels: true, "wide"))
+            .Append(chart.ToElement(NarrowWidth, NarrowHeight, labels: false, "narrow"));
+        AppendLegend(html, comparison, "narrow");
+        html.Append("</figure>\n");
+    }
+
+    private static void AppendProgress(StringBuilder html, RunComparison comparison)
+    {
+        html.Append("<section>\n<h2>How the runs went</h2>\n<div class=\"charts small\">\n");
+        Append("Learning rate", row => row.LearningRate);
+        Append("Gradient norm", row => row.GradientNorm);
+        Append("Layers executed (stored: dotted)", row => row.ExecutedDepth, row => row.StoredLayers);
+        html.Append("</div>\n");
+        AppendLegend(html, comparison, "");
+        html.Append("</section>\n");
+
+        void Append(string title, Func<MetricsRow, double?> of, Func<MetricsRow, double?>? dotted = null)
+        {
+            ChartSeries[] series = [.. comparison.Runs.SelectMany((run, i) => dotted is null
+                ? new[] { OverSteps(run, i, of, false) }
+                : [OverSteps(run, i, of, false), OverSteps(run, i, dotted, true)])];
+            double[] values = [.. series.SelectMany(s => s.Points).Select(point => point.Y)];
+            if (values.Length > 0)
+            {
+                var chart = new SvgChart
+                {
+                    Title = title,
+                    X = ChartAxis.PowerOfTen("Step", comparison.Runs.Max(run => run.Rows[^1].Step)) with { Minimum = 0 },
+                    Y = ChartAxis.PowerOfTen(title, values.Max()) with { Minimum = 0, Maximum = values.Max() * 1.05 },
+                    Series = series,
+                };
+                html.Append("<figure>\n").Append(chart.ToElement(SmallWidth, SmallHeight, labels: false, "")).Append("</figure>\n");
+            }
+        }
+    }
+
+    private static ChartSeries OverSteps(RunMetrics run, int color, Func<MetricsRow, double?> of, bool stored) => new()
+    {
+        Name = stored ? run.Name + ", stored" : run.Name,
+        Color = color,
+        Steps = stored,
+        Dashed = stored,
+        Points = [.. run.Rows.Where(row => of(row) is not null).Select(row => new ChartPoint(row.Step, of(row)!.Value))],
+    };
+
+    private static void AppendMethod(StringBuilder html, RunComparison comparison)
+    {
+        html.Append($"""
+            <section class="prose">
+            <h2>How the saving is counted</h2>
+            <p>The target is the loss at which {Svg.Text(comparison.Baseline.Name)} ends; a run's cost is read at the first point where its own loss is down to that target, and the saving is 1 − cost / whole cost of {Svg.Text(comparison.Baseline.Name)} (the speed-up is the whole cost / cost − 1).
+            Training losses are averaged over the last {Figures.Percent(RunComparison.SmoothingShare)} of {Svg.Text(comparison.Baseline.Name)}’s steps, in all runs alike; held-out losses are evaluations of the full-depth model, joined by straight lines.</p>
+            <p>FLOPs include the vocabulary head unless a column says otherwise, and time is that of training steps only.{Noise(comparison)}</p>
+            </section>
+
+            """);
+    }
+
+    private static string Noise(RunComparison comparison)
+    {
+        var text = new StringBuilder();
+        foreach (LossComparison losses in new[] { comparison.Valid, comparison.Train })
+        {
+            if (losses.BaselineFirstReaching is LossPoint first && losses.Runs[0].ToTarget is Cost whole && whole.Flops > 0)
+            {
+                string name = losses.Kind == LossKind.Valid ? "held-out" : "training";
+                text.Append($" {Svg.Text(losses.Baseline)} itself first touches its final {name} loss at ")
+                    .Append($"{Figures.Percent(first.Cost.Flops / whole.Flops)} of its FLOPs.");
+            }
+        }
+
+        return text.Append(" A saving no larger than what is missing there to 100 % is noise.").ToString();
+    }
+
+    private static void AppendRecipes(StringBuilder html, RunComparison comparison)
+    {
+        html.Append("<section>\n<h2>Recipes</h2>\n");
+        var ofBaseline = comparison.Baseline.Recipe.Split('\n').Select(line => line.TrimEnd()).ToHashSet();
+        for (int i = 0; i < comparison.Runs.Count; i++)
+        {
+            RunMetrics run = comparison.Runs[i];
+            html.Append($"<details><summary>{Swatch(i)}{Svg.Text(run.Name)}</summary>\n<pre>");
+            foreach (string line in run.Recipe.TrimEnd().Split('\n').Select(line => line.TrimEnd()))
+            {
+                string text = Svg.Text(line);
+                html.Append(i == 0 || ofBaseline.Contains(line) ? text : $"<mark>{text}</mark>").Append('\n');
+            }
+
+            html.Append("</pre></details>\n");
+        }
+
+        html.Append("</section>\n");
+    }
+
+    private static void AppendLegend(StringBuilder html, RunComparison comparison, string cssClass)
+    {
+        html.Append($"<p class=\"legend {cssClass}\">");
+        for (int i = 0; i < comparison.Runs.Count; i++)
+        {
+            html.Append($"<span>{Swatch(i)}{Svg.Text(comparison.Runs[i].Name)}</span> ");
+        }
+
+        html.Append("</p>\n");
+    }
+
+    private static string Swatch(int run) => $"<i class=\"swatch f{ChartPalette.ColorOf(run)}\"></i>";
+}
