@@ -54,7 +54,7 @@ public static class HtmlReport
             <body>
             <header>
             <h1>{Svg.Text(title)}</h1>
-            <p class="lead">{Svg.Text(SavingSentence.Of(comparison))}</p>
+            <p class="lead">{Svg.Text(SavingSentence.Of(comparison)).Replace(" %", "&#160;%", StringComparison.Ordinal)}</p>
             {Headline(comparison)}</header>
 
             """);
@@ -82,6 +82,7 @@ public static class HtmlReport
         }
 
         string loss = losses.Kind == LossKind.Valid ? "held-out" : "training";
+        int color = ChartPalette.ColorOf(losses.Runs.Index().First(run => run.Item == best).Index);
         var figures = new StringBuilder("<dl class=\"headline\">\n");
         Append(best.FlopsSaving, "FLOPs", loss);
         Append(best.WallSaving, "wall time", loss);
@@ -96,7 +97,7 @@ public static class HtmlReport
         {
             if (saving is double share)
             {
-                figures.Append($"<div><dd>{(share >= 0 ? "−" : "+")}{Figures.Percent(Math.Abs(share))}</dd>")
+                figures.Append($"<div><dd class=\"figure f{color}\">{(share >= 0 ? "−" : "+")}{Figures.Percent(Math.Abs(share))}</dd>")
                     .Append($"<dt>{what} at equal {at} loss</dt></div>\n");
             }
         }
@@ -121,7 +122,7 @@ public static class HtmlReport
     private static void AppendTable(StringBuilder html, LossComparison losses)
     {
         ComparisonTable table = ComparisonTable.Of(losses);
-        html.Append($"<p class=\"caption\">{Svg.Text(table.Title)}.</p>\n<div class=\"scroll\"><table>\n<thead><tr>");
+        html.Append($"<p class=\"caption\">{Svg.Text(table.Caption)}</p>\n<div class=\"scroll\"><table>\n<thead><tr>");
         foreach (string column in table.Columns)
         {
             html.Append($"<th scope=\"col\">{Svg.Text(column)}</th>");

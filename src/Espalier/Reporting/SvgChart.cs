@@ -44,7 +44,7 @@ public sealed class SvgChart
     private string Render(int width, int height, bool labels, bool standAlone, string cssClass = "")
     {
         double top = Title.Length > 0 && standAlone ? 52 : 26;
-        double right = labels ? Math.Min(140, 22 + (CharacterWidth * Series.Max(s => s.Name.Length))) : 12;
+        double right = labels ? Math.Min(140, 22 + (CharacterWidth * Series.Max(s => s.Name.Length))) : 20;
         var plot = new Plot(this, 46, top, width - right, height - 40, narrow: width < 450);
         var svg = new StringBuilder();
         svg.Append($"<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart {cssClass}\" viewBox=\"0 0 {width} {height}\" ")
@@ -101,7 +101,7 @@ public sealed class SvgChart
         {
             string y = Svg.Number(plot.Y.ClampedPixel(target));
             svg.Append($"<path class=\"target\" d=\"M{Svg.Number(plot.Left)} {y}H{Svg.Number(plot.Right)}\"/>")
-                .Append($"<text x=\"{Svg.Number(plot.Left + 4)}\" y=\"{y}\" dy=\"-5\">{Svg.Text(TargetText)}</text>\n");
+                .Append($"<text x=\"{Svg.Number(plot.Left + 4)}\" y=\"{y}\" dy=\"17\">{Svg.Text(TargetText)}</text>\n");
         }
     }
 
@@ -141,16 +141,21 @@ public sealed class SvgChart
         {
             foreach (ChartEvent happened in series.Events)
             {
-                double x = plot.X.Pixel(happened.X);
-                double y = Math.Max(plot.Y.ClampedPixel(ValueAt(series.Points, happened.X)), plot.Top + 7);
+                (double x, double y) = (plot.X.Pixel(happened.X), plot.Y.Pixel(ValueAt(series.Points, happened.X)));
+                if (!(y >= plot.Top && y <= plot.Bottom))
+                {
+                    continue;
+                }
+
                 svg.Append($"<path class=\"tick s{ColorOf(series)}\" d=\"M{Svg.Number(x)} {Svg.Number(y - 7)}v14\"/>")
                     .Append($"<text class=\"event f{ColorOf(series)}\" x=\"{Svg.Number(x + 4)}\" y=\"{Svg.Number(y - 3)}\">")
                     .Append($"{Svg.Text(happened.Text)}</text>\n");
             }
         }
 
-        // Texts stand under the target's line, left of their dots, where no line can be; near ones stack.
-        double previousX = double.NegativeInfinity;
+        // Texts stand under the target's line, left of their dots, where no line can be; near ones stack. The first in
+        // the row is the target's own.
+        double previousX = plot.Left + (CharacterWidth * TargetText.Length);
         int row = 0;
         foreach (ChartSeries series in Series.Where(s => s.Marker is not null).OrderBy(s => s.Marker!.Value.X))
         {
