@@ -196,7 +196,7 @@ public static class HtmlReport
         html.Append($"""
             <section class="prose">
             <h2>How the saving is counted</h2>
-            <p>The target is the loss at which {Svg.Text(comparison.Baseline.Name)} ends; a run's cost is read at the first point where its own loss is down to that target, and the saving is 1 − cost / whole cost of {Svg.Text(comparison.Baseline.Name)} (the speed-up is the whole cost / cost − 1).
+            <p>The target is the loss at which {Svg.Text(comparison.Baseline.Name)} ends; a run’s cost is read at the first point where its own loss is down to that target, and the saving is 1 − cost / whole cost of {Svg.Text(comparison.Baseline.Name)} (the speed-up is the whole cost / cost − 1).
             Training losses are averaged over the last {Figures.Percent(RunComparison.SmoothingShare)} of {Svg.Text(comparison.Baseline.Name)}’s steps, in all runs alike; held-out losses are evaluations of the full-depth model, joined by straight lines.</p>
             <p>FLOPs include the vocabulary head unless a column says otherwise, and time is that of training steps only.{Noise(comparison)}</p>
             </section>
@@ -217,7 +217,7 @@ public static class HtmlReport
             }
         }
 
-        return text.Append(" A saving no larger than what is missing there to 100 % is noise.").ToString();
+        return text.Append(" The rest of the way to 100 % is the noise of the measure: a saving that is no larger means nothing.").ToString();
     }
 
     private static void AppendRecipes(StringBuilder html, RunComparison comparison)

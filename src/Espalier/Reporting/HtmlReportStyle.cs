@@ -22,7 +22,6 @@ internal static class HtmlReportStyle
               return (p[5] === "log" ? n[2] * Math.pow(n[3] / n[2], share) : n[2] + share * (n[3] - n[2])) / n[4];
             };
           }
-          function show(value) { return String(Number(value.toPrecision(4))); }
           document.querySelectorAll("svg.chart").forEach(function (svg) {
             var x = scale(svg.dataset.x), y = scale(svg.dataset.y), range = svg.dataset.x.split(" ").map(Number);
             var lines = Array.from(svg.querySelectorAll("path[data-name]")).map(function (path) {
@@ -40,7 +39,7 @@ internal static class HtmlReportStyle
             svg.addEventListener("pointermove", function (event) {
               var at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
               if (at.x < range[0] || at.x > range[1]) { hide(); return; }
-              tip.textContent = show(x(at.x));
+              tip.textContent = svg.dataset.label + ": " + Number(x(at.x).toPrecision(4));
               lines.forEach(function (line) {
                 var p = line.points, i = p.findIndex(function (q) { return q[0] >= at.x; });
                 if (i < 0 || p[0][0] > at.x + 8) { return; }
@@ -49,7 +48,7 @@ internal static class HtmlReportStyle
                 var row = document.createElement("div"), dot = document.createElement("i");
                 dot.className = "swatch";
                 dot.style.background = line.color;
-                row.append(dot, line.name + " ", Object.assign(document.createElement("b"), { textContent: show(y(value)) }));
+                row.append(dot, line.name + " ", Object.assign(document.createElement("b"), { textContent: y(value).toPrecision(4) }));
                 tip.append(row);
               });
               var v = svg.dataset.y.split(" ");

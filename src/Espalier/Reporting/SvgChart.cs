@@ -49,7 +49,7 @@ public sealed class SvgChart
         var svg = new StringBuilder();
         svg.Append($"<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart {cssClass}\" viewBox=\"0 0 {width} {height}\" ")
             .Append(standAlone ? $"width=\"{width}\" height=\"{height}\" " : "")
-            .Append($"role=\"img\" aria-label=\"{Svg.Text(Title)}\" data-x=\"{plot.X.Description}\" data-y=\"{plot.Y.Description}\">\n");
+            .Append($"role=\"img\" aria-label=\"{Svg.Text(Title)}\" data-label=\"{Svg.Text(X.Label)}\" data-x=\"{plot.X.Description}\" data-y=\"{plot.Y.Description}\">\n");
         if (standAlone)
         {
             svg.Append($"<style>\n{ChartPalette.Either.Css()}</style>\n");
@@ -147,9 +147,12 @@ public sealed class SvgChart
                     continue;
                 }
 
-                svg.Append($"<path class=\"tick s{ColorOf(series)}\" d=\"M{Svg.Number(x)} {Svg.Number(y - 7)}v14\"/>")
-                    .Append($"<text class=\"event f{ColorOf(series)}\" x=\"{Svg.Number(x + 4)}\" y=\"{Svg.Number(y - 3)}\">")
-                    .Append($"{Svg.Text(happened.Text)}</text>\n");
+                svg.Append($"<path class=\"tick s{ColorOf(series)}\" d=\"M{Svg.Number(x)} {Svg.Number(y - 7)}v14\"/>\n");
+                if (!plot.Narrow && y > plot.Top + LineHeight)
+                {
+                    svg.Append($"<text class=\"event f{ColorOf(series)}\" x=\"{Svg.Number(x + 4)}\" y=\"{Svg.Number(y - 3)}\">")
+                        .Append($"{Svg.Text(happened.Text)}</text>\n");
+                }
             }
         }
 
@@ -218,7 +221,7 @@ public sealed class SvgChart
     {
         public Plot(SvgChart chart, double left, double top, double right, double bottom, bool narrow)
         {
-            (Left, Top, Right, Bottom) = (left, top, right, bottom);
+            (Left, Top, Right, Bottom, Narrow) = (left, top, right, bottom, narrow);
             IEnumerable<ChartPoint> points = chart.Series.SelectMany(s => s.Points.Concat(s.Raw))
                 .Where(point => double.IsFinite(point.X) && double.IsFinite(point.Y));
             X = new ChartScale(chart.X, points.Select(p => p.X), left, right, narrow ? 4 : 6);
@@ -232,6 +235,9 @@ public sealed class SvgChart
         public double Right { get; }
 
         public double Bottom { get; }
+
+        /// <summary>Whether there is little room for texts.</summary>
+        public bool Narrow { get; }
 
         public ChartScale X { get; }
 
