@@ -66,6 +66,33 @@ public readonly struct CounterRandom
     /// <summary>Number <paramref name="index"/> of the stream, uniform in [0, <paramref name="bound"/>).</summary>
     public ulong NextBelow(ulong bound, uint index = 0) => Math.BigMul(NextUInt64(index), bound, out _);
 
+    /// <summary>Fills a buffer with normal numbers of mean 0 (Box and Muller 1958), the same on any number of threads.</summary>
+    /// <param name="values">The buffer.</param>
+    /// <param name="deviation">The standard deviation.</param>
+    public void FillNormal(float[] values, double deviation)
+    {
+        CounterRandom random = this;
+        Parallel.For(0, (values.Length + 3) / 4, block =>
+        {
+            random.Block((uint)block, out uint a, out uint b, out uint c, out uint d);
+            Span<float> four = values.AsSpan(block * 4, Math.Min(4, values.Length - (block * 4)));
+            Span<double> pair = stackalloc double[4];
+            (pair[0], pair[1]) = NormalPair(a, b);
+            (pair[2], pair[3]) = NormalPair(c, d);
+            for (int i = 0; i < four.Length; i++)
+            {
+                four[i] = (float)(pair[i] * deviation);
+            }
+        });
+
+        static (double First, double Second) NormalPair(uint a, uint b)
+        {
+            double radius = Math.Sqrt(-2 * Math.Log((a + 1.0) / 4294967296.0));
+            (double sine, double cosine) = Math.SinCos(2 * Math.PI * (b / 4294967296.0));
+            return (radius * cosine, radius * sine);
+        }
+    }
+
     /// <summary>The four 32-bit words of block <paramref name="index"/>.</summary>
     internal void Block(uint index, out uint a, out uint b, out uint c, out uint d) =>
         Philox(index, _position1, _position2, _position3, _key0, _key1, out a, out b, out c, out d);

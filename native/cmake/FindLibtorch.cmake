@@ -1,0 +1,78 @@
+# Finds a libtorch, in this order: ESPALIER_LIBTORCH (the folder that holds include/ and lib/), the PyTorch of python3
+# on the PATH, the system's. Sets LIBTORCH_{VERSION,LIB_DIR,INCLUDE_DIRS,LIBRARIES,RPATH,BLAS,CXX_STANDARD,CXX11_ABI}.
+
+set(LIBTORCH_ROOT "$ENV{ESPALIER_LIBTORCH}")
+if(LIBTORCH_ROOT AND NOT EXISTS "${LIBTORCH_ROOT}/include/ATen/ATen.h")
+  message(FATAL_ERROR "ESPALIER_LIBTORCH=${LIBTORCH_ROOT} holds no include/ATen/ATen.h. HINT: name the folder of a "
+    "libtorch, or of a PyTorch's 'torch' package, that holds include/ and lib/.")
+endif()
+
+if(NOT LIBTORCH_ROOT)
+  # Debian's python3-torch ships no headers beside it: it is the system's libtorch, found below.
+  execute_process(
+    COMMAND python3 -c "import importlib.util, os; s = importlib.util.find_spec('torch'); print(os.path.dirname(s.origin) if s else '')"
+    OUTPUT_VARIABLE python_torch OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  if(python_torch AND EXISTS "${python_torch}/include/ATen/ATen.h" AND EXISTS "${python_torch}/lib/libtorch_cpu.so")
+    set(LIBTORCH_ROOT "${python_torch}")
+  endif()
+endif()
+
+if(LIBTORCH_ROOT)
+  set(LIBTORCH_LIB_DIR "${LIBTORCH_ROOT}/lib")
+  set(include_root "${LIBTORCH_ROOT}/include")
+else()
+  find_library(system_torch torch_cpu)
+  find_path(include_root ATen/ATen.h)
+  if(NOT system_torch OR NOT include_root)
+    message(FATAL_ERROR "No libtorch found. HINT: on Debian or Ubuntu install libtorch-dev; elsewhere install PyTorch "
+      "for the python3 on the PATH, or set ESPALIER_LIBTORCH to a folder with libtorch's include/ and lib/.")
+  endif()
+  get_filename_component(LIBTORCH_LIB_DIR "${system_torch}" DIRECTORY)
+endif()
+set(LIBTORCH_INCLUDE_DIRS "${include_root}" "${include_root}/torch/csrc/api/include")
+
+file(STRINGS "${include_root}/torch/csrc/api/include/torch/version.h" version_lines REGEX "define TORCH_VERSION_M")
+if(NOT version_lines)
+  file(STRINGS "${include_root}/torch/headeronly/version.h" version_lines REGEX "define TORCH_VERSION_M")
+endif()
+string(REGEX REPLACE ".*TORCH_VERSION_MAJOR ([0-9]+).*" "\\1" version_major "${version_lines}")
+string(REGEX REPLACE ".*TORCH_VERSION_MINOR ([0-9]+).*" "\\1" version_minor "${version_lines}")
+set(LIBTORCH_VERSION "${version_major}.${version_minor}")
+if(LIBTORCH_VERSION VERSION_LESS 1.13)
+  message(FATAL_ERROR "libtorch ${LIBTORCH_VERSION} in ${LIBTORCH_LIB_DIR} is too old. HINT: use 1.13 or later.")
+endif()
+if(LIBTORCH_VERSION VERSION_LESS 2.10)
+  set(LIBTORCH_CXX_STANDARD 17)
+else()
+  set(LIBTORCH_CXX_STANDARD 20)
+endif()
+
+find_library(c10_library c10 PATHS "${LIBTORCH_LIB_DIR}" NO_DEFAULT_PATH REQUIRED)
+find_library(torch_cpu_library torch_cpu PATHS "${LIBTORCH_LIB_DIR}" NO_DEFAULT_PATH REQUIRED)
+set(LIBTORCH_LIBRARIES "${torch_cpu_library}" "${c10_library}")
+set(LIBTORCH_RPATH "${LIBTORCH_LIB_DIR}")
+foreach(name c10_cuda torch_cuda)
+  find_library(${name}_library ${name} PATHS "${LIBTORCH_LIB_DIR}" NO_DEFAULT_PATH)
+  if(${name}_library)
+    list(APPEND LIBTORCH_LIBRARIES "${${name}_library}")
+  endif()
+endforeach()
+
+# Binary wheels of PyTorch before 2.6 were built with the old std::string; the symbols tell.
+execute_process(COMMAND sh -c "grep -q 'SourceLocation.*__cxx11' '${c10_library}'" RESULT_VARIABLE old_abi)
+if(old_abi EQUAL 0)
+  set(LIBTORCH_CXX11_ABI 1)
+else()
+  set(LIBTORCH_CXX11_ABI 0)
+endif()
+
+# A libtorch that brings its own BLAS inside (PyTorch's wheels: MKL or OpenBLAS) needs none from the system.
+set(LIBTORCH_BLAS "")
+if(NOT LIBTORCH_ROOT)
+  file(GLOB openmp_blas /usr/lib/*/openblas-openmp/libblas.so.3)
+  if(openmp_blas)
+    list(GET openmp_blas 0 LIBTORCH_BLAS)
+    get_filename_component(blas_dir "${LIBTORCH_BLAS}" DIRECTORY)
+    set(LIBTORCH_RPATH "${blas_dir}:${LIBTORCH_RPATH}")
+  endif()
+endif()

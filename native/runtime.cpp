@@ -1,0 +1,121 @@
+// The process-wide state of libtorch: threads, memory, devices, autocast, gradient mode, random seed.
+#include "abi.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
+#include <c10/core/GradMode.h>
+#include <dlfcn.h>
+#include <malloc.h>
+
+using namespace esp;
+
+/// Large tensors come from glibc's heap rather than from mmap, so that their pages are kept from step to step.
+ESP_EXPORT void esp_keep_large_allocations() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2000 * 1024 * 1024);
+  mallopt(M_TOP_PAD, 64 * 1024 * 1024);
+}
+
+ESP_EXPORT int esp_set_threads(int threads) {
+  return status_of([&] { at::set_num_threads(threads); });
+}
+ESP_EXPORT int esp_get_threads() { return at::get_num_threads(); }
+
+ESP_EXPORT const char* esp_torch_version() { return TORCH_VERSION; }
+
+ESP_EXPORT const char* esp_cpu_capability() {
+  static std::string capability;
+  std::string config = at::show_config();
+  const std::string label = "CPU capability usage: ";
+  size_t start = config.find(label);
+  capability = start == std::string::npos
+      ? ""
+      : config.substr(start + label.size(), config.find('\n', start) - start - label.size());
+  return capability.c_str();
+}
+
+/// The path of the library that holds a symbol as this process sees it, or "".
+static std::string library_of(const char* symbol) {
+  Dl_info info;
+  void* address = dlsym(RTLD_DEFAULT, symbol);
+  return address && dladdr(address, &info) && info.dli_fname ? info.dli_fname : "";
+}
+
+ESP_EXPORT const char* esp_libtorch_path() {
+  static std::string path;
+  Dl_info info;
+  path = dladdr(reinterpret_cast<void*>(&at::get_num_threads), &info) && info.dli_fname ? info.dli_fname : "";
+  return path.c_str();
+}
+
+ESP_EXPORT const char* esp_blas_path() {
+  static std::string path;
+  path = library_of("sgemm_");
+  return path.c_str();
+}
+
+/// What OpenBLAS says of itself ("OpenBLAS 0.3.21 ... SkylakeX"), or "" with another BLAS.
+ESP_EXPORT const char* esp_blas_config() {
+  using Text = char* (*)();
+  auto config = reinterpret_cast<Text>(dlsym(RTLD_DEFAULT, "openblas_get_config"));
+  return config ? config() : "";
+}
+
+/// 0: no threads, 1: its own threads, 2: OpenMP; -1: another BLAS.
+ESP_EXPORT int esp_blas_threading() {
+  using Number = int (*)();
+  auto parallel = reinterpret_cast<Number>(dlsym(RTLD_DEFAULT, "openblas_get_parallel"));
+  return parallel ? parallel() : -1;
+}
+
+ESP_EXPORT int esp_cuda_device_count() {
+  try {
+    return at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
+  } catch (...) {
+    return 0;
+  }
+}
+
+/// Waits for all work on a CUDA device (CPU work is done when a call returns).
+ESP_EXPORT int esp_synchronize(int device_type, int device_index) {
+  return status_of([&] {
+    if (static_cast<at::DeviceType>(device_type) == at::DeviceType::CUDA) {
+      at::detail::getCUDAHooks().deviceSynchronize(static_cast<at::DeviceIndex>(device_index));
+    }
+  });
+}
+
+ESP_EXPORT int esp_manual_seed(uint64_t seed) {
+  return status_of([&] { at::manual_seed(seed); });
+}
+
+ESP_EXPORT int esp_set_grad_enabled(int enabled) {
+  bool before = c10::GradMode::is_enabled();
+  c10::GradMode::set_enabled(enabled != 0);
+  return before;
+}
+
+/// Turns autocast on or off for a kind of device.
+ESP_EXPORT int esp_set_autocast(int device_type, int enabled, int dtype) {
+  return status_of([&] {
+    auto type = static_cast<at::DeviceType>(device_type);
+    auto lower = static_cast<at::ScalarType>(dtype);
+#if ESP_TORCH_AT_LEAST(2, 4)
+    at::autocast::set_autocast_dtype(type, lower);
+    at::autocast::set_autocast_enabled(type, enabled != 0);
+#else
+    if (type == at::DeviceType::CPU) {
+      at::autocast::set_autocast_cpu_dtype(lower);
+      at::autocast::set_cpu_enabled(enabled != 0);
+    } else {
+      at::autocast::set_autocast_gpu_dtype(lower);
+      at::autocast::set_enabled(enabled != 0);
+    }
+#endif
+  });
+}
+
+/// Forgets the lower-precision copies of the weights; to be called when the weights have changed.
+ESP_EXPORT int esp_clear_autocast_cache() {
+  return status_of([] { at::autocast::clear_cache(); });
+}

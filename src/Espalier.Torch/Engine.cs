@@ -1,0 +1,61 @@
+using System.Globalization;
+
+using static Espalier.Torch.Native;
+
+namespace Espalier.Torch;
+
+/// <summary>The libtorch in use, and its process-wide settings.</summary>
+public static unsafe class Engine
+{
+    /// <summary>The number of threads to start with: OMP_NUM_THREADS, or the processors that this process may use.</summary>
+    public static int DefaultThreads =>
+        int.TryParse(
+            Environment.GetEnvironmentVariable("OMP_NUM_THREADS"), NumberStyles.None, CultureInfo.InvariantCulture,
+            out int threads) && threads > 0
+            ? threads
+            : Environment.ProcessorCount;
+
+    /// <summary>The threads that one operation uses.</summary>
+    public static int Threads
+    {
+        get => esp_get_threads();
+        set => Check(esp_set_threads(value));
+    }
+
+    /// <summary>The version of libtorch.</summary>
+    public static string TorchVersion => Text(esp_torch_version());
+
+    /// <summary>The file that libtorch was loaded from.</summary>
+    public static string LibtorchPath => Text(esp_libtorch_path());
+
+    /// <summary>The vector instructions that libtorch's own loops use.</summary>
+    public static string CpuCapability => Text(esp_cpu_capability());
+
+    /// <summary>The file that matrix products in single precision run from.</summary>
+    public static string BlasPath => Text(esp_blas_path());
+
+    /// <summary>What OpenBLAS says of itself; empty with another BLAS.</summary>
+    public static string BlasConfig => Text(esp_blas_config());
+
+    /// <summary>How OpenBLAS makes threads: "OpenMP" agrees with libtorch, "pthread" fights it.</summary>
+    public static string BlasThreading => esp_blas_threading() switch
+    {
+        2 => "OpenMP",
+        1 => "pthread",
+        0 => "none",
+        _ => "unknown",
+    };
+
+    /// <summary>The NVIDIA GPUs that libtorch sees.</summary>
+    public static int CudaDeviceCount => esp_cuda_device_count();
+
+    /// <summary>Whether a device multiplies bfloat16 matrices faster than single precision ones.</summary>
+    public static bool HasFastBFloat16(Device device) =>
+        device.Type == DeviceType.Cuda || CpuFeatures.HasBFloat16;
+
+    /// <summary>Seeds libtorch's own generators, which dropout draws from.</summary>
+    public static void ManualSeed(ulong seed) => Check(esp_manual_seed(seed));
+
+    /// <summary>Waits until a device has done all its work.</summary>
+    public static void Synchronize(Device device) => Check(esp_synchronize(device.Type, device.Index));
+}

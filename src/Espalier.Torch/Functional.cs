@@ -1,0 +1,57 @@
+using static Espalier.Torch.Native;
+
+namespace Espalier.Torch;
+
+/// <summary>
+/// The layers of a transformer as functions of their inputs and weights. All follow the gradient; under
+/// <see cref="Autocast"/> matrix products run in the lower precision. Shapes that do not fit throw
+/// <see cref="TorchException"/>.
+/// </summary>
+public static class Functional
+{
+    /// <summary>The target that <see cref="CrossEntropy"/> leaves out.</summary>
+    public const long IgnoredTarget = -100;
+
+    /// <summary>x W + b.</summary>
+    /// <param name="x">(..., in).</param>
+    /// <param name="weight">(in, out), as GPT-2 lays it out.</param>
+    /// <param name="bias">(out), or <see cref="Tensor.None"/>.</param>
+    /// <returns>(..., out).</returns>
+    public static Tensor Linear(Tensor x, Tensor weight, Tensor bias) => Check(esp_linear(x, weight, bias));
+
+    /// <summary>(x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis.</summary>
+    public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon) =>
+        Check(esp_layer_norm(x, weight, bias, epsilon));
+
+    /// <summary>GELU, exact or by GPT-2's tanh approximation.</summary>
+    public static Tensor Gelu(Tensor x, bool tanhApproximation) => Check(esp_gelu(x, tanhApproximation ? 1 : 0));
+
+    /// <summary>Multi-head self-attention.</summary>
+    /// <param name="qkv">(B, T, 3C): queries, keys and values side by side.</param>
+    /// <param name="heads">The number of heads; divides C.</param>
+    /// <param name="causal">Whether a token sees only itself and those before it.</param>
+    /// <param name="dropout">The probability with which an attention weight is dropped.</param>
+    /// <returns>(B, T, C).</returns>
+    public static Tensor SelfAttention(Tensor qkv, int heads, bool causal, double dropout) =>
+        Check(esp_self_attention(qkv, heads, causal ? 1 : 0, dropout));
+
+    /// <summary>The rows of <paramref name="weight"/> (V, C) that the indices name (int64, any shape S): (S, C).</summary>
+    public static Tensor Embedding(Tensor weight, Tensor indices) => Check(esp_embedding(weight, indices));
+
+    /// <summary>Zeroes elements with the given probability and scales the others up; itself at probability 0.</summary>
+    public static Tensor Dropout(Tensor x, double probability) =>
+        probability == 0 ? x : Check(esp_dropout(x, probability));
+
+    /// <summary>The mean negative log likelihood, in nats, of the targets that are not <see cref="IgnoredTarget"/>.</summary>
+    /// <param name="logits">(N, V).</param>
+    /// <param name="targets">(N), int64.</param>
+    public static Tensor CrossEntropy(Tensor logits, Tensor targets) =>
+        Check(esp_cross_entropy(logits, targets, IgnoredTarget));
+
+    /// <summary><see cref="CrossEntropy"/> of the logits x W^T, which are never held whole.</summary>
+    /// <param name="x">(N, C).</param>
+    /// <param name="weight">(V, C): the vocabulary head.</param>
+    /// <param name="targets">(N), int64.</param>
+    public static Tensor LinearCrossEntropy(Tensor x, Tensor weight, Tensor targets) =>
+        Check(esp_linear_cross_entropy(x, weight, targets, IgnoredTarget));
+}

@@ -1,0 +1,33 @@
+using static Espalier.Torch.Native;
+
+namespace Espalier.Torch;
+
+/// <content>Gradients.</content>
+public sealed partial class Tensor
+{
+    /// <summary>Whether backward passes accumulate a gradient for this tensor.</summary>
+    public bool RequiresGrad
+    {
+        get => esp_requires_grad(this) != 0;
+        set => Check(esp_set_requires_grad(this, value ? 1 : 0));
+    }
+
+    /// <summary>The accumulated gradient, or null before the first backward pass.</summary>
+    public Tensor? Grad
+    {
+        get
+        {
+            Tensor gradient = Check(esp_grad(this));
+            return esp_is_defined(gradient) != 0 ? gradient : null;
+        }
+    }
+
+    /// <summary>Adds the gradient of this scalar to every tensor that it depends on and that requires one.</summary>
+    public void Backward() => Check(esp_backward(this));
+
+    /// <summary>Drops the gradient, so that the next backward pass writes rather than adds.</summary>
+    public void ClearGrad() => Check(esp_clear_grad(this));
+
+    /// <summary>The same elements outside of the gradient graph.</summary>
+    public Tensor Detach() => Check(esp_detach(this));
+}

@@ -1,0 +1,64 @@
+namespace Espalier.Data;
+
+/// <summary>
+/// Held-out tokens front to back: windows of T tokens, one after the other, so that each token but the shard's first is a
+/// target exactly once. (A prepared shard begins with <c>&lt;|endoftext|&gt;</c>, so that is all of the text.) All batches
+/// have the same shape; what the last one lacks is filled with targets of <see cref="IgnoredTarget"/>. Safe to use from
+/// several threads.
+/// </summary>
+public sealed class EvaluationBatches
+{
+    /// <summary>The target where there is nothing to predict; libtorch's default for the index to ignore.</summary>
+    public const long IgnoredTarget = -100;
+
+    private readonly TokenShard _shard;
+    private readonly int _batchSize, _contextLength;
+
+    /// <summary>Batches of B windows of T tokens.</summary>
+    /// <param name="shard">The tokens.</param>
+    /// <param name="batchSize">B: windows in a batch.</param>
+    /// <param name="contextLength">T: tokens in a window.</param>
+    /// <param name="tokenLimit">How many targets to have at most, from the front; null for all.</param>
+    /// <exception cref="UserErrorException">The shard has not even two tokens.</exception>
+    public EvaluationBatches(TokenShard shard, int batchSize, int contextLength, long? tokenLimit = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(contextLength);
+        if (shard.Count < 2 || tokenLimit <= 0)
+        {
+            throw new UserErrorException(
+                $"There is nothing to evaluate in {shard.Path}: it holds {shard.Count} tokens, and the limit is "
+                + $"{tokenLimit?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none"}.");
+        }
+
+        (_shard, _batchSize, _contextLength) = (shard, batchSize, contextLength);
+        TargetCount = Math.Min(shard.Count - 1, tokenLimit ?? long.MaxValue);
+        Count = ((TargetCount - 1) / ((long)batchSize * contextLength)) + 1;
+    }
+
+    /// <summary>The number of batches.</summary>
+    public long Count { get; }
+
+    /// <summary>The number of targets in all batches together, the ignored ones left out.</summary>
+    public long TargetCount { get; }
+
+    /// <summary>Fills the inputs and targets of one batch.</summary>
+    /// <param name="batch">The batch, from 0.</param>
+    /// <param name="inputs_BT">Receives B x T token ids; 0 where there is none.</param>
+    /// <param name="targets_BT">Receives the B x T ids that follow them, or <see cref="IgnoredTarget"/>.</param>
+    /// <returns>The number of targets that are not ignored, at least 1.</returns>
+    public int Fill(long batch, Span<long> inputs_BT, Span<long> targets_BT)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(batch);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(batch, Count);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(inputs_BT.Length, _batchSize * _contextLength);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(targets_BT.Length, inputs_BT.Length);
+        long start = batch * inputs_BT.Length;
+        int filled = (int)Math.Min(inputs_BT.Length, TargetCount - start);
+        _shard.CopyTo(start, inputs_BT[..filled]);
+        _shard.CopyTo(start + 1, targets_BT[..filled]);
+        inputs_BT[filled..].Clear();
+        targets_BT[filled..].Fill(IgnoredTarget);
+        return filled;
+    }
+}

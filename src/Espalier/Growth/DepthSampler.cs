@@ -1,0 +1,86 @@
+namespace Espalier.Growth;
+
+/// <summary>Draws the number of executed layers d in [N, L], N stored and L final layers (METHODS of Apollo, "LVPS").</summary>
+public sealed class DepthSampler
+{
+    // The authors' lower end of the uniform draw; keeps the hyperbola away from its pole.
+    private const double SmallestDraw = 1e-6;
+
+    private readonly MethodConfig _config;
+
+    /// <summary>A sampler by the keys of a recipe's method.</summary>
+    /// <param name="config">A resolved method.</param>
+    public DepthSampler(MethodConfig config)
+    {
+        _config = config;
+    }
+
+    /// <summary>The depth that a uniform number stands for.</summary>
+    /// <param name="uniform">In [0, 1).</param>
+    /// <param name="stored">N, at least 1.</param>
+    /// <param name="final">L, at least N.</param>
+    public int Draw(double uniform, int stored, int final)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(stored, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(final, stored);
+        if (stored == final)
+        {
+            return final;
+        }
+
+        double ratio = (double)final / stored;
+        return _config.Sampler switch
+        {
+            DepthSamplerKind.None => stored,
+            DepthSamplerKind.Full => final,
+            DepthSamplerKind.Uniform => stored + (int)(uniform * (final - stored + 1)),
+            DepthSamplerKind.Lvps => Depth(Lvps(uniform, ratio)),
+            DepthSamplerKind.Sigmoid => Depth(Sigmoid(uniform, ratio)),
+            DepthSamplerKind.InversePower => InversePower(uniform, stored, final),
+            _ => throw new InvalidOperationException("the method is not resolved: its sampler is not known"),
+        };
+
+        // The curves give the depth as a multiple of N. L / N times N can be less than L in doubles, first for 15 / 11:
+        // the full depth would never run.
+        int Depth(double multiple) =>
+            multiple >= ratio ? final : Math.Clamp((int)Math.Floor(multiple * stored), stored, final);
+    }
+
+    /// <summary>A hyperbola through (x0, begin) and (1, end): mostly shallow, rarely deep.</summary>
+    private double Lvps(double uniform, double ratio)
+    {
+        double begin = ratio + _config.LvpsBeginOffset, end = _config.LvpsEnd;
+        double n = ((begin * SmallestDraw) - end) / (end - begin);
+        double m = end * (n + 1);
+        double x = SmallestDraw + (uniform * (1 - SmallestDraw));
+        return m / (x + n);
+    }
+
+    private double Sigmoid(double uniform, double ratio)
+    {
+        double begin = ratio + _config.LvpsBeginOffset, end = _config.LvpsEnd;
+        return ((begin - end) / (1 + Math.Exp(20 * (uniform - 0.5)))) + end;
+    }
+
+    /// <summary>P(d) proportional to (d - N + 1)^-k; ours, in place of the paper's family that its code does not contain.</summary>
+    private int InversePower(double uniform, int stored, int final)
+    {
+        double total = 0;
+        for (int depth = stored; depth <= final; depth++)
+        {
+            total += Weight(depth);
+        }
+
+        double rest = uniform * total;
+        int drawn = stored;
+        while (drawn < final && rest >= Weight(drawn))
+        {
+            rest -= Weight(drawn);
+            drawn++;
+        }
+
+        return drawn;
+
+        double Weight(int depth) => Math.Pow(depth - stored + 1, -_config.InversePower);
+    }
+}

@@ -1,0 +1,12 @@
+namespace Espalier.Models;
+
+/// <summary>The architectures, by Hugging Face's <c>model_type</c>.</summary>
+public static class Architectures
+{
+    /// <summary>The architecture of a model.</summary>
+    public static IArchitecture Of(ModelType type) => type switch
+    {
+        ModelType.Gpt2 => new Gpt2(),
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not an architecture"),
+    };
+}

@@ -1,0 +1,102 @@
+using System.Collections;
+using Espalier.Torch;
+
+namespace Espalier.Models;
+
+/// <summary>The parameters of a model, in the order of its <see cref="IArchitecture.Parameters"/>.</summary>
+public sealed class ParameterSet : IReadOnlyCollection<Parameter>, IDisposable
+{
+    private readonly List<Parameter> _parameters;
+    private readonly Dictionary<string, Tensor> _shared = [];
+    private readonly Dictionary<(int Layer, string Role), Tensor> _layered = [];
+
+    /// <summary>A set of the given parameters, which from now on belong to it.</summary>
+    public ParameterSet(IEnumerable<Parameter> parameters)
+    {
+        _parameters = [.. parameters];
+        foreach (Parameter parameter in _parameters)
+        {
+            if (parameter.Spec.Layer is int layer)
+            {
+                _layered.Add((layer, parameter.Spec.Role), parameter.Value);
+            }
+            else
+            {
+                _shared.Add(parameter.Spec.Role, parameter.Value);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public int Count => _parameters.Count;
+
+    /// <summary>The number of trainable numbers.</summary>
+    public long ElementCount => _parameters.Sum(parameter => parameter.Value.Count);
+
+    /// <summary>A parameter outside of the layers.</summary>
+    public Tensor this[string role] => _shared[role];
+
+    /// <summary>A parameter of a layer.</summary>
+    public Tensor this[int layer, string role] => _layered[(layer, role)];
+
+    /// <summary>Freshly initialised parameters, the same on every device, for every libtorch and number of threads.</summary>
+    /// <param name="specs">What to make.</param>
+    /// <param name="config">Gives the initializer range.</param>
+    /// <param name="finalLayers">The depth at which the residual projections keep the stream's variance.</param>
+    /// <param name="seed">The run's seed.</param>
+    /// <param name="device">Where to put them.</param>
+    public static ParameterSet Initialize(
+        IReadOnlyList<ParameterSpec> specs, ModelConfig config, int finalLayers, ulong seed, Device device)
+    {
+        var order = new Dictionary<string, int>();
+        return new ParameterSet(specs.Select(spec =>
+        {
+            // Layer and role, not the place in the list, choose the random numbers: a layer starts alike at any depth.
+            order.TryAdd(spec.Role, order.Count);
+            var random = new CounterRandom(
+                seed, RandomPurpose.Initialization, spec.Layer + 1 ?? 0, order[spec.Role]);
+            return new Parameter(spec, Trainable(Initial(spec, config, finalLayers, random, device)));
+        }));
+    }
+
+    /// <summary>Marks a tensor as one that backward passes accumulate a gradient for.</summary>
+    public static Tensor Trainable(Tensor value)
+    {
+        value.RequiresGrad = true;
+        return value;
+    }
+
+    /// <inheritdoc/>
+    public IEnumerator<Parameter> GetEnumerator() => _parameters.GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>Frees the tensors.</summary>
+    public void Dispose()
+    {
+        foreach (Parameter parameter in _parameters)
+        {
+            parameter.Value.Dispose();
+        }
+    }
+
+    private static Tensor Initial(
+        ParameterSpec spec, ModelConfig config, int finalLayers, CounterRandom random, Device device)
+    {
+        double deviation = config.InitializerRange;
+        switch (spec.Initialization)
+        {
+            case Initialization.Zeros:
+                return Tensor.Zeros(spec.Shape, device: device);
+            case Initialization.Ones:
+                return Tensor.Full(spec.Shape, 1, device: device);
+            case Initialization.ResidualProjection:
+                deviation /= Math.Sqrt(2.0 * finalLayers);
+                break;
+        }
+
+        var values = new float[spec.Shape.Aggregate(1L, (product, size) => product * size)];
+        random.FillNormal(values, deviation);
+        return Tensor.From<float>(values, spec.Shape, device);
+    }
+}

@@ -1,0 +1,36 @@
+namespace Espalier.Models;
+
+/// <summary>How a parameter starts.</summary>
+public enum Initialization
+{
+    /// <summary>All zeros: biases.</summary>
+    Zeros,
+
+    /// <summary>All ones: the weights of norms.</summary>
+    Ones,
+
+    /// <summary>Normal with <see cref="ModelConfig.InitializerRange"/>.</summary>
+    Normal,
+
+    /// <summary>
+    /// Normal with <see cref="ModelConfig.InitializerRange"/> over the square root of twice the final layers: what
+    /// each sublayer adds to the residual stream (GPT-2, section 2.3).
+    /// </summary>
+    ResidualProjection,
+}
+
+/// <summary>What a parameter is, apart from its values.</summary>
+/// <param name="Name">Hugging Face's name.</param>
+/// <param name="Layer">The layer that it belongs to, or null for embeddings, final norm and head.</param>
+/// <param name="Role">Its name without the layer's prefix: equal for the same part of every layer.</param>
+/// <param name="Axes">Its axes, outermost first.</param>
+/// <param name="Initialization">How it starts.</param>
+public sealed record ParameterSpec(
+    string Name, int? Layer, string Role, IReadOnlyList<Axis> Axes, Initialization Initialization)
+{
+    /// <summary>The sizes of the axes.</summary>
+    public long[] Shape => [.. Axes.Select(axis => (long)axis.Size)];
+
+    /// <summary>Whether weight decay applies: to matrices, not to biases and norms.</summary>
+    public bool Decays => Axes.Count > 1;
+}

@@ -1,0 +1,29 @@
+namespace Espalier.Optimization;
+
+/// <summary>The learning rate of every step of a run.</summary>
+/// <param name="config">Peak, course and end.</param>
+/// <param name="totalSteps">The steps of the whole run.</param>
+/// <param name="tokensPerStep">The tokens of one step.</param>
+public sealed class LearningRate(LearningRateConfig config, long totalSteps, long tokensPerStep)
+{
+    private readonly long _warmup = config.Warmup.ToSteps(totalSteps, tokensPerStep);
+
+    /// <summary>The rate of a step.</summary>
+    /// <param name="step">From 0. The warm-up's last step has the peak rate.</param>
+    public double At(long step)
+    {
+        if (step < _warmup)
+        {
+            return config.Peak * (step + 1) / _warmup;
+        }
+
+        double progress = (step - _warmup) / (double)Math.Max(1, totalSteps - _warmup);
+        double share = config.Schedule switch
+        {
+            LearningRateSchedule.Cosine => 0.5 * (1 + Math.Cos(Math.PI * progress)),
+            LearningRateSchedule.Linear => 1 - progress,
+            _ => 1,
+        };
+        return config.Peak * (config.Final + ((1 - config.Final) * share));
+    }
+}

@@ -1,0 +1,35 @@
+using System.ComponentModel.DataAnnotations;
+using Espalier.Recipes;
+
+namespace Espalier.Optimization;
+
+/// <summary>The course of the learning rate after its warm-up.</summary>
+public enum LearningRateSchedule
+{
+    /// <summary>Half a cosine wave from peak to final.</summary>
+    Cosine,
+
+    /// <summary>A straight line from peak to final.</summary>
+    Linear,
+
+    /// <summary>Peak throughout.</summary>
+    Constant,
+}
+
+/// <summary>The learning rate over the whole run: up from 0 to the peak in a line, then along the schedule.</summary>
+public sealed record LearningRateConfig
+{
+    /// <summary>`peak`: the highest rate, reached at the end of the warm-up.</summary>
+    [Range(0.0, 100.0, MinimumIsExclusive = true)]
+    public required double Peak { get; init; }
+
+    /// <summary>`schedule`: cosine, linear or constant. Default cosine.</summary>
+    public LearningRateSchedule Schedule { get; init; } = LearningRateSchedule.Cosine;
+
+    /// <summary>`warmup`: length of the linear rise from 0. Default 2.5 % (Apollo).</summary>
+    public Duration Warmup { get; init; } = Duration.Percent(2.5);
+
+    /// <summary>`final`: the rate at the end of the run, as a fraction of the peak. Default 0.</summary>
+    [Range(0.0, 1.0)]
+    public double Final { get; init; }
+}

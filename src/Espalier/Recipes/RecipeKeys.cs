@@ -1,0 +1,61 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text;
+
+namespace Espalier.Recipes;
+
+/// <summary>A key of a recipe's section and the config property behind it.</summary>
+internal sealed record RecipeKey(string Name, PropertyInfo Property)
+{
+    public bool IsRequired { get; } = Property.IsDefined(typeof(RequiredMemberAttribute));
+
+    /// <summary>A section has keys of its own; all else is a value.</summary>
+    public bool IsSection => RecipeKeys.IsSection(Property.PropertyType);
+}
+
+/// <summary>The keys that config records stand for, by reflection, and the naming rules.</summary>
+internal static class RecipeKeys
+{
+    public static bool IsSection(Type type) => type.Name.EndsWith("Config", StringComparison.Ordinal);
+
+    /// <summary>The keys of a config record in the order of its properties.</summary>
+    public static IReadOnlyList<RecipeKey> Of(Type config) =>
+    [
+        .. config.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(p => p.CanWrite)
+            .Select(p => new RecipeKey(p.GetCustomAttribute<YamlKeyAttribute>()?.Name ?? Split(p.Name, '_'), p)),
+    ];
+
+    /// <summary>All values of a recipe with their dotted keys.</summary>
+    public static IEnumerable<(string Key, object? Value)> Flatten(object config, string path = "")
+    {
+        foreach (RecipeKey key in Of(config.GetType()))
+        {
+            object? value = key.Property.GetValue(config);
+            string dotted = path + key.Name;
+            foreach (var leaf in key.IsSection ? Flatten(value!, dotted + ".") : [(dotted, value)])
+            {
+                yield return leaf;
+            }
+        }
+    }
+
+    /// <summary>The YAML form of an enum's member: `InversePower` is `inverse-power`.</summary>
+    public static string Kebab(object enumMember) => Split(enumMember.ToString()!, '-');
+
+    private static string Split(string pascal, char separator)
+    {
+        var name = new StringBuilder();
+        foreach (char c in pascal)
+        {
+            if (char.IsUpper(c) && name.Length > 0)
+            {
+                name.Append(separator);
+            }
+
+            name.Append(char.ToLowerInvariant(c));
+        }
+
+        return name.ToString();
+    }
+}

@@ -1,0 +1,34 @@
+using System.Text;
+
+namespace Espalier.Recipes;
+
+/// <summary>Writes resolved recipes: every key with its value, so that no later default can change what a run was.</summary>
+public static class RecipeWriter
+{
+    /// <summary>The recipe as YAML, which <see cref="RecipeReader"/> reads back to an equal one.</summary>
+    public static string Write(Recipe recipe)
+    {
+        ArgumentNullException.ThrowIfNull(recipe);
+        var yaml = new StringBuilder("# The resolved recipe: every key, with defaults filled in.\n");
+        Write(recipe.Resolve(), "", yaml);
+        return yaml.ToString();
+    }
+
+    private static void Write(object config, string indent, StringBuilder yaml)
+    {
+        foreach (RecipeKey key in RecipeKeys.Of(config.GetType()))
+        {
+            object? value = key.Property.GetValue(config);
+            yaml.Append(indent).Append(key.Name).Append(':');
+            if (key.IsSection)
+            {
+                yaml.Append('\n');
+                Write(value!, indent + "  ", yaml);
+            }
+            else
+            {
+                yaml.Append(' ').Append(RecipeValue.Format(value)).Append('\n');
+            }
+        }
+    }
+}

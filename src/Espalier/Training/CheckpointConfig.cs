@@ -1,0 +1,15 @@
+using System.ComponentModel.DataAnnotations;
+using Espalier.Recipes;
+
+namespace Espalier.Training;
+
+/// <summary>When a run saves its state, and how many states it keeps.</summary>
+public sealed record CheckpointConfig
+{
+    /// <summary>`every`: training between two checkpoints; the end of the run is always saved. Default 10 %.</summary>
+    public Duration Every { get; init; } = Duration.Percent(10);
+
+    /// <summary>`keep`: newest checkpoints that stay on disk. Default 2.</summary>
+    [Range(1, int.MaxValue)]
+    public int Keep { get; init; } = 2;
+}

@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Text;
+using Espalier.Interop;
+using Espalier.Recipes;
+
+namespace Espalier.Training;
+
+/// <summary>
+/// The folder of a run: its recipe, metrics and checkpoints. The same command on an existing folder goes on where the
+/// run was; a lock keeps two processes from writing to one run.
+/// </summary>
+public sealed class RunDirectory : IDisposable
+{
+    private const string Prefix = "step-";
+
+    // EWOULDBLOCK, which .NET reports for a file that another process holds.
+    private const int WouldBlock = 11;
+
+    private readonly FileStream _lock;
+
+    private RunDirectory(string path, FileStream runLock)
+    {
+        Path = path;
+        _lock = runLock;
+    }
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>Rows of metrics.</summary>
+    public string MetricsFile => System.IO.Path.Combine(Path, "metrics.csv");
+
+    /// <summary>Events for TensorBoard.</summary>
+    public string TensorBoardFolder => System.IO.Path.Combine(Path, "tensorboard");
+
+    /// <summary>What the run came to; written at its end.</summary>
+    public string SummaryFile => System.IO.Path.Combine(Path, "summary.json");
+
+    private string RecipeFile => System.IO.Path.Combine(Path, "recipe.yaml");
+
+    private string Checkpoints => System.IO.Path.Combine(Path, "checkpoints");
+
+    private string LatestFile => System.IO.Path.Combine(Checkpoints, "latest");
+
+    /// <summary>Opens the folder of a run: makes it, or finds the run that it holds.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="recipe">The recipe; an existing run must have the same one.</param>
+    /// <exception cref="UserErrorException">It holds another run or something else, is in use, or cannot be written.</exception>
+    public static RunDirectory Open(string path, Recipe recipe)
+    {
+        try
+        {
+            path = System.IO.Path.GetFullPath(path);
+            Directory.CreateDirectory(path);
+            var runLock = new FileStream(
+                System.IO.Path.Combine(path, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            var directory = new RunDirectory(path, runLock);
+            try
+            {
+                directory.CheckRecipe(recipe);
+                Directory.CreateDirectory(directory.Checkpoints);
+                return directory;
+            }
+            catch
+            {
+                directory.Dispose();
+                throw;
+            }
+        }
+        catch (IOException exception) when (exception.HResult == WouldBlock)
+        {
+            throw new UserErrorException(
+                $"{path} is in use by another process.", "Wait for it, or choose another run folder.", exception);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException(
+                $"The run folder {path} cannot be written: {exception.Message}",
+                "Choose a folder that you may write to.",
+                exception);
+        }
+    }
+
+    /// <summary>The folder of the last complete checkpoint of a run, or null.</summary>
+    public string? LatestCheckpoint
+    {
+        get
+        {
+            if (!File.Exists(LatestFile))
+            {
+                return null;
+            }
+
+            string folder = System.IO.Path.Combine(Checkpoints, File.ReadAllText(LatestFile).Trim());
+            return Directory.Exists(folder)
+                ? folder
+                : throw new UserErrorException(
+                    $"{LatestFile} names {folder}, which is not there.",
+                    $"Write the name of a complete checkpoint into {LatestFile}, or delete the file to begin anew.");
+        }
+    }
+
+    /// <summary>The folder of the checkpoint after a step.</summary>
+    public string CheckpointFolder(long step) =>
+        System.IO.Path.Combine(Checkpoints, Prefix + step.ToString("D8", CultureInfo.InvariantCulture));
+
+    /// <summary>Names a complete checkpoint the latest, and deletes all but the newest few.</summary>
+    public void SetLatest(string folder, int keep)
+    {
+        string partial = LatestFile + ".partial";
+        DurableFile.Write(partial, System.IO.Path.GetFileName(folder) + "\n");
+        File.Move(partial, LatestFile, overwrite: true);
+        string[] complete =
+            [.. Directory.EnumerateDirectories(Checkpoints, Prefix + "*").Order(StringComparer.Ordinal)];
+
+        // A later one than the latest was left by an attempt that was killed before it could be named.
+        string[] upToLatest = [.. complete.Where(other => string.CompareOrdinal(other, folder) <= 0)];
+        foreach (string old in complete.Except(upToLatest.TakeLast(keep)))
+        {
+            Directory.Delete(old, recursive: true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _lock.Dispose();
+
+    private void CheckRecipe(Recipe recipe)
+    {
+        if (!File.Exists(RecipeFile))
+        {
+            bool isEmpty = Directory.EnumerateFileSystemEntries(Path)
+                .All(entry => System.IO.Path.GetFileName(entry).StartsWith('.'));
+            if (!isEmpty)
+            {
+                throw new UserErrorException(
+                    $"{Path} holds other files, but no run.", "Choose an empty or a new folder for the run.");
+            }
+
+            string partial = RecipeFile + ".partial";
+            DurableFile.Write(partial, Encoding.UTF8.GetBytes(RecipeWriter.Write(recipe)));
+            File.Move(partial, RecipeFile);
+            return;
+        }
+
+        IReadOnlyList<string> differences = RecipeDifference.Describe(RecipeReader.Read(RecipeFile), recipe);
+        if (differences.Count > 0)
+        {
+            throw new UserErrorException(
+                $"{Path} is the run of another recipe:\n  " + string.Join("\n  ", differences),
+                "Choose another run folder, or go on with the recipe that the run began with.");
+        }
+    }
+}

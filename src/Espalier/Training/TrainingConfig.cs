@@ -1,0 +1,39 @@
+using System.ComponentModel.DataAnnotations;
+using Espalier.Recipes;
+
+namespace Espalier.Training;
+
+/// <summary>The number format of matrix products. Weights and optimizer moments are always f32.</summary>
+public enum Precision
+{
+    /// <summary>bf16 where the device computes in it natively, f32 elsewhere.</summary>
+    Auto,
+
+    /// <summary>bfloat16 autocast over f32 master weights.</summary>
+    Bf16,
+
+    /// <summary>32-bit floats throughout.</summary>
+    F32,
+}
+
+/// <summary>How long a run is, in which portions it works, and where.</summary>
+public sealed record TrainingConfig
+{
+    /// <summary>`length`: the whole run, in steps or tokens.</summary>
+    public required Duration Length { get; init; }
+
+    /// <summary>`micro_batch`: sequences of one forward and backward pass.</summary>
+    [Range(1, 1 << 16)]
+    public required int MicroBatch { get; init; }
+
+    /// <summary>`gradient_accumulation`: micro-batches of one update. Default 1.</summary>
+    [Range(1, 1 << 16)]
+    public int GradientAccumulation { get; init; } = 1;
+
+    /// <summary>`precision`: auto, bf16 or f32. Default auto.</summary>
+    public Precision Precision { get; init; } = Precision.Auto;
+
+    /// <summary>`device`: auto (the GPU if there is one), cpu, cuda or cuda:N. Default auto.</summary>
+    [RegularExpression("auto|cpu|cuda(:[0-9]{1,3})?", ErrorMessage = "write auto, cpu, cuda or cuda:N")]
+    public string Device { get; init; } = "auto";
+}

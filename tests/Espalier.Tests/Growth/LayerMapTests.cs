@@ -1,0 +1,86 @@
+using Espalier.Growth;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Espalier.Tests.Growth;
+
+public class LayerMapTests
+{
+    /// <summary>(stored, executed), both at least 1.</summary>
+    private static Arbitrary<(int Stored, int Executed)> Sizes { get; } =
+        (from stored in Gen.Choose(1, 200)
+         from more in Gen.Choose(0, 400)
+         select (stored, stored + more)).ToArbitrary();
+
+    [Theory]
+    [InlineData(3, 6, "0,0,1,1,2,2")]
+    [InlineData(3, 8, "0,0,0,1,1,1,2,2")]
+    [InlineData(6, 8, "0,0,1,2,3,3,4,5")]
+    [InlineData(6, 9, "0,0,1,2,2,3,4,4,5")]
+    [InlineData(1, 4, "0,0,0,0")]
+    public void InterpolatesAsPrinted(int stored, int executed, string expected) =>
+        Assert.Equal(expected, string.Join(',', LayerMap.Build(LayerMapKind.Interpolate, stored, executed)));
+
+    [Theory]
+    [InlineData(3, 6, "0,1,2,0,1,2")]
+    [InlineData(3, 8, "0,1,2,0,1,2,1,2")]
+    [InlineData(6, 8, "0,1,2,3,4,5,4,5")]
+    [InlineData(6, 9, "0,1,2,3,4,5,3,4,5")]
+    [InlineData(1, 4, "0,0,0,0")]
+    public void StacksAsPrinted(int stored, int executed, string expected) =>
+        Assert.Equal(expected, string.Join(',', LayerMap.Build(LayerMapKind.Stack, stored, executed)));
+
+    /// <summary>The first size at which doubles, as in the authors' code, round a whole number down.</summary>
+    [Fact]
+    public void InterpolatesInWholeNumbers() => Assert.Equal(7, LayerMap.Interpolate(14, 18)[9]);
+
+    [Fact]
+    public void AnInterpolationIsMonotoneOntoAndEven() => Check.QuickThrowOnFailure(Prop.ForAll(Sizes, sizes =>
+    {
+        (int stored, int executed) = sizes;
+        int[] map = LayerMap.Interpolate(stored, executed);
+        Assert.Equal(executed, map.Length);
+        Assert.Equal((0, stored - 1), (map[0], map[^1]));
+        Assert.All(map.Zip(map.Skip(1)), pair => Assert.InRange(pair.Second - pair.First, 0, 1));
+        int[] uses = Uses(map, stored);
+        Assert.InRange(uses.Max() - uses.Min(), 0, 1);
+    }));
+
+    [Fact]
+    public void AStackIsRoundsInOrderAndEndsAtTheTop() => Check.QuickThrowOnFailure(Prop.ForAll(Sizes, sizes =>
+    {
+        (int stored, int executed) = sizes;
+        int[] map = LayerMap.Stack(stored, executed);
+        Assert.Equal(executed, map.Length);
+        Assert.Equal((0, stored - 1), (map[0], map[^1]));
+        for (int i = 1; i < executed; i++)
+        {
+            // The next layer, or a new round, which begins after the last layer only.
+            Assert.True(map[i] == map[i - 1] + 1 || map[i - 1] == stored - 1, $"{stored} as {executed}, at {i}");
+        }
+
+        int[] uses = Uses(map, stored);
+        Assert.InRange(uses.Max() - uses.Min(), 0, 1);
+        Assert.Equal(executed / stored, uses.Min());
+    }));
+
+    [Fact]
+    public void AsManyLayersAsStoredAreThoseLayers() => Check.QuickThrowOnFailure(Prop.ForAll(
+        Gen.Choose(1, 500).ToArbitrary(), layers =>
+        {
+            Assert.Equal(Enumerable.Range(0, layers), LayerMap.Interpolate(layers, layers));
+            Assert.Equal(Enumerable.Range(0, layers), LayerMap.Stack(layers, layers));
+        }));
+
+    [Theory]
+    [InlineData(LayerMapKind.Interpolate)]
+    [InlineData(LayerMapKind.Stack)]
+    public void RefusesToShrinkAndToStartFromNothing(LayerMapKind kind)
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => LayerMap.Build(kind, 4, 3));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LayerMap.Build(kind, 0, 3));
+    }
+
+    private static int[] Uses(int[] map, int stored) =>
+        [.. Enumerable.Range(0, stored).Select(layer => map.Count(used => used == layer))];
+}

@@ -1,0 +1,52 @@
+using Espalier.Growth;
+using Espalier.Recipes;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Espalier.Tests.Recipes;
+
+public class RecipeWriterTests
+{
+    [Fact]
+    public void WhatIsWrittenReadsBackEqual() => Check.QuickThrowOnFailure(Prop.ForAll(
+        Generators.Recipes.ToArbitrary(), recipe =>
+        {
+            Recipe read = RecipeReader.Parse(RecipeWriter.Write(recipe), "other.yaml");
+            Assert.Empty(RecipeDifference.Describe(recipe, read));
+
+            // The comparison goes by text; the records besides, less the lists that they compare by reference.
+            static MethodConfig Bare(MethodConfig method) => method with { Stages = [], Boundaries = [] };
+            Assert.Equal(Bare(recipe.Resolve().Method), Bare(read.Method) with { Stages = Bare(recipe.Method).Stages, Boundaries = Bare(recipe.Method).Boundaries });
+            Assert.Equal(recipe with { Method = read.Method }, read);
+        }));
+
+    [Fact]
+    public void EveryKeyIsWritten()
+    {
+        Recipe recipe = Generators.Recipes.Sample(1).First();
+        string yaml = RecipeWriter.Write(recipe);
+        foreach ((string key, _) in RecipeKeys.Flatten(recipe))
+        {
+            Assert.Matches($@"(?m)^ *{key.Split('.')[^1]}: ", yaml);
+        }
+    }
+
+    [Fact]
+    public void DifferencesNameTheKeyAndBothValues()
+    {
+        Recipe recipe = Generators.Recipes.Sample(1).First() with { Seed = 1, Name = "a" };
+        Recipe other = recipe with
+        {
+            Seed = 2,
+            Training = recipe.Training with { MicroBatch = recipe.Training.MicroBatch + 1 },
+            Method = recipe.Resolve().Method,
+        };
+        Assert.Equal(
+            [
+                "seed: 1 here, 2 there",
+                $"training.micro_batch: {recipe.Training.MicroBatch} here, {other.Training.MicroBatch} there",
+            ],
+            RecipeDifference.Describe(recipe, other));
+        Assert.Empty(RecipeDifference.Describe(other, other));
+    }
+}

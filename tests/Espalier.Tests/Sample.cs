@@ -1,0 +1,48 @@
+using Espalier.Models;
+using Espalier.Torch;
+
+namespace Espalier.Tests;
+
+/// <summary>Arbitrary values, the same in every run.</summary>
+internal static class Sample
+{
+    /// <summary>Normal numbers with deviation 1, float32.</summary>
+    public static Tensor Normal(int seed, params long[] shape)
+    {
+        var values = new float[shape.Aggregate(1L, (product, size) => product * size)];
+        new CounterRandom((ulong)seed, RandomPurpose.Initialization).FillNormal(values, 1);
+        return Tensor.From<float>(values, shape);
+    }
+
+    /// <summary>Whole numbers in [0, bound), int64.</summary>
+    public static Tensor Indices(int seed, int bound, params long[] shape)
+    {
+        var random = new CounterRandom((ulong)seed, RandomPurpose.BatchOrder);
+        var values = new long[shape.Aggregate(1L, (product, size) => product * size)];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = (long)random.NextBelow((ulong)bound, (uint)i);
+        }
+
+        return Tensor.From<long>(values, shape);
+    }
+
+    /// <summary>A small GPT-2.</summary>
+    public static ModelConfig Model(int layers) => new()
+    {
+        Layers = layers,
+        HiddenSize = 16,
+        Heads = 2,
+        ContextLength = 12,
+        VocabularySize = 31,
+    };
+
+    /// <summary>Parameters of which none is at its initial 0 or 1, so that every one matters.</summary>
+    public static ParameterSet Parameters(ModelConfig model, int seed = 1) => new(new Gpt2().Parameters(model).Select(
+        (spec, i) =>
+        {
+            Tensor value = Normal((seed * 1000) + i, spec.Shape) * (spec.Axes.Count > 1 ? 0.3 : 0.1);
+            return new Parameter(spec, ParameterSet.Trainable(
+                spec.Initialization == Initialization.Ones ? value + Tensor.Full(spec.Shape, 1) : value));
+        }));
+}

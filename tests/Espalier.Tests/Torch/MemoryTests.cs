@@ -1,0 +1,208 @@
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Optimization;
+using Espalier.Torch;
+
+namespace Espalier.Tests.Torch;
+
+/// <summary>Tests that count the live tensors of the process run alone.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public class TensorCounts
+{
+    public const string Name = "counts of live tensors";
+}
+
+[Collection(TensorCounts.Name)]
+public class MemoryTests
+{
+    public MemoryTests()
+    {
+        // What other tests have dropped is not to vanish while this one counts.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+    }
+
+    [Fact]
+    public void AScopeFreesWhatWasMadeInIt()
+    {
+        long before = Tensor.LiveCount;
+        using (new TensorScope())
+        {
+            Tensor a = Tensor.Zeros([2]), b = a + a;
+            Assert.Equal(before + 2, Tensor.LiveCount);
+            _ = b * 2;
+            Assert.Equal(before + 3, Tensor.LiveCount);
+        }
+
+        Assert.Equal(before, Tensor.LiveCount);
+    }
+
+    [Fact]
+    public void AnInnerScopeFreesOnlyItsOwn()
+    {
+        long before = Tensor.LiveCount;
+        using (new TensorScope())
+        {
+            Tensor outer = Tensor.Full([1], 1);
+            using (new TensorScope())
+            {
+                _ = outer + outer;
+            }
+
+            Assert.Equal(before + 1, Tensor.LiveCount);
+            Assert.Equal(1, outer.Item());
+            _ = outer + outer;
+            Assert.Equal(before + 2, Tensor.LiveCount);
+        }
+
+        Assert.Equal(before, Tensor.LiveCount);
+    }
+
+    [Fact]
+    public void AKeptTensorMovesOutByOneScope()
+    {
+        long before = Tensor.LiveCount;
+        Tensor kept;
+        using (var outer = new TensorScope())
+        {
+            using (var inner = new TensorScope())
+            {
+                kept = inner.Keep(Tensor.Full([1], 3));
+                _ = inner.Keep(Tensor.Full([1], 4));
+            }
+
+            Assert.Equal(before + 2, Tensor.LiveCount);
+            Assert.Same(kept, outer.Keep(kept));
+        }
+
+        Assert.Equal(before + 1, Tensor.LiveCount);
+        Assert.Equal(3, kept.Item());
+        kept.Dispose();
+        Assert.Equal(before, Tensor.LiveCount);
+    }
+
+    [Fact]
+    public void ASuspendedScopeOwnsNothingNew()
+    {
+        long before = Tensor.LiveCount;
+        Tensor free;
+        using (new TensorScope())
+        {
+            using (TensorScope.Suspend())
+            {
+                free = Tensor.Full([1], 5);
+            }
+
+            _ = Tensor.Zeros([1]);
+        }
+
+        Assert.Equal(before + 1, Tensor.LiveCount);
+        Assert.Equal(5, free.Item());
+        free.Dispose();
+        Assert.Equal(before, Tensor.LiveCount);
+    }
+
+    [Fact]
+    public void ScopesEndWhenAnExceptionLeavesThem()
+    {
+        long before = Tensor.LiveCount;
+        Assert.Throws<TorchException>(() =>
+        {
+            using var scope = new TensorScope();
+            Tensor a = Tensor.Zeros([2]);
+            _ = a.MatMul(Tensor.Zeros([3]));
+        });
+        Assert.Equal(before, Tensor.LiveCount);
+        using Tensor outside = Tensor.Zeros([1]);
+        Assert.Equal(before + 1, Tensor.LiveCount);
+    }
+
+    [Fact]
+    public void EveryThreadHasItsOwnScope()
+    {
+        Tensor? other = null;
+        using (new TensorScope())
+        {
+            var thread = new Thread(() => other = Tensor.Full([1], 6));
+            thread.Start();
+            thread.Join();
+        }
+
+        Assert.Equal(6, other!.Item());
+        other.Dispose();
+    }
+
+    [Fact]
+    public void AnAbandonedTensorIsFinalized()
+    {
+        long before = Tensor.LiveCount;
+        var thread = new Thread(() => _ = Tensor.Zeros([1]));
+        thread.Start();
+        thread.Join();
+        Assert.Equal(before + 1, Tensor.LiveCount);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        Assert.Equal(before, Tensor.LiveCount);
+    }
+
+    [Fact]
+    public void AHundredTrainingStepsLeaveNoTensorBehind()
+    {
+        long empty = Tensor.LiveCount;
+        ModelConfig model = Sample.Model(3);
+        using (TrainingState state = TrainingState.Begin(model, 6, 1, Device.Cpu))
+        {
+            var optimizer = new AdamW(new OptimizerConfig());
+            var plan = new ForwardPlan(LayerMap.Interpolate(3, 6));
+            using Tensor ids = Sample.Indices(1, model.Vocabulary, 2, 12), targets = Sample.Indices(2, model.Vocabulary, 2, 12);
+            long before = Tensor.LiveCount;
+            double first = 0, last = 0;
+            for (int step = 0; step < 100; step++)
+            {
+                using var scope = new TensorScope();
+                foreach (Parameter parameter in state.Parameters)
+                {
+                    parameter.Value.ClearGrad();
+                }
+
+                Tensor loss;
+                using (step % 2 == 0 ? new Autocast(Device.Cpu) : null)
+                {
+                    loss = new Gpt2().Loss(model, state.Parameters, ids, targets, plan, training: true);
+                }
+
+                loss.Backward();
+                last = loss.Item();
+                first = step == 0 ? last : first;
+                optimizer.Step(state.Parameters, state.Optimizer, AdamW.GradientNorm(state.Parameters), 1e-2);
+                Assert.True(Tensor.LiveCount > before);
+                scope.Dispose();
+                Assert.Equal(before, Tensor.LiveCount);
+            }
+
+            Assert.True(last < first / 2, $"loss went from {first} to {last}");
+        }
+
+        Assert.Equal(empty, Tensor.LiveCount);
+    }
+
+    [Theory]
+    [InlineData(MomentPolicy.Keep)]
+    [InlineData(MomentPolicy.Map)]
+    [InlineData(MomentPolicy.Reset)]
+    public void AGrownStateOwnsItsTensorsAndTheOldOneNone(MomentPolicy moments)
+    {
+        long empty = Tensor.LiveCount;
+        TrainingState state = TrainingState.Begin(Sample.Model(2), 5, 1, Device.Cpu);
+        TrainingState grown;
+        using (new TensorScope())
+        {
+            grown = new DepthGrowth(5, LayerMapKind.Interpolate, moments).Apply(state);
+        }
+
+        Assert.Equal(empty + (3 * grown.Parameters.Count), Tensor.LiveCount);
+        Assert.All(grown.Parameters, parameter => Assert.Equal(parameter.Spec.Shape, parameter.Value.Shape));
+        grown.Dispose();
+        Assert.Equal(empty, Tensor.LiveCount);
+    }
+}

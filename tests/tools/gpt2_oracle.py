@@ -1,0 +1,174 @@
+"""GPT-2 as Hugging Face defines it, and its training with growth, in plain PyTorch: the oracle of the golden tests.
+
+It shares no code with Espalier and favours the textbook form over speed. Parameters are a dict under Hugging Face's
+names; Conv1D weights are [in, out]. B sequences, T tokens, C width, H heads, V vocabulary.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+IGNORED = -100
+
+
+def layer_shapes(config):
+    C, I = config["n_embd"], config.get("n_inner") or 4 * config["n_embd"]
+    return {
+        "ln_1.weight": (C,), "ln_1.bias": (C,),
+        "attn.c_attn.weight": (C, 3 * C), "attn.c_attn.bias": (3 * C,),
+        "attn.c_proj.weight": (C, C), "attn.c_proj.bias": (C,),
+        "ln_2.weight": (C,), "ln_2.bias": (C,),
+        "mlp.c_fc.weight": (C, I), "mlp.c_fc.bias": (I,),
+        "mlp.c_proj.weight": (I, C), "mlp.c_proj.bias": (C,),
+    }
+
+
+def random_parameters(config, seed):
+    """Weights that exercise everything: no bias is 0, no norm is 1. float64 tensors that hold exact float32 values."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = {"transformer.wte.weight": (config["vocab_size"], config["n_embd"]),
+              "transformer.wpe.weight": (config["n_positions"], config["n_embd"])}
+    for layer in range(config["n_layer"]):
+        shapes.update({f"transformer.h.{layer}.{name}": shape for name, shape in layer_shapes(config).items()})
+    shapes.update({"transformer.ln_f.weight": (config["n_embd"],), "transformer.ln_f.bias": (config["n_embd"],)})
+
+    def draw(name, shape):
+        values = torch.randn(shape, generator=generator, dtype=torch.float64)
+        if ".ln_" in name:
+            return 0.2 * values + (1.0 if name.endswith("weight") else 0.0)
+        if name.endswith("bias"):
+            return 0.1 * values
+        return values * (0.5 if ".wte" in name or ".wpe" in name else shape[0] ** -0.5)
+
+    return {name: draw(name, shape).float().double() for name, shape in shapes.items()}
+
+
+def gelu_tanh(x):
+    return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
+
+
+def layer_norm(x, weight, bias, epsilon):
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / torch.sqrt((centred ** 2).mean(-1, keepdim=True) + epsilon) * weight + bias
+
+
+def causal_attention(q, k, v):
+    """q, k, v: (B, H, T, head size)."""
+    T = q.shape[-2]
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    visible = torch.ones(T, T, dtype=torch.bool).tril()
+    return scores.masked_fill(~visible, float("-inf")).softmax(-1) @ v
+
+
+def forward(parameters, input_ids, config, layer_map=None):
+    """Logits (B, T, V); layer_map names the stored layer of each executed one (default: each once, in order)."""
+    B, T = input_ids.shape
+    H, epsilon = config["n_head"], config["layer_norm_epsilon"]
+    p = {name[len("transformer."):]: value for name, value in parameters.items() if name.startswith("transformer.")}
+    x = p["wte.weight"][input_ids] + p["wpe.weight"][:T]
+    for layer in range(config["n_layer"]) if layer_map is None else layer_map:
+        w = {name: p[f"h.{layer}.{name}"] for name in layer_shapes(config)}
+        h = layer_norm(x, w["ln_1.weight"], w["ln_1.bias"], epsilon)
+        q, k, v = (h @ w["attn.c_attn.weight"] + w["attn.c_attn.bias"]).chunk(3, -1)
+        q, k, v = (part.reshape(B, T, H, -1).transpose(1, 2) for part in (q, k, v))
+        mixed = causal_attention(q, k, v).transpose(1, 2).reshape(B, T, -1)
+        x = x + mixed @ w["attn.c_proj.weight"] + w["attn.c_proj.bias"]
+        h = layer_norm(x, w["ln_2.weight"], w["ln_2.bias"], epsilon)
+        x = x + gelu_tanh(h @ w["mlp.c_fc.weight"] + w["mlp.c_fc.bias"]) @ w["mlp.c_proj.weight"] + w["mlp.c_proj.bias"]
+    x = layer_norm(x, p["ln_f.weight"], p["ln_f.bias"], epsilon)
+    return x @ parameters.get("lm_head.weight", p["wte.weight"]).T
+
+
+def loss_of(logits, targets):
+    """Mean cross-entropy over the targets that are not ignored; targets (B, T) are already shifted."""
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), ignore_index=IGNORED)
+
+
+def loss_and_gradients(parameters, input_ids, targets, config, layer_map=None):
+    leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
+    logits = forward(leaves, input_ids, config, layer_map)
+    loss = loss_of(logits, targets)
+    loss.backward()
+    return logits.detach(), loss.detach(), {name: leaf.grad for name, leaf in leaves.items()}
+
+
+def interpolate(stored, executed):
+    return [i * stored // executed for i in range(executed)]
+
+
+def stack(stored, executed):
+    """Whole copies, and on top the last layers once more."""
+    rest = executed % stored
+    return list(range(stored)) * (executed // stored) + list(range(stored - rest, stored))
+
+
+def learning_rate(step, peak, final, warmup, total):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return final + (peak - final) * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
+
+
+def _grow(values, layer_map, source_of):
+    """Renames per-layer entries to the grown model; source_of(i) is the old layer of new layer i, or None."""
+    grown = {name: value.clone() for name, value in values.items() if not name.startswith("transformer.h.")}
+    for new in range(len(layer_map)):
+        old = source_of(new)
+        for name, value in values.items():
+            if old is not None and name.startswith(f"transformer.h.{old}."):
+                grown[name.replace(f".h.{old}.", f".h.{new}.", 1)] = value.clone()
+    return grown
+
+
+class Training:
+    """AdamW over named parameters, grown in depth between steps. torch.optim.AdamW does the arithmetic."""
+
+    def __init__(self, parameters, config, settings):
+        self.config, self.settings, self.step = dict(config), settings, 0
+        self._build(parameters, {}, {})
+
+    def _build(self, parameters, exp_avg, exp_avg_sq):
+        self.parameters = {name: value.clone().requires_grad_() for name, value in parameters.items()}
+        decay = [p for p in self.parameters.values() if p.dim() >= 2]
+        plain = [p for p in self.parameters.values() if p.dim() < 2]
+        s = self.settings
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decay, "weight_decay": s["weight_decay"]}, {"params": plain, "weight_decay": 0.0}],
+            lr=s["peak"], betas=(s["beta1"], s["beta2"]), eps=s["epsilon"])
+        for name, parameter in self.parameters.items():
+            zero = torch.zeros_like(parameter).detach()
+            self.optimizer.state[parameter] = {
+                "step": torch.tensor(float(self.step)),
+                "exp_avg": exp_avg.get(name, zero).clone(), "exp_avg_sq": exp_avg_sq.get(name, zero).clone()}
+
+    def moments(self, which):
+        return {name: self.optimizer.state[p][which] for name, p in self.parameters.items()}
+
+    def grow(self, layers, moments):
+        """Depth growth by interpolation; moments 'keep' stay by index (new layers: zeros), 'map' follow the weights."""
+        old_layers = self.config["n_layer"]
+        layer_map = interpolate(old_layers, layers)
+        by_map = layer_map.__getitem__
+        of_moment = by_map if moments == "map" else lambda i: i if i < old_layers else None
+        parameters = _grow({n: p.detach() for n, p in self.parameters.items()}, layer_map, by_map)
+        grown = [_grow(self.moments(which), layer_map, of_moment) for which in ("exp_avg", "exp_avg_sq")]
+        self.config["n_layer"] = layers
+        self._build(parameters, *grown)
+
+    def update(self, micro_batches, layer_maps=None):
+        """One optimizer step over micro-batches [(input_ids, targets)]; returns (loss, gradient norm, learning rate)."""
+        s = self.settings
+        rate = learning_rate(self.step, s["peak"], s["final"], s["warmup"], s["steps"])
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad()
+        total = 0.0
+        for i, (input_ids, targets) in enumerate(micro_batches):
+            layer_map = None if layer_maps is None else layer_maps[i]
+            loss = loss_of(forward(self.parameters, input_ids, self.config, layer_map), targets) / len(micro_batches)
+            loss.backward()
+            total += loss.item()
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), s["clip_norm"])
+        self.optimizer.step()
+        self.step += 1
+        return total, norm.item(), rate
