@@ -1,4 +1,5 @@
 using System.Text;
+using Espalier.Interop;
 
 namespace Espalier.Reporting;
 
@@ -21,12 +22,7 @@ public static class HtmlReport
                 Directory.CreateDirectory(folder);
             }
 
-            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write))
-            {
-                stream.Write(Encoding.UTF8.GetBytes(Render(comparison, title)));
-                stream.Flush(flushToDisk: true);
-            }
-
+            DurableFile.Write(temporary, Render(comparison, title));
             File.Move(temporary, path, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
