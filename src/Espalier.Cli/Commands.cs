@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Invocation;
 
 namespace Espalier.Cli;
 
@@ -33,11 +32,8 @@ internal static class Commands
     {
         // A text to encode may begin with @: there are no response files.
         ParseResult parsed = Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Action is ParseErrorAction)
-        {
-            throw UsageMistake.Of(parsed);
-        }
-
-        return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        return UsageMistake.In(parsed) is UserErrorException mistake
+            ? throw mistake
+            : parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
     });
 }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
 using Espalier.Recipes;
 
@@ -7,31 +9,53 @@ namespace Espalier.Cli;
 /// <summary>What is wrong with a command line, said as all other mistakes are.</summary>
 internal static partial class UsageMistake
 {
-    /// <summary>The mistake of a command line that could not be understood, with the nearest name where a name is wrong.</summary>
-    public static UserErrorException Of(ParseResult parsed)
+    /// <summary>
+    /// The mistake of a command line, with the nearest name where a name is wrong; null where there is none.
+    /// </summary>
+    public static UserErrorException? In(ParseResult parsed)
     {
-        Command command = parsed.CommandResult.Command;
         string path = string.Join(' ', Ancestors(parsed).Reverse());
         string help = $"All there is to know: {path} --help";
-        if (parsed.UnmatchedTokens is [string unknown, ..])
+        if (parsed.Action is ParseErrorAction && parsed.UnmatchedTokens is [string unmatched, ..])
         {
-            bool isOption = unknown.StartsWith('-');
-            string[] names = isOption ? OptionNames(parsed) : [.. command.Subcommands.Select(verb => verb.Name)];
-            string what = isOption ? $"{path} has no option {unknown}."
-                : names.Length > 0 ? $"{path} has no verb '{unknown}'."
-                : $"{path} can make nothing of '{unknown}'.";
-            string? near = names.Length == 0 ? null : NearestName.Of(unknown, names);
-            return new UserErrorException(
-                what, near is not null && NearestName.IsClose(unknown, near) ? $"Did you mean {near}? {help}" : help);
+            return unmatched.StartsWith('-')
+                ? Unknown("option", unmatched, OptionNames(parsed))
+                : Unknown("verb", unmatched, [.. parsed.CommandResult.Command.Subcommands.Select(verb => verb.Name)]);
         }
 
-        return new UserErrorException(
-            string.Join('\n', parsed.Errors.Select(error => TypeName().Replace(error.Message, InWords)).Distinct()), help);
+        if (parsed.Action is not HelpWithExamples && MisspeltOption(parsed) is string option)
+        {
+            return Unknown("option", option, OptionNames(parsed));
+        }
+
+        return parsed.Action is ParseErrorAction
+            ? new UserErrorException(
+                string.Join('\n', parsed.Errors.Select(error => TypeName().Replace(error.Message, InWords)).Distinct()), help)
+            : null;
+
+        UserErrorException Unknown(string kind, string name, string[] known)
+        {
+            string? near = known.Length == 0 ? null : NearestName.Of(name, known);
+            return new UserErrorException(
+                known.Length > 0 ? $"{path} has no {kind} '{name}'." : $"{path} can make nothing of '{name}'.",
+                near is not null && NearestName.IsClose(name, near) ? $"Did you mean {near}? {help}" : help);
+        }
+    }
+
+    /// <summary>
+    /// The parser takes an option that it does not know for an argument, where arguments may stand: so the first argument
+    /// that looks like an option, unless it follows a <c>--</c>.
+    /// </summary>
+    private static string? MisspeltOption(ParseResult parsed)
+    {
+        int meant = parsed.Tokens.SkipWhile(token => token.Type != TokenType.DoubleDash).Count(token => token.Type == TokenType.Argument);
+        return parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
+            .SkipLast(meant).Select(token => token.Value).FirstOrDefault(LooksLikeOption().IsMatch);
     }
 
     private static IEnumerable<string> Ancestors(ParseResult parsed)
     {
-        for (var result = parsed.CommandResult; result is not null; result = result.Parent as System.CommandLine.Parsing.CommandResult)
+        for (var result = parsed.CommandResult; result is not null; result = result.Parent as CommandResult)
         {
             yield return result.Command.Name;
         }
@@ -52,6 +76,9 @@ internal static partial class UsageMistake
         _ => type.Value,
     };
 
-    [GeneratedRegex(@" as expected type 'System\.(\w+)'\.")]
+    [GeneratedRegex("^--?[A-Za-z]")]
+    private static partial Regex LooksLikeOption();
+
+    [GeneratedRegex(@" as expected type '(?:System\.Nullable`1\[)?System\.(\w+)\]?'\.")]
     private static partial Regex TypeName();
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Espalier.Torch;
 
 /// <summary>What computes here, and how fast.</summary>
@@ -20,7 +22,7 @@ public sealed record EngineInfo(
     int CudaDevices,
     string Device,
     string Precision,
-    MatMulRate MatMul,
+    [property: JsonPropertyName("matmul")] MatMulRate MatMul,
     IReadOnlyList<string> Warnings)
 {
     /// <summary>Asks libtorch, and measures for about a second.</summary>
