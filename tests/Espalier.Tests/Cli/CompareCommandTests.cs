@@ -76,7 +76,7 @@ public sealed class CompareCommandTests : IDisposable
         CommandLine result = CommandLine.Run(["compare", _scratch, _half, _worse, "--out", report]);
         Assert.Equal(0, result.ExitCode);
         Assert.All(
-            ["Held-out loss", "Training loss", "50.0 %", "100.0 %", "not reached", "worse [sic]", "Saved = 1 - F/B"],
+            ["Held-out loss. The target is 4.000", "Training loss. The target is 3.0", "50.0 %", "100.0 %", "not reached", "worse [sic]", "Saved = 1 - F/B"],
             text => Assert.Contains(text, result.Output, StringComparison.Ordinal));
         Assert.DoesNotContain('\u001b', result.Output);
         Assert.Contains(report, result.Error, StringComparison.Ordinal);

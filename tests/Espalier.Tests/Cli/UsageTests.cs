@@ -79,6 +79,6 @@ public sealed class UsageTests
         CommandLine.Fail(
             ["data", "prepare", "x", "--bytes", "--holdout-fraction", "some", "--out", "y"],
             "'some' for option '--holdout-fraction': a number is wanted.");
-        CommandLine.Fail(["tokenizer", "decode", "--tokenizer", "x", "word"], "'word'", "a whole number is wanted.");
+        CommandLine.Fail(["tokenizer", "decode", "--tokenizer", "x", "word"], "can make nothing of 'word'");
     }
 }
