@@ -36,11 +36,11 @@ ESP_INLINE void store(Bf16* p, int64_t i, float value) {
   p[i].bits = static_cast<uint16_t>(value == value ? rounded : 0x7FC0);
 }
 
-/// e^x within two units in the last place for |x| <= 87, beyond that as there; NaN of what is not finite. Free of
+/// e^x within two units in the last place for |x| <= 80, beyond that as there; NaN of what is not finite. Free of
 /// branches, so that it runs in vectors. The bound is kept in integers: of a comparison of floats, compilers make two
 /// paths, and that of the bound then divides by its constant exponential, slowly, among subnormal numbers.
 ESP_INLINE float fast_exp(float argument) {
-  uint32_t sign_and_size, largest = 0x42AE0000;  // 87
+  uint32_t sign_and_size, largest = 0x42A00000;  // 80
   std::memcpy(&sign_and_size, &argument, sizeof argument);
   uint32_t size = sign_and_size & 0x7FFFFFFF;
   size = (size < largest ? size : largest) | (sign_and_size & 0x80000000);
