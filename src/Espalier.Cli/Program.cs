@@ -6,6 +6,8 @@ var root = new RootCommand(
     "reach the loss of training from scratch for less compute.")
 {
     TrainCommand.Create(),
+    EvalCommand.Create(),
+    GenerateCommand.Create(),
 };
 
 return Failures.Guard(() => root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
