@@ -6,6 +6,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_GENERATE_ASPNET_CERT
 export MSBUILDDISABLENODEREUSE=1
 
 State=$Root/build/setup
+Program=$Root/src/Espalier.Cli/bin/Release/net10.0/Espalier.Cli.dll
 
 say() { printf 'espalier: %s\n' "$*" >&2; }
 
@@ -174,7 +175,7 @@ find_sources() {
 }
 
 is_built() {
-    [ -e "$State/$1" ] && [ -e "$(<"$State/libtorch")" ] \
+    [ -e "$State/$1" ] && [ -e "$Program" ] && [ -e "$(<"$State/libtorch")" ] \
         && [ -z "$(find_sources -newer "$State/$1" -print -quit)" ] \
         && [ "$(list_inputs)" = "$(<"$State/$1")" ]
 } 2>/dev/null
@@ -204,7 +205,7 @@ build_if_stale() {
 build() {
     local name=$1 project=$2
     if [ -e "$State/$name" ]; then
-        say 'building: the sources have changed'
+        say 'building what has changed'
     else
         say 'building for the first time; this takes a minute or two'
     fi
@@ -215,7 +216,7 @@ build() {
     fi
 
     # A run that is under way keeps the files that it has mapped: they are replaced, never written into.
-    rm -f "$Root"/src/Espalier.Cli/bin/Release/net10.0/{Espalier*.dll,libespalier_native.so}
+    rm -f "${Program%/*}"/{Espalier*.dll,libespalier_native.so}
     list_inputs >"$State/$name.new"
     if ! "$Dotnet" build "$Root/$project" -c Release --nologo -v quiet -p:UseSharedCompilation=false \
         >"$State/build.log" 2>&1 </dev/null; then

@@ -24,7 +24,6 @@ ESP_EXPORT Handle esp_index_select(Handle x, int64_t axis, Handle index) {
 
 // Arithmetic
 
-ESP_EXPORT Handle esp_add(Handle a, Handle b) { return tensor_or_error([&] { return at::add(*a, *b); }); }
 ESP_EXPORT Handle esp_sub(Handle a, Handle b) { return tensor_or_error([&] { return at::sub(*a, *b); }); }
 ESP_EXPORT Handle esp_mul(Handle a, Handle b) { return tensor_or_error([&] { return at::mul(*a, *b); }); }
 ESP_EXPORT Handle esp_mul_scalar(Handle a, double b) { return tensor_or_error([&] { return at::mul(*a, b); }); }

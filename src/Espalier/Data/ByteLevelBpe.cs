@@ -163,9 +163,12 @@ public sealed class ByteLevelBpe : Tokenizer
     {
         if (MergeCount == 0)
         {
-            foreach (byte b in word)
+            int start = ids.Count;
+            CollectionsMarshal.SetCount(ids, start + word.Length);
+            Span<int> output = CollectionsMarshal.AsSpan(ids)[start..];
+            for (int i = 0; i < word.Length; i++)
             {
-                ids.Add(_byteIds[b]);
+                output[i] = _byteIds[word[i]];
             }
 
             return;

@@ -54,8 +54,14 @@ internal static class Gpt2Splitter
 
     private static int EndOfRun(ReadOnlySpan<byte> text, int end, Kind kind)
     {
-        while (end < text.Length && KindAt(text[end..], out int width) == kind)
+        while (end < text.Length)
         {
+            int width = 1;
+            if ((text[end] < 128 ? AsciiKinds[text[end]] : KindAt(text[end..], out width)) != kind)
+            {
+                break;
+            }
+
             end += width;
         }
 

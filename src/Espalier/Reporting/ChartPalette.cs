@@ -29,6 +29,7 @@ internal sealed record ChartPalette(string Ink, string Muted, string Grid, strin
     {
         var css = new StringBuilder($$"""
             .chart text{fill:{{Muted}};font-size:11.5px;font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;font-variant-numeric:tabular-nums}
+            .chart text{paint-order:stroke;stroke:{{Surface}};stroke-width:3px;stroke-linejoin:round}
             .chart .title{fill:{{Ink}};font-size:14px;font-weight:600}
             .chart .name,.chart .mark{font-weight:600}
             .chart .event{font-size:10px}
@@ -46,7 +47,7 @@ internal sealed record ChartPalette(string Ink, string Muted, string Grid, strin
         for (int i = 0; i < Lines.Count; i++)
         {
             string n = i.ToString(CultureInfo.InvariantCulture);
-            css.Append($".chart .s{n}{{stroke:{Lines[i]}}}.chart .f{n}{{fill:{Lines[i]}}}.swatch.f{n}{{background:{Lines[i]}}}\n");
+            css.Append($".chart .s{n}{{stroke:{Lines[i]}}}.chart .f{n}{{fill:{Lines[i]}}}.swatch.f{n}{{background:{Lines[i]}}}.figure.f{n}{{color:{Lines[i]}}}\n");
         }
 
         return css.ToString();

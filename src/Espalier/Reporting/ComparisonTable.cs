@@ -3,11 +3,15 @@ namespace Espalier.Reporting;
 /// <summary>A comparison as texts in rows and columns, for a terminal or a page to draw.</summary>
 public sealed record ComparisonTable
 {
-    private ComparisonTable(string title, IReadOnlyList<string> columns, IReadOnlyList<IReadOnlyList<string>> rows) =>
-        (Title, Columns, Rows) = (title, columns, rows);
+    private ComparisonTable(
+        string title, string caption, IReadOnlyList<string> columns, IReadOnlyList<IReadOnlyList<string>> rows) =>
+        (Title, Caption, Columns, Rows) = (title, caption, columns, rows);
 
-    /// <summary>Names the loss and the target.</summary>
+    /// <summary>Names the loss.</summary>
     public string Title { get; }
+
+    /// <summary>Names the target.</summary>
+    public string Caption { get; }
 
     /// <summary>The heads of the columns; the first column holds names, the others figures.</summary>
     public IReadOnlyList<string> Columns { get; }
@@ -17,10 +21,12 @@ public sealed record ComparisonTable
 
     /// <summary>The table of one kind of loss.</summary>
     public static ComparisonTable Of(LossComparison comparison) => new(
+        LossName(comparison.Kind),
         comparison.Target is double target
-            ? $"{LossName(comparison.Kind)}: the target is {Figures.Loss(target)}, where {comparison.Baseline} ends"
-            : $"{LossName(comparison.Kind)}: {comparison.Baseline} has not measured it",
-        ["Run", "Final loss", "FLOPs", "To target", "Saved", "Speed-up", "Saved, head apart", "Time", "To target", "Saved"],
+            ? $"The target is {Figures.Loss(target)}, where {comparison.Baseline} ends."
+            : $"There is no target: {comparison.Baseline} has not measured this loss.",
+        ["Run", "Final loss", "FLOPs", "FLOPs to target", "FLOPs saved", "Speed-up", "Saved without head",
+            "Time", "Time to target", "Time saved"],
         [.. comparison.Runs.Select(Row)]);
 
     internal static string LossName(LossKind kind) => kind == LossKind.Train ? "Training loss" : "Held-out loss";

@@ -1,4 +1,5 @@
 using System.Text;
+using Espalier.Interop;
 
 namespace Espalier.Reporting;
 
@@ -21,12 +22,7 @@ public static class HtmlReport
                 Directory.CreateDirectory(folder);
             }
 
-            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write))
-            {
-                stream.Write(Encoding.UTF8.GetBytes(Render(comparison, title)));
-                stream.Flush(flushToDisk: true);
-            }
-
+            DurableFile.Write(temporary, Render(comparison, title));
             File.Move(temporary, path, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -54,7 +50,7 @@ public static class HtmlReport
             <body>
             <header>
             <h1>{Svg.Text(title)}</h1>
-            <p class="lead">{Svg.Text(SavingSentence.Of(comparison))}</p>
+            <p class="lead">{Svg.Text(SavingSentence.Of(comparison)).Replace(" %", "&#160;%", StringComparison.Ordinal)}</p>
             {Headline(comparison)}</header>
 
             """);
@@ -82,6 +78,7 @@ public static class HtmlReport
         }
 
         string loss = losses.Kind == LossKind.Valid ? "held-out" : "training";
+        int color = ChartPalette.ColorOf(losses.Runs.Index().First(run => run.Item == best).Index);
         var figures = new StringBuilder("<dl class=\"headline\">\n");
         Append(best.FlopsSaving, "FLOPs", loss);
         Append(best.WallSaving, "wall time", loss);
@@ -96,7 +93,7 @@ public static class HtmlReport
         {
             if (saving is double share)
             {
-                figures.Append($"<div><dd>{(share >= 0 ? "−" : "+")}{Figures.Percent(Math.Abs(share))}</dd>")
+                figures.Append($"<div><dd class=\"figure f{color}\">{(share >= 0 ? "−" : "+")}{Figures.Percent(Math.Abs(share))}</dd>")
                     .Append($"<dt>{what} at equal {at} loss</dt></div>\n");
             }
         }
@@ -121,7 +118,7 @@ public static class HtmlReport
     private static void AppendTable(StringBuilder html, LossComparison losses)
     {
         ComparisonTable table = ComparisonTable.Of(losses);
-        html.Append($"<p class=\"caption\">{Svg.Text(table.Title)}.</p>\n<div class=\"scroll\"><table>\n<thead><tr>");
+        html.Append($"<p class=\"caption\">{Svg.Text(table.Caption)}</p>\n<div class=\"scroll\"><table>\n<thead><tr>");
         foreach (string column in table.Columns)
         {
             html.Append($"<th scope=\"col\">{Svg.Text(column)}</th>");
@@ -195,7 +192,7 @@ public static class HtmlReport
         html.Append($"""
             <section class="prose">
             <h2>How the saving is counted</h2>
-            <p>The target is the loss at which {Svg.Text(comparison.Baseline.Name)} ends; a run's cost is read at the first point where its own loss is down to that target, and the saving is 1 − cost / whole cost of {Svg.Text(comparison.Baseline.Name)} (the speed-up is the whole cost / cost − 1).
+            <p>The target is the loss at which {Svg.Text(comparison.Baseline.Name)} ends; a run’s cost is read at the first point where its own loss is down to that target, and the saving is 1 − cost / whole cost of {Svg.Text(comparison.Baseline.Name)} (the speed-up is the whole cost / cost − 1).
             Training losses are averaged over the last {Figures.Percent(RunComparison.SmoothingShare)} of {Svg.Text(comparison.Baseline.Name)}’s steps, in all runs alike; held-out losses are evaluations of the full-depth model, joined by straight lines.</p>
             <p>FLOPs include the vocabulary head unless a column says otherwise, and time is that of training steps only.{Noise(comparison)}</p>
             </section>
@@ -216,7 +213,7 @@ public static class HtmlReport
             }
         }
 
-        return text.Append(" A saving no larger than what is missing there to 100 % is noise.").ToString();
+        return text.Append(" The rest of the way to 100 % is the noise of the measure: a saving that is no larger means nothing.").ToString();
     }
 
     private static void AppendRecipes(StringBuilder html, RunComparison comparison)

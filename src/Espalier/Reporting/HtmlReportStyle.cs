@@ -22,7 +22,6 @@ internal static class HtmlReportStyle
               return (p[5] === "log" ? n[2] * Math.pow(n[3] / n[2], share) : n[2] + share * (n[3] - n[2])) / n[4];
             };
           }
-          function show(value) { return String(Number(value.toPrecision(4))); }
           document.querySelectorAll("svg.chart").forEach(function (svg) {
             var x = scale(svg.dataset.x), y = scale(svg.dataset.y), range = svg.dataset.x.split(" ").map(Number);
             var lines = Array.from(svg.querySelectorAll("path[data-name]")).map(function (path) {
@@ -40,7 +39,7 @@ internal static class HtmlReportStyle
             svg.addEventListener("pointermove", function (event) {
               var at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
               if (at.x < range[0] || at.x > range[1]) { hide(); return; }
-              tip.textContent = show(x(at.x));
+              tip.textContent = svg.dataset.label + ": " + Number(x(at.x).toPrecision(4));
               lines.forEach(function (line) {
                 var p = line.points, i = p.findIndex(function (q) { return q[0] >= at.x; });
                 if (i < 0 || p[0][0] > at.x + 8) { return; }
@@ -49,7 +48,7 @@ internal static class HtmlReportStyle
                 var row = document.createElement("div"), dot = document.createElement("i");
                 dot.className = "swatch";
                 dot.style.background = line.color;
-                row.append(dot, line.name + " ", Object.assign(document.createElement("b"), { textContent: show(y(value)) }));
+                row.append(dot, line.name + " ", Object.assign(document.createElement("b"), { textContent: y(value).toPrecision(4) }));
                 tip.append(row);
               });
               var v = svg.dataset.y.split(" ");
@@ -75,17 +74,17 @@ internal static class HtmlReportStyle
         .lead{font-size:25px;line-height:1.36;font-weight:500;letter-spacing:-.012em;max-width:34em;margin:0;text-wrap:pretty}
         .headline{display:flex;flex-wrap:wrap;gap:18px 56px;margin:28px 0 0}
         .headline div{display:flex;flex-direction:column}
-        .headline dd{margin:0;font-size:38px;line-height:1.15;font-weight:650;letter-spacing:-.025em;font-variant-numeric:tabular-nums}
+        .headline .figure{margin:0;font-size:38px;line-height:1.15;font-weight:650;letter-spacing:-.025em;font-variant-numeric:tabular-nums}
         .headline dt{font-size:14px}
         .caption{font-size:15px}
         .prose{max-width:46em}
         .scroll{overflow-x:auto;margin:14px 0 26px}
         table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums;white-space:nowrap}
-        th,td{padding:8px 14px;text-align:right;border-bottom:1px solid}
+        th,td{padding:8px 10px;text-align:right;border-bottom:1px solid}
         th:first-child{text-align:left;padding-left:0}
         td:last-child,thead th:last-child{padding-right:0}
         thead th{font-weight:500;font-size:12.5px}
-        tbody th{font-weight:600}
+        tbody th{font-weight:600;white-space:normal;min-width:9em}
         .swatch{display:inline-block;width:10px;height:10px;border-radius:50%;margin-right:8px}
         .charts{display:grid;grid-template-columns:1fr 1fr;gap:28px 36px}
         .charts.small{grid-template-columns:1fr 1fr 1fr;margin-top:18px}
@@ -108,7 +107,7 @@ internal static class HtmlReportStyle
         section{margin-top:42px}
         .lead{font-size:20px}
         .headline{gap:14px 32px}
-        .headline dd{font-size:30px}
+        .headline .figure{font-size:30px}
         .charts.small{grid-template-columns:1fr}
         svg.wide{display:none}
         svg.narrow,.legend.narrow{display:block}
@@ -119,7 +118,6 @@ internal static class HtmlReportStyle
     private static string Colors(ChartPalette palette) => palette.Css() + $$"""
         body{color:{{palette.Ink}};background:{{palette.Surface}}}
         h1,.headline dt,.caption,.legend,thead th{color:{{palette.Muted}}}
-        .headline dd{color:{{palette.Lines[1]}}}
         th,td,details,#tip{border-color:{{palette.Grid}}}
         pre{background:{{palette.Panel}}}
         mark{color:{{palette.Lines[1]}}}

@@ -15,7 +15,7 @@ public static class LossChart
 {
     // The fall of the first few per cent would press everything of interest against the floor.
     private const double BeginningLeftOut = 0.06;
-    private const double RoomBelow = 0.16;
+    private const double RoomBelow = 0.2;
 
     /// <summary>Draws all runs, the target, where it is reached, and growth.</summary>
     /// <param name="comparison">The runs.</param>
@@ -30,7 +30,7 @@ public static class LossChart
         {
             Title = $"{name} over {(axis == CostAxis.Flops ? "FLOPs" : "wall time")}",
             X = (axis == CostAxis.Flops ? ChartAxis.PowerOfTen("FLOPs", longest) : ChartAxis.Time(longest)) with { Minimum = 0 },
-            Y = LossAxis($"{name} (nats per token)", losses, axis, longest),
+            Y = LossAxis("Nats per token", losses, axis, longest),
             Target = losses.Target,
             TargetText = losses.Target is null ? "" : $"where {losses.Baseline} ends: {Figures.Loss(losses.Target)}",
             Series = [.. comparison.Runs.Select((run, index) => Series(run, losses.Runs[index], index, kind, axis))],

@@ -44,12 +44,12 @@ public sealed class SvgChart
     private string Render(int width, int height, bool labels, bool standAlone, string cssClass = "")
     {
         double top = Title.Length > 0 && standAlone ? 52 : 26;
-        double right = labels ? Math.Min(140, 22 + (CharacterWidth * Series.Max(s => s.Name.Length))) : 12;
+        double right = labels ? Math.Min(140, 22 + (CharacterWidth * Series.Max(s => s.Name.Length))) : 20;
         var plot = new Plot(this, 46, top, width - right, height - 40, narrow: width < 450);
         var svg = new StringBuilder();
         svg.Append($"<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart {cssClass}\" viewBox=\"0 0 {width} {height}\" ")
             .Append(standAlone ? $"width=\"{width}\" height=\"{height}\" " : "")
-            .Append($"role=\"img\" aria-label=\"{Svg.Text(Title)}\" data-x=\"{plot.X.Description}\" data-y=\"{plot.Y.Description}\">\n");
+            .Append($"role=\"img\" aria-label=\"{Svg.Text(Title)}\" data-label=\"{Svg.Text(X.Label)}\" data-x=\"{plot.X.Description}\" data-y=\"{plot.Y.Description}\">\n");
         if (standAlone)
         {
             svg.Append($"<style>\n{ChartPalette.Either.Css()}</style>\n");
@@ -101,7 +101,7 @@ public sealed class SvgChart
         {
             string y = Svg.Number(plot.Y.ClampedPixel(target));
             svg.Append($"<path class=\"target\" d=\"M{Svg.Number(plot.Left)} {y}H{Svg.Number(plot.Right)}\"/>")
-                .Append($"<text x=\"{Svg.Number(plot.Left + 4)}\" y=\"{y}\" dy=\"-5\">{Svg.Text(TargetText)}</text>\n");
+                .Append($"<text x=\"{Svg.Number(plot.Left + 4)}\" y=\"{y}\" dy=\"17\">{Svg.Text(TargetText)}</text>\n");
         }
     }
 
@@ -141,16 +141,24 @@ public sealed class SvgChart
         {
             foreach (ChartEvent happened in series.Events)
             {
-                double x = plot.X.Pixel(happened.X);
-                double y = Math.Max(plot.Y.ClampedPixel(ValueAt(series.Points, happened.X)), plot.Top + 7);
-                svg.Append($"<path class=\"tick s{ColorOf(series)}\" d=\"M{Svg.Number(x)} {Svg.Number(y - 7)}v14\"/>")
-                    .Append($"<text class=\"event f{ColorOf(series)}\" x=\"{Svg.Number(x + 4)}\" y=\"{Svg.Number(y - 3)}\">")
-                    .Append($"{Svg.Text(happened.Text)}</text>\n");
+                (double x, double y) = (plot.X.Pixel(happened.X), plot.Y.Pixel(ValueAt(series.Points, happened.X)));
+                if (!(y >= plot.Top && y <= plot.Bottom))
+                {
+                    continue;
+                }
+
+                svg.Append($"<path class=\"tick s{ColorOf(series)}\" d=\"M{Svg.Number(x)} {Svg.Number(y - 7)}v14\"/>\n");
+                if (!plot.Narrow && y > plot.Top + LineHeight)
+                {
+                    svg.Append($"<text class=\"event f{ColorOf(series)}\" x=\"{Svg.Number(x + 4)}\" y=\"{Svg.Number(y - 3)}\">")
+                        .Append($"{Svg.Text(happened.Text)}</text>\n");
+                }
             }
         }
 
-        // Texts stand under the target's line, left of their dots, where no line can be; near ones stack.
-        double previousX = double.NegativeInfinity;
+        // Texts stand under the target's line, left of their dots, where no line can be; near ones stack. The first in
+        // the row is the target's own.
+        double previousX = plot.Left + (CharacterWidth * TargetText.Length);
         int row = 0;
         foreach (ChartSeries series in Series.Where(s => s.Marker is not null).OrderBy(s => s.Marker!.Value.X))
         {
@@ -213,7 +221,7 @@ public sealed class SvgChart
     {
         public Plot(SvgChart chart, double left, double top, double right, double bottom, bool narrow)
         {
-            (Left, Top, Right, Bottom) = (left, top, right, bottom);
+            (Left, Top, Right, Bottom, Narrow) = (left, top, right, bottom, narrow);
             IEnumerable<ChartPoint> points = chart.Series.SelectMany(s => s.Points.Concat(s.Raw))
                 .Where(point => double.IsFinite(point.X) && double.IsFinite(point.Y));
             X = new ChartScale(chart.X, points.Select(p => p.X), left, right, narrow ? 4 : 6);
@@ -227,6 +235,9 @@ public sealed class SvgChart
         public double Right { get; }
 
         public double Bottom { get; }
+
+        /// <summary>Whether there is little room for texts.</summary>
+        public bool Narrow { get; }
 
         public ChartScale X { get; }
 

@@ -123,7 +123,7 @@ public sealed class CorpusPreparerTests : IDisposable
     [Fact]
     public void TheResultDoesNotDependOnTheRun()
     {
-        Corpus corpus = Corpus.Open([_folder.Write("a.jsonl", string.Concat(Enumerable.Range(0, 60_000).Select(
+        Corpus corpus = Corpus.Open([_folder.Write("a.jsonl", string.Concat(Enumerable.Range(0, 15_000).Select(
             i => $"{{\"text\":\"document {i} of quite some length, so that there is more than one batch of them {i * 7919}\"}}\n")))]);
         var options = new PreparationOptions { BpeVocabularySize = 400, HeldOutFraction = 0.1 };
         CorpusPreparer.Prepare(corpus, _folder.File("x"), options);

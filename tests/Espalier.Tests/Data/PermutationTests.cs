@@ -26,7 +26,7 @@ public class PermutationTests
 
     [Fact]
     public void LargeSizesArePermutations() =>
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(10), Prop.ForAll(Arb.From(Gen.Choose(50_000, 300_000)), size =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(3), Prop.ForAll(Arb.From(Gen.Choose(50_000, 300_000)), size =>
             Order(size).Order().SequenceEqual(Enumerable.Range(0, size).Select(i => (long)i))));
 
     /// <summary>Beyond what can be listed: no two of many positions share an element, and all are in range.</summary>

@@ -80,7 +80,7 @@ public class TrainingGoldenTests
             optimizer.Step(state.Parameters, state.Optimizer, norm, rate);
         }
 
-        // PyTorch's own error in single precision, ten times.
+        // Ten times PyTorch's own error in single precision, or what a few of its roundings amount to.
         JsonElement deviations = golden.Metadata("float32_deviation").GetProperty(name);
         foreach (Parameter parameter in state.Parameters)
         {
@@ -95,8 +95,8 @@ public class TrainingGoldenTests
 
         void Compare(string kind, string parameter, Tensor actual)
         {
-            double allowed = 10 * deviations.GetProperty(kind).GetDouble();
             double[] a = Near.Values(golden[$"{name}.{kind}.{parameter}"]), b = Near.Values(actual);
+            double allowed = Math.Max(10 * deviations.GetProperty(kind).GetDouble(), 3e-6 * a.Max(Math.Abs));
             Assert.Equal(a.Length, b.Length);
             int third = parameter.EndsWith("attn.c_attn.bias", StringComparison.Ordinal) ? a.Length / 3 : a.Length;
             for (int i = 0; i < a.Length; i++)

@@ -1,0 +1,142 @@
+// The mean negative log likelihood of targets, and the vocabulary head fused with it.
+#include "kernels.h"
+
+using namespace esp;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+namespace {
+
+// The logits of at most this many bytes exist at a time.
+constexpr int64_t kMostLogitBytes = 256 << 20;
+
+/// Each row's loss; its logits become d loss / d logit = (softmax - target) * weight. Ignored rows become 0.
+template <class T>
+ESP_INLINE void rows_body(
+    T* logits, const int64_t* targets, double* losses, float* buffer, int64_t rows, int64_t classes, int64_t ignored,
+    float weight) {
+  for (int64_t row = 0; row < rows; row++, logits += classes) {
+    int64_t target = targets[row];
+    if (target == ignored) {
+      losses[row] = 0;
+      std::memset(logits, 0, classes * sizeof(T));
+      continue;
+    }
+    float most = -std::numeric_limits<float>::infinity();
+#pragma omp simd reduction(max : most)
+    for (int64_t i = 0; i < classes; i++) {
+      float value = load(logits, i);
+      most = value > most ? value : most;
+    }
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < classes; i++) {
+      float value = fast_exp(load(logits, i) - most);
+      buffer[i] = value;
+      sum += value;
+    }
+    losses[row] = static_cast<double>(most) + std::log(static_cast<double>(sum)) - load(logits, target);
+    float scale = weight / sum;
+#pragma omp simd
+    for (int64_t i = 0; i < classes; i++) {
+      store(logits, i, buffer[i] * scale);
+    }
+    store(logits, target, buffer[target] * scale - weight);
+  }
+}
+ESP_KERNEL void cross_entropy_rows(
+    float* l, const int64_t* t, double* losses, float* b, int64_t rows, int64_t classes, int64_t ignored, float w) {
+  rows_body(l, t, losses, b, rows, classes, ignored, w);
+}
+ESP_KERNEL void cross_entropy_rows(
+    Bf16* l, const int64_t* t, double* losses, float* b, int64_t rows, int64_t classes, int64_t ignored, float w) {
+  rows_body(l, t, losses, b, rows, classes, ignored, w);
+}
+
+/// The gradients are computed with the loss, while the logits are at hand.
+struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
+  static at::Tensor forward(
+      AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& targets,
+      int64_t ignored, bool with_gradients) {
+    at::ScalarType type = working_type(input);
+    at::Tensor x = input.to(type).contiguous(), w = lowered_weight(weight, type), t = targets.contiguous();
+    int64_t rows = x.size(0), classes = w.size(0);
+    const int64_t* target = t.data_ptr<int64_t>();
+    int64_t counted = 0;
+    for (int64_t row = 0; row < rows; row++) {
+      TORCH_CHECK(target[row] == ignored || (target[row] >= 0 && target[row] < classes),
+          "cross entropy: the target ", target[row], " is not one of ", classes, " classes");
+      counted += target[row] != ignored;
+    }
+
+    at::Tensor input_grad = with_gradients ? at::empty_like(x) : at::Tensor(), weight_grad;
+    std::vector<double> losses(rows);
+    int64_t step = std::max<int64_t>(1, kMostLogitBytes / (classes * static_cast<int64_t>(x.element_size())));
+    for (int64_t begin = 0; begin < rows; begin += step) {
+      int64_t count = std::min(step, rows - begin);
+      at::Tensor part = x.narrow(0, begin, count), logits = at::mm(part, w.t());
+      with_type_of(logits, [&](auto element) {
+        auto* data = data_of(logits, element);
+        at::parallel_for(0, count, std::max<int64_t>(1, 16384 / classes), [&](int64_t first, int64_t last) {
+          std::vector<float> buffer(classes);
+          cross_entropy_rows(data + first * classes, target + begin + first, losses.data() + begin + first,
+              buffer.data(), last - first, classes, ignored, 1.f / static_cast<float>(counted));
+        });
+      });
+      if (with_gradients) {
+        at::Tensor rows_out = input_grad.narrow(0, begin, count);
+        at::mm_out(rows_out, logits, w);
+        at::Tensor one = at::mm(logits.t(), part);
+        weight_grad = weight_grad.defined() ? weight_grad.add_(one) : one.to(at::kFloat);
+      }
+    }
+
+    if (with_gradients) {
+      context->save_for_backward({input_grad, weight_grad});
+      context->saved_data["input_type"] = static_cast<int64_t>(input.scalar_type());
+    }
+    double sum = 0;
+    for (double loss : losses) {
+      sum += loss;
+    }
+    return at::full({}, sum / static_cast<double>(counted), x.options().dtype(at::kFloat));
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    auto saved = context->get_saved_variables();
+    at::Tensor input_grad = saved[0].to(static_cast<at::ScalarType>(context->saved_data["input_type"].toInt()));
+    at::Tensor weight_grad = saved[1];
+    double scale = gradients[0].item<double>();
+    if (scale != 1) {
+      input_grad = input_grad * scale;
+      weight_grad = weight_grad * scale;
+    }
+    return {input_grad, weight_grad, at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
+at::Tensor reference(const at::Tensor& logits, const at::Tensor& targets, int64_t ignored) {
+  at::Tensor scores = logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
+  return at::cross_entropy_loss(scores, targets, {}, at::Reduction::Mean, ignored);
+}
+
+}  // namespace
+
+/// logits: (N, V), targets: (N); targets of `ignored` do not count.
+ESP_EXPORT Handle esp_cross_entropy(Handle logits, Handle targets, int64_t ignored) {
+  return tensor_or_error([&] { return reference(*logits, *targets, ignored); });
+}
+
+/// The same of the logits x W^T, x: (N, C), W: (V, C).
+ESP_EXPORT Handle esp_linear_cross_entropy(Handle x, Handle weight, Handle targets, int64_t ignored) {
+  return tensor_or_error([&] {
+    TORCH_CHECK(x->dim() == 2 && weight->dim() == 2 && x->size(1) == weight->size(1) && targets->dim() == 1 &&
+            targets->size(0) == x->size(0),
+        "cross entropy: an input of shape ", x->sizes(), ", a head of shape ", weight->sizes(), " and targets of shape ",
+        targets->sizes(), " do not fit");
+    bool with_gradients = at::GradMode::is_enabled() && (x->requires_grad() || weight->requires_grad());
+    return has_kernel(*x) && weight->scalar_type() == at::kFloat
+        ? LinearCrossEntropy::apply(*x, *weight, *targets, ignored, with_gradients)
+        : reference(at::mm(*x, weight->t()), *targets, ignored);
+  });
+}

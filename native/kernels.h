@@ -1,0 +1,114 @@
+// What the loop kernels are written with. A kernel is a plain function over a range, compiled for several instruction
+// sets (ESP_KERNEL) from one always-inlined body for every element type. Sums run in single precision in a fixed order
+// that does not depend on the number of threads.
+#pragma once
+
+#include "abi.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cmath>
+#include <cstring>
+
+#define ESP_INLINE inline __attribute__((always_inline))
+
+namespace esp {
+
+// bfloat16 as its bits, so that conversions run in vectors.
+struct Bf16 {
+  uint16_t bits;
+};
+
+ESP_INLINE float load(const float* p, int64_t i) { return p[i]; }
+ESP_INLINE float load(const Bf16* p, int64_t i) {
+  uint32_t bits = static_cast<uint32_t>(p[i].bits) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+ESP_INLINE void store(float* p, int64_t i, float value) { p[i] = value; }
+ESP_INLINE void store(Bf16* p, int64_t i, float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+  p[i].bits = static_cast<uint16_t>(value == value ? rounded : 0x7FC0);
+}
+
+/// e^x within two units in the last place; 0 below -87, at most 2.4e38, NaN of NaN.
+ESP_INLINE float fast_exp(float x) {
+  x = x > 88.3f ? 88.3f : x;
+  bool underflows = x < -87.3f;
+  x = underflows ? -87.3f : x;
+  float scaled = x * 1.44269504f;
+  int32_t n = static_cast<int32_t>(scaled + (scaled < 0 ? -0.5f : 0.5f));
+  float r = x - static_cast<float>(n) * 0.693145751953125f - static_cast<float>(n) * 1.42860682e-6f;
+  float p = 1.f / 720;
+  p = p * r + 1.f / 120;
+  p = p * r + 1.f / 24;
+  p = p * r + 1.f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1;
+  p = p * r + 1;
+  uint32_t bits = (static_cast<uint32_t>(n) + 127u) << 23;
+  float power;
+  std::memcpy(&power, &bits, sizeof power);
+  return underflows ? 0.f : p * power;
+}
+
+inline float* data_of(const at::Tensor& tensor, float) { return tensor.data_ptr<float>(); }
+inline Bf16* data_of(const at::Tensor& tensor, Bf16) { return reinterpret_cast<Bf16*>(tensor.data_ptr<at::BFloat16>()); }
+
+/// Whether a tensor can go through the kernels: on the processor, single precision or bfloat16.
+inline bool has_kernel(const at::Tensor& tensor) {
+  return tensor.is_cpu() && (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16);
+}
+
+/// Calls `body` with a value of the element type of `tensor`: float or Bf16.
+template <class Body>
+void with_type_of(const at::Tensor& tensor, Body body) {
+  if (tensor.scalar_type() == at::kFloat) {
+    body(float());
+  } else {
+    body(Bf16());
+  }
+}
+
+/// The precision that matrix products on the processor run in now: bfloat16 under autocast, or that of `tensor`.
+inline at::ScalarType working_type(const at::Tensor& tensor) {
+#if ESP_TORCH_AT_LEAST(2, 4)
+  bool lowered = at::autocast::is_autocast_enabled(at::kCPU);
+#else
+  bool lowered = at::autocast::is_cpu_enabled();
+#endif
+  return lowered && tensor.scalar_type() == at::kFloat ? at::kBFloat16 : tensor.scalar_type();
+}
+
+/// A weight in the working precision; the lowered copy is made once while autocast lasts.
+inline at::Tensor lowered_weight(const at::Tensor& weight, at::ScalarType type) {
+  return weight.scalar_type() == type ? weight : at::autocast::cached_cast(type, weight, at::kCPU);
+}
+
+/// A fixed partition of rows: sums over its parts, added in order, come out alike on any number of threads.
+struct RowChunks {
+  static constexpr int64_t kMost = 16;
+  int64_t rows, count;
+
+  explicit RowChunks(int64_t rows) : rows(rows), count(std::max<int64_t>(1, std::min(kMost, rows / 16))) {}
+  int64_t begin(int64_t chunk) const { return rows * chunk / count; }
+
+  template <class Body>
+  void parallel(Body body) const {
+    at::parallel_for(0, count, 1, [&](int64_t first, int64_t last) {
+      for (int64_t chunk = first; chunk < last; chunk++) {
+        body(chunk, begin(chunk), begin(chunk + 1));
+      }
+    });
+  }
+};
+
+/// The sums of the columns of (rows, width), single precision.
+at::Tensor column_sums(const at::Tensor& x);
+
+}  // namespace esp

@@ -1,0 +1,95 @@
+// y = x W + b with the weight laid out [in, out], as GPT-2 stores it.
+#include "kernels.h"
+
+using namespace esp;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+namespace {
+
+template <class T>
+ESP_INLINE void add_rows_body(const T* x, float* sums, int64_t rows, int64_t width) {
+  for (int64_t row = 0; row < rows; row++, x += width) {
+#pragma omp simd
+    for (int64_t i = 0; i < width; i++) {
+      sums[i] += load(x, i);
+    }
+  }
+}
+ESP_KERNEL void add_rows(const float* x, float* s, int64_t rows, int64_t width) { add_rows_body(x, s, rows, width); }
+ESP_KERNEL void add_rows(const Bf16* x, float* s, int64_t rows, int64_t width) { add_rows_body(x, s, rows, width); }
+
+template <class T>
+ESP_INLINE void add_bias_body(T* x, const float* bias, int64_t rows, int64_t width) {
+  for (int64_t row = 0; row < rows; row++, x += width) {
+#pragma omp simd
+    for (int64_t i = 0; i < width; i++) {
+      store(x, i, load(x, i) + bias[i]);
+    }
+  }
+}
+ESP_KERNEL void add_bias(float* x, const float* b, int64_t rows, int64_t width) { add_bias_body(x, b, rows, width); }
+ESP_KERNEL void add_bias(Bf16* x, const float* b, int64_t rows, int64_t width) { add_bias_body(x, b, rows, width); }
+
+/// Products in the working precision, gradients of weights in single precision, so that the gradients of a layer that
+/// runs several times add up in single precision.
+struct Linear : torch::autograd::Function<Linear> {
+  static at::Tensor forward(
+      AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+    at::ScalarType type = working_type(input);
+    at::Tensor x = input.to(type), w = lowered_weight(weight, type);
+    at::Tensor y = at::mm(x, w);
+    with_type_of(y, [&](auto element) {
+      auto* data = data_of(y, element);
+      int64_t width = y.size(1);
+      RowChunks(y.size(0)).parallel([&](int64_t, int64_t begin, int64_t end) {
+        add_bias(data + begin * width, bias.data_ptr<float>(), end - begin, width);
+      });
+    });
+    context->save_for_backward({x, w});
+    context->saved_data["input_type"] = static_cast<int64_t>(input.scalar_type());
+    context->saved_data["needs_input_grad"] = input.requires_grad();
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    auto saved = context->get_saved_variables();
+    at::Tensor x = saved[0], w = saved[1], grad = gradients[0].to(w.scalar_type()).contiguous();
+    at::Tensor input_grad;
+    if (context->saved_data["needs_input_grad"].toBool()) {
+      input_grad = at::mm(grad, w.t()).to(static_cast<at::ScalarType>(context->saved_data["input_type"].toInt()));
+    }
+    return {input_grad, at::mm(x.t(), grad).to(at::kFloat), column_sums(grad)};
+  }
+};
+
+}  // namespace
+
+at::Tensor esp::column_sums(const at::Tensor& x) {
+  int64_t width = x.size(1);
+  RowChunks chunks(x.size(0));
+  at::Tensor partial = at::zeros({chunks.count, width}, x.options().dtype(at::kFloat));
+  with_type_of(x, [&](auto type) {
+    auto* data = data_of(x, type);
+    chunks.parallel([&](int64_t chunk, int64_t begin, int64_t end) {
+      add_rows(data + begin * width, partial.data_ptr<float>() + chunk * width, end - begin, width);
+    });
+  });
+  return partial.sum(0);
+}
+
+ESP_EXPORT Handle esp_linear(Handle x, Handle weight_io, Handle bias) {
+  return tensor_or_error([&] {
+    auto shape = x->sizes().vec();
+    TORCH_CHECK(!shape.empty() && weight_io->dim() == 2 && shape.back() == weight_io->size(0),
+        "linear: an input of shape ", x->sizes(), " does not fit a weight of shape ", weight_io->sizes());
+    shape.back() = weight_io->size(1);
+    at::Tensor rows = x->reshape({-1, weight_io->size(0)});
+    bool fast = bias && has_kernel(*x) && weight_io->scalar_type() == at::kFloat && bias->scalar_type() == at::kFloat &&
+        bias->is_contiguous() && bias->numel() == weight_io->size(1) && rows.numel() > 0;
+    at::Tensor y = fast ? Linear::apply(rows, *weight_io, *bias)
+        : bias          ? at::addmm(*bias, rows, *weight_io)
+                        : at::mm(rows, *weight_io);
+    return y.view(shape);
+  });
+}
