@@ -21,7 +21,7 @@ internal static class EvalCommand
         Stored,
     }
 
-    public static Command Create()
+    public static Verb Create()
     {
         var checkpoint = new Argument<string>("CHECKPOINT")
         {
@@ -48,10 +48,15 @@ internal static class EvalCommand
         };
         var json = new Option<bool>("--json") { Description = "Prints a JSON object." };
         var compute = new ComputeOptions();
-        var command = new Command("eval", "Measures how well a model predicts a text: loss, perplexity, bits a byte.")
+        var command = new Verb("eval", "Measures how well a model predicts a text: loss, perplexity, bits a byte.")
         {
             checkpoint, data, stride, depth, json,
         };
+        command.Examples =
+        [
+            "espalier eval runs/apollo --data data/sotu-bytes",
+            "espalier eval runs/apollo/checkpoints/step-00006000 --data book.txt --stride 32 --json",
+        ];
         compute.AddTo(command);
         command.SetAction(parsed =>
         {

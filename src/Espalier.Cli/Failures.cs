@@ -27,6 +27,11 @@ internal static class Failures
         {
             return Say(inner.Message, null);
         }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Such messages name the file.
+            return Say(exception.Message, null);
+        }
         catch (OperationCanceledException)
         {
             return Interrupted;

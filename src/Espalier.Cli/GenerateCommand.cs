@@ -10,7 +10,7 @@ internal static class GenerateCommand
 {
     private const int DefaultTokens = 200;
 
-    public static Command Create()
+    public static Verb Create()
     {
         var checkpoint = new Argument<string>("CHECKPOINT")
         {
@@ -53,10 +53,15 @@ internal static class GenerateCommand
         };
         var stopAtEnd = new Option<bool>("--stop-at-end") { Description = "Stops where the document ends." };
         var compute = new ComputeOptions();
-        var command = new Command("generate", "Writes text with a model, to stdout.")
+        var command = new Verb("generate", "Writes text with a model, to stdout.")
         {
             checkpoint, prompt, tokens, temperature, topK, topP, seed, stopAtEnd,
         };
+        command.Examples =
+        [
+            "espalier generate runs/apollo",
+            "espalier generate runs/apollo --prompt 'My fellow citizens' --tokens 500 --temperature 0.8 --top-p 0.95",
+        ];
         compute.AddTo(command);
         command.SetAction(parsed =>
         {

@@ -1,13 +1,7 @@
-using System.CommandLine;
+using System.Text;
 using Espalier.Cli;
 
-var root = new RootCommand(
-    "Espalier trains transformer language models progressively: a run starts shallow and grows while it trains, to " +
-    "reach the loss of training from scratch for less compute.")
-{
-    TrainCommand.Create(),
-    EvalCommand.Create(),
-    GenerateCommand.Create(),
-};
-
-return Failures.Guard(() => root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
+// Text is UTF-8 whatever the locale says; damaged input is noticed rather than replaced.
+Console.InputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+return Commands.Run(args);

@@ -1,3 +1,4 @@
 using System.Runtime.CompilerServices;
 
+[assembly: InternalsVisibleTo("Espalier.Cli")]
 [assembly: InternalsVisibleTo("Espalier.Tests")]

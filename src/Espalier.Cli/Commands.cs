@@ -1,0 +1,42 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+
+namespace Espalier.Cli;
+
+/// <summary>All verbs, and how a command line is run.</summary>
+internal static class Commands
+{
+    /// <summary>The tree of verbs.</summary>
+    public static Command Root()
+    {
+        var help = new HelpOption();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        return new VerbGroup(
+            "espalier",
+            "Espalier trains transformer language models progressively: a run starts shallow and grows while it trains, to " +
+            "reach the loss of training from scratch for less compute.")
+        {
+            help,
+            new VersionOption(),
+            DataCommand.Create(),
+            TokenizerCommand.Create(),
+            TrainCommand.Create(),
+            EvalCommand.Create(),
+            GenerateCommand.Create(),
+            CompareCommand.Create(),
+            InfoCommand.Create(),
+            SelfTestCommand.Create(),
+        };
+    }
+
+    /// <summary>Runs a command line: results go to stdout, all else to stderr.</summary>
+    /// <returns>The exit code: 0, 1 after a mistake of the user, 130 after Ctrl-C.</returns>
+    public static int Run(IReadOnlyList<string> args) => Failures.Guard(() =>
+    {
+        // A text to encode may begin with @: there are no response files.
+        ParseResult parsed = Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        return UsageMistake.In(parsed) is UserErrorException mistake
+            ? throw mistake
+            : parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    });
+}

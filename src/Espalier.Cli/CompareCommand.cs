@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Globalization;
+using Espalier.Reporting;
+using Spectre.Console;
+
+namespace Espalier.Cli;
+
+/// <summary><c>espalier compare</c>.</summary>
+internal static class CompareCommand
+{
+    public static Verb Create()
+    {
+        var runs = new Argument<string[]>("RUN")
+        {
+            Description = "Run folders that 'espalier train' has written. They may still be going.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var baseline = new Option<string?>("--baseline")
+        {
+            Description = "The run that the others are held against: usually training from scratch. [default: the first RUN]",
+            HelpName = "RUN",
+        };
+        var json = new Option<bool>("--json")
+        {
+            Description = "Print JSON: for the training and the held-out loss the target, and each run's cost and saving.",
+        };
+        var output = new Option<string?>("--out")
+        {
+            Description = "Write a report with curves over FLOPs and over time: one HTML file that needs nothing else.",
+            HelpName = "FILE.html",
+        };
+        var command = new Verb(
+            "compare",
+            "Says what runs save: the FLOPs and the time at which each first reaches the loss where the baseline ends.")
+        {
+            runs, baseline, json, output,
+        };
+        command.Examples =
+        [
+            "espalier compare runs/scratch runs/apollo",
+            "espalier compare runs/* --baseline runs/scratch --out report.html",
+        ];
+        command.SetAction(parsed =>
+        {
+            string[] folders = parsed.GetValue(runs)!;
+            RunComparison comparison = RunComparison.Of(
+                RunMetrics.Load(parsed.GetValue(baseline) ?? folders[0]),
+                [.. folders.DistinctBy(Path.GetFullPath).Select(RunMetrics.Load)]);
+            if (parsed.GetValue(output) is string file)
+            {
+                HtmlReport.Write(file, comparison);
+                Console.Error.WriteLine($"The report is in {file}.");
+            }
+
+            if (parsed.GetValue(json))
+            {
+                Console.Out.WriteLine(comparison.ToJson());
+            }
+            else
+            {
+                Print(comparison);
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    /// <summary>Prints the tables, what their figures mean, and the outcome.</summary>
+    public static void Print(RunComparison comparison)
+    {
+        foreach (LossComparison losses in new[] { comparison.Valid, comparison.Train })
+        {
+            ComparisonTable figures = ComparisonTable.Of(losses);
+            Table table = Tables.Of(figures.Title, figures.Columns);
+            foreach (IReadOnlyList<string> row in figures.Rows)
+            {
+                table.AddRow([.. row.Select(Markup.Escape)]);
+            }
+
+            Tables.Print(table);
+        }
+
+        Console.Out.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Saved = 1 - F/B, speed-up = B/F - 1: F is the cost at which a run first reaches the target, B the baseline's whole cost; " +
+            $"training losses are means over {comparison.SmoothingSteps:0.#} steps."));
+        Console.Out.WriteLine(SavingSentence.Of(comparison));
+    }
+}

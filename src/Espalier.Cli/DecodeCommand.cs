@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Espalier.Data;
+
+namespace Espalier.Cli;
+
+/// <summary><c>espalier tokenizer decode</c>.</summary>
+internal static class DecodeCommand
+{
+    // The output is a line for a program, not a part of a web page.
+    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static Verb Create()
+    {
+        var ids = new Argument<int[]>("ID")
+        {
+            Description = "Token ids. Without any, they are read from stdin, with white space between them.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        Option<string> file = EncodeCommand.TokenizerOption();
+        var jsonLines = new Option<bool>("--json-lines")
+        {
+            Description = "Read many texts from stdin: one JSON array of ids a line in, one JSON string a line out.",
+        };
+        var command = new Verb(
+            "decode", "Turns token ids into text, with no line feed added. Bytes that are no whole character become U+FFFD.")
+        {
+            ids, file, jsonLines,
+        };
+        command.Examples =
+        [
+            "espalier tokenizer decode --tokenizer tokenizer.json 72 105",
+            "espalier tokenizer encode --tokenizer tokenizer.json < book.txt | espalier tokenizer decode --tokenizer tokenizer.json",
+        ];
+        command.SetAction(parsed =>
+        {
+            Tokenizer tokenizer = Tokenizer.Load(parsed.GetValue(file)!);
+            int[] given = parsed.GetValue(ids) ?? [];
+            if (parsed.GetValue(jsonLines))
+            {
+                StandardInput.RequireAlone(given, "--json-lines");
+                foreach (int[] line in StandardInput.JsonLines<int[]>("array of token ids"))
+                {
+                    Console.Out.WriteLine(JsonSerializer.Serialize(tokenizer.Decode(line), Json));
+                }
+
+                return 0;
+            }
+
+            Console.Out.Write(tokenizer.Decode(given.Length > 0 ? given : FromStandardInput()));
+            if (!Console.IsOutputRedirected)
+            {
+                Console.Out.WriteLine();
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    private static int[] FromStandardInput() =>
+    [
+        .. StandardInput.Text().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(word =>
+            int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int id)
+                ? id
+                : throw new UserErrorException($"stdin: '{word}' is no token id.", "Ids are whole numbers with white space between them.")),
+    ];
+}

@@ -1,0 +1,137 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Espalier.Data;
+using Spectre.Console;
+
+namespace Espalier.Cli;
+
+/// <summary><c>espalier data prepare</c>.</summary>
+internal static class PrepareCommand
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+    };
+
+    public static Verb Create()
+    {
+        var defaults = new PreparationOptions();
+        var inputs = new Argument<string[]>("INPUT")
+        {
+            Description = "Text files, or folders of them: .txt (a document a file) and .jsonl (a document a line), plain or .gz.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var output = new Option<string>("--out")
+        {
+            Description = "The folder to make; a recipe names it as data.path. If it holds the same already, it stays as it is.",
+            HelpName = "DIR",
+            Required = true,
+        };
+        var tokenizer = new Option<string?>("--tokenizer")
+        {
+            Description = "The vocabulary: a Hugging Face tokenizer.json (byte-level BPE), or a folder that holds one.",
+            HelpName = "FILE",
+        };
+        var bytes = new Option<bool>("--bytes") { Description = "The vocabulary: the 256 bytes, and the end of a text." };
+        var bpe = new Option<int?>("--bpe")
+        {
+            Description = "The vocabulary: a byte-level BPE of N tokens, trained on the training text.",
+            HelpName = "N",
+        };
+        var heldOutFiles = new Option<string[]>("--holdout")
+        {
+            Description = "Hold out the files of this name (* and ? as in a shell; in quotes). May be given several times.",
+            HelpName = "GLOB",
+        };
+        var heldOutFraction = new Option<double>("--holdout-fraction")
+        {
+            Description = "Without --holdout: the share of documents to hold out, drawn at random; of a single document, its end.",
+            HelpName = "F",
+            DefaultValueFactory = _ => defaults.HeldOutFraction,
+        };
+        var seed = new Option<ulong>("--seed")
+        {
+            Description = "The seed of that draw.",
+            HelpName = "N",
+            DefaultValueFactory = _ => defaults.Seed,
+        };
+        var textKey = new Option<string>("--text-key")
+        {
+            Description = "The key of the text in .jsonl files.",
+            HelpName = "KEY",
+            DefaultValueFactory = _ => "text",
+        };
+        var json = new Option<bool>("--json") { Description = "Print the summary as JSON." };
+        var command = new Verb(
+            "prepare",
+            "Turns text into a folder of tokens to train on, part of it held out. Give one of --tokenizer, --bytes and --bpe.")
+        {
+            inputs, output, tokenizer, bytes, bpe, heldOutFiles, heldOutFraction, seed, textKey, json,
+        };
+        command.Examples =
+        [
+            "espalier data prepare book.txt --bytes --out data/book",
+            "espalier data prepare data/sotu/text --bpe 4096 --holdout '20*.txt' --out data/sotu-bpe4096",
+        ];
+        command.SetAction(parsed =>
+        {
+            string? tokenizerFile = parsed.GetValue(tokenizer);
+            if (new[] { tokenizerFile is not null, parsed.GetValue(bytes), parsed.GetValue(bpe) is not null }.Count(given => given) != 1)
+            {
+                throw new UserErrorException(
+                    "Which vocabulary? Give one of --tokenizer FILE, --bytes and --bpe N.", "To begin with, try --bytes or --bpe 4096.");
+            }
+
+            string[] files = parsed.GetValue(heldOutFiles) ?? [];
+            if (files.Length > 0 && parsed.GetResult(heldOutFraction) is { Implicit: false })
+            {
+                throw new UserErrorException("Give --holdout or --holdout-fraction, not both.");
+            }
+
+            string folder = parsed.GetValue(output)!;
+            Corpus corpus = Corpus.Open(parsed.GetValue(inputs)!, parsed.GetValue(textKey)!);
+            var options = new PreparationOptions
+            {
+                Tokenizer = tokenizerFile is not null ? Tokenizer.Load(tokenizerFile)
+                    : parsed.GetValue(bytes) ? ByteLevelBpe.RawBytes
+                    : null,
+                BpeVocabularySize = parsed.GetValue(bpe),
+                HeldOutFiles = files,
+                HeldOutFraction = parsed.GetValue(heldOutFraction),
+                Seed = parsed.GetValue(seed),
+            };
+            Dataset dataset;
+            using (var line = new DataProgressLine())
+            {
+                dataset = CorpusPreparer.Prepare(corpus, folder, options, line.Show, line.Token);
+            }
+
+            if (parsed.GetValue(json))
+            {
+                Console.Out.WriteLine(JsonSerializer.Serialize(
+                    new { dataset.Folder, dataset.VocabularySize, dataset.Split, dataset.Train, dataset.Valid }, Json));
+            }
+            else
+            {
+                Print(dataset);
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    private static void Print(Dataset dataset)
+    {
+        Table table = Tables.Of(dataset.Folder, ["", "Documents", "Tokens", "Bytes", "Words"]);
+        Row("training", dataset.Train);
+        Row("held out", dataset.Valid);
+        Tables.Print(table);
+        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Vocabulary: {dataset.VocabularySize:N0} tokens; {dataset.Split}."));
+
+        void Row(string name, DatasetPart part) => table.AddRow(
+            [name, .. new[] { part.Documents, part.Tokens, part.Bytes, part.Words }.Select(n => n.ToString("N0", CultureInfo.InvariantCulture))]);
+    }
+}

@@ -1,0 +1,35 @@
+using Spectre.Console;
+
+namespace Espalier.Cli;
+
+/// <summary>Tables on stdout: as wide as the terminal, or as they need to be where a file or a pipe reads them.</summary>
+internal static class Tables
+{
+    private const int Unlimited = 1000;
+
+    /// <summary>An empty table; the first column holds names, the others figures.</summary>
+    public static Table Of(string title, IReadOnlyList<string> columns)
+    {
+        Table table = new Table().Title(Markup.Escape(title)).Border(TableBorder.Rounded);
+        for (int i = 0; i < columns.Count; i++)
+        {
+            var column = new TableColumn(Markup.Escape(columns[i]));
+            table.AddColumn(i == 0 ? column : column.RightAligned());
+        }
+
+        return table;
+    }
+
+    /// <summary>Prints a table to stdout.</summary>
+    public static void Print(Table table)
+    {
+        // Made anew each time: Spectre's own holds on to the stdout of its first use.
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
+        if (Console.IsOutputRedirected)
+        {
+            console.Profile.Width = Unlimited;
+        }
+
+        console.Write(table);
+    }
+}

@@ -1,0 +1,86 @@
+using System.CommandLine;
+using System.Globalization;
+using Espalier.Data;
+
+namespace Espalier.Cli;
+
+/// <summary><c>espalier tokenizer train</c>.</summary>
+internal static class TrainTokenizerCommand
+{
+    public static Verb Create()
+    {
+        var inputs = new Argument<string[]>("INPUT")
+        {
+            Description = "Text files, or folders of them: .txt (a document a file) and .jsonl (a document a line), plain or .gz.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var vocabulary = new Option<int>("--vocab")
+        {
+            Description = $"The number of tokens: {BpeTrainer.SmallestVocabulary} at least, for all bytes and {Tokenizer.EndOfTextToken}.",
+            HelpName = "N",
+            Required = true,
+        };
+        var output = new Option<string>("--out")
+        {
+            Description = "The file to write. A tokenizer that is there already is replaced.",
+            HelpName = "FILE",
+            Required = true,
+        };
+        var textKey = new Option<string>("--text-key")
+        {
+            Description = "The key of the text in .jsonl files.",
+            HelpName = "KEY",
+            DefaultValueFactory = _ => "text",
+        };
+        var command = new Verb("train", "Trains a byte-level BPE and saves it as a Hugging Face tokenizer.json.")
+        {
+            inputs, vocabulary, output, textKey,
+        };
+        command.Examples = ["espalier tokenizer train data/sotu/text --vocab 4096 --out tokenizer.json"];
+        command.SetAction(parsed =>
+        {
+            string file = parsed.GetValue(output)!;
+            RequireNothingElseAt(file);
+            Corpus corpus = Corpus.Open(parsed.GetValue(inputs)!, parsed.GetValue(textKey)!);
+            ByteLevelBpe tokenizer;
+            using (var line = new DataProgressLine())
+            {
+                // Counting words does not know how long the corpus is.
+                tokenizer = BpeTrainer.Train(
+                    corpus.Documents(),
+                    parsed.GetValue(vocabulary),
+                    progress => line.Show(progress.Total > 0 ? progress : progress with { Total = corpus.Length }));
+            }
+
+            tokenizer.Save(file);
+            Console.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"{file}: {tokenizer.VocabularySize:N0} tokens, {tokenizer.MergeCount:N0} of them merges."));
+            return 0;
+        });
+        return command;
+    }
+
+    /// <summary>A slip such as <c>--out book.txt</c> must not cost the user a text.</summary>
+    private static void RequireNothingElseAt(string file)
+    {
+        if (Directory.Exists(file))
+        {
+            throw new UserErrorException($"{file} is a folder.", $"Name a file, for example {Path.Combine(file, "tokenizer.json")}");
+        }
+
+        if (!File.Exists(file))
+        {
+            return;
+        }
+
+        try
+        {
+            Tokenizer.Load(file);
+        }
+        catch (UserErrorException e)
+        {
+            throw new UserErrorException(
+                $"{file} exists and is no tokenizer: it is left as it is.", "Name another file, or delete this one.", e);
+        }
+    }
+}
