@@ -111,7 +111,7 @@ struct Heads {
 
 struct SelfAttention : torch::autograd::Function<SelfAttention> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input, int64_t heads, bool causal) {
-    at::Tensor qkv = input.contiguous();
+    at::Tensor qkv = input.to(working_type(input)).contiguous();
     Heads shape{qkv.size(0), qkv.size(1), heads, qkv.size(2) / 3 / heads};
     float scale = 1 / std::sqrt(static_cast<float>(shape.head));
     at::Tensor parts = shape.split(qkv, 3);
@@ -125,6 +125,7 @@ struct SelfAttention : torch::autograd::Function<SelfAttention> {
       });
     });
     context->save_for_backward({parts, weights});
+    context->saved_data["input_type"] = static_cast<int64_t>(input.scalar_type());
     context->saved_data["heads"] = heads;
     context->saved_data["batch"] = shape.batch;
     context->saved_data["causal"] = causal;
@@ -152,7 +153,8 @@ struct SelfAttention : torch::autograd::Function<SelfAttention> {
     at::bmm_out(q, scores, parts[1]);
     at::bmm_out(k, scores.transpose(1, 2), parts[0]);
     at::bmm_out(v, weights.transpose(1, 2), grad);
-    return {shape.join(result, 3), at::Tensor(), at::Tensor()};
+    auto type = static_cast<at::ScalarType>(context->saved_data["input_type"].toInt());
+    return {shape.join(result, 3).to(type), at::Tensor(), at::Tensor()};
   }
 };
 

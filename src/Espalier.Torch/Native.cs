@@ -10,6 +10,7 @@ internal static unsafe partial class Native
 
     static Native()
     {
+        NativeEnvironment.Prepare();
         NativeLibrary.SetDllImportResolver(typeof(Native).Assembly, Resolve);
         esp_keep_large_allocations();
         _ = Check(esp_set_threads(Engine.DefaultThreads));
