@@ -18,6 +18,7 @@ internal static class Commands
         {
             help,
             new VersionOption(),
+            QuickstartCommand.Create(),
             DataCommand.Create(),
             TokenizerCommand.Create(),
             TrainCommand.Create(),

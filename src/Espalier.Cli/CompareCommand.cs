@@ -26,7 +26,9 @@ internal static class CompareCommand
         };
         var output = new Option<string?>("--out")
         {
-            Description = "Write a report with curves over FLOPs and over time: one HTML file that needs nothing else.",
+            Description =
+                "Write a report with curves over FLOPs and over time: one HTML file that needs nothing else. With the ending " +
+                ".svg: only the held-out loss over FLOPs, as a picture.",
             HelpName = "FILE.html",
         };
         var command = new Verb(
@@ -48,7 +50,7 @@ internal static class CompareCommand
                 [.. folders.DistinctBy(Path.GetFullPath).Select(RunMetrics.Load)]);
             if (parsed.GetValue(output) is string file)
             {
-                HtmlReport.Write(file, comparison);
+                Write(file, comparison);
                 Console.Error.WriteLine($"The report is in {file}.");
             }
 
@@ -64,6 +66,18 @@ internal static class CompareCommand
             return 0;
         });
         return command;
+    }
+
+    private static void Write(string file, RunComparison comparison)
+    {
+        if (file.EndsWith(".svg", StringComparison.OrdinalIgnoreCase))
+        {
+            File.WriteAllText(file, LossChart.Of(comparison, LossKind.Valid, CostAxis.Flops).ToSvg());
+        }
+        else
+        {
+            HtmlReport.Write(file, comparison);
+        }
     }
 
     /// <summary>Prints the tables, what their figures mean, and the outcome.</summary>

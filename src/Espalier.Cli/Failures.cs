@@ -5,8 +5,10 @@ namespace Espalier.Cli;
 /// <summary>What a person sees when something goes wrong.</summary>
 internal static class Failures
 {
+    /// <summary>The exit code after Ctrl-C: 128 and the signal's number.</summary>
+    public const int Interrupted = 130;
+
     private const int UserMistake = 1;
-    private const int Interrupted = 130;
 
     /// <summary>Runs a command; a mistake of the user becomes one message on stderr and exit code 1.</summary>
     public static int Guard(Func<int> command)

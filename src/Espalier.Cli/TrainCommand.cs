@@ -6,9 +6,7 @@ namespace Espalier.Cli;
 /// <summary><c>espalier train</c>.</summary>
 internal static class TrainCommand
 {
-    private const int Interrupted = 130;
-
-    public static Command Create()
+    public static Verb Create()
     {
         var recipe = new Argument<string>("RECIPE") { Description = "The recipe: a YAML file such as recipes/tiny.yaml." };
         var overrides = new Argument<string[]>("KEY=VALUE")
@@ -22,24 +20,23 @@ internal static class TrainCommand
             Required = true,
             HelpName = "DIR",
         };
-        var command = new Command(
+        var command = new Verb(
             "train",
             "Trains a model by a recipe. Ctrl-C saves the state and leaves; the same command goes on.")
         {
             recipe, overrides, run,
         };
+        command.Examples =
+        [
+            "espalier train recipes/tiny.yaml --run runs/tiny",
+            "espalier train recipes/quickstart-apollo.yaml --run runs/small data.path=data/my-text training.length='2e7 tokens'",
+        ];
         command.SetAction(parsed =>
         {
             using var signals = new StopSignals();
             string folder = parsed.GetValue(run)!;
             Recipe resolved = RecipeReader.Read(parsed.GetValue(recipe)!, parsed.GetValue(overrides));
-            if (TrainingRunner.Run(resolved, folder, signals.Token))
-            {
-                return 0;
-            }
-
-            Console.Error.WriteLine($"Stopped and saved. The same command goes on from there.");
-            return Interrupted;
+            return TrainingRunner.Run(resolved, folder, signals.Token) ? 0 : TrainingRunner.SayStopped();
         });
         return command;
     }

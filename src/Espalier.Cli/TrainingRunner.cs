@@ -20,6 +20,13 @@ internal static class TrainingRunner
         return trainer.Run(stop);
     }
 
+    /// <summary>Tells a person how to go on after a signal, and gives the exit code for it.</summary>
+    public static int SayStopped()
+    {
+        Console.Error.WriteLine("Stopped and saved. The same command goes on from there.");
+        return Failures.Interrupted;
+    }
+
     private static string Text(string name, TrainingProgress progress)
     {
         double share = (double)progress.Step / progress.TotalSteps;
