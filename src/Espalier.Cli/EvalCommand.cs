@@ -93,7 +93,7 @@ internal static class EvalCommand
     {
         if (json)
         {
-            Console.WriteLine(new JsonObject
+            Console.Out.WriteLine(new JsonObject
             {
                 ["loss"] = result.Loss,
                 ["perplexity"] = Finite(result.PerToken),
@@ -115,7 +115,7 @@ internal static class EvalCommand
         Line("executed layers", $"{plan.Depth}");
 
         static void Line(string name, FormattableString value) =>
-            Console.WriteLine($"{name,-20} {value.ToString(CultureInfo.InvariantCulture)}");
+            Console.Out.WriteLine($"{name,-20} {value.ToString(CultureInfo.InvariantCulture)}");
 
         // JSON knows no infinity: an untrained model's perplexity per word is beyond any double.
         static JsonNode? Finite(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;

@@ -77,8 +77,7 @@ internal static class GenerateCommand
             var sampler = new TokenSampler(parsed.GetValue(temperature), parsed.GetValue(topK), parsed.GetValue(topP));
 
             using var signals = new StopSignals();
-            using Stream stdout = Console.OpenStandardOutput();
-            var text = new Utf8Stream(stdout);
+            var text = new Utf8Pieces(Console.Out);
             text.Write(Encoding.UTF8.GetBytes(parsed.GetValue(prompt)!));
             foreach (int token in generator.Continue(context, sampler, parsed.GetValue(seed)).Take(parsed.GetValue(tokens)))
             {
@@ -95,7 +94,7 @@ internal static class GenerateCommand
             }
 
             text.Complete();
-            stdout.Write("\n"u8);
+            Console.Out.WriteLine();
             return 0;
         });
         return command;

@@ -4,11 +4,11 @@ using System.Text;
 namespace Espalier.Generation;
 
 /// <summary>
-/// Bytes that arrive in pieces, passed on as valid UTF-8: the beginning of a character waits for its rest, and what is no
+/// UTF-8 that arrives in pieces, passed on as text: the beginning of a character waits for its rest, and what is no
 /// character becomes U+FFFD.
 /// </summary>
 /// <param name="output">Where to.</param>
-public sealed class Utf8Stream(Stream output)
+public sealed class Utf8Pieces(TextWriter output)
 {
     private readonly List<byte> _waiting = [];
 
@@ -25,7 +25,7 @@ public sealed class Utf8Stream(Stream output)
     private void Pass(bool isLast)
     {
         ReadOnlySpan<byte> rest = _waiting.ToArray();
-        Span<byte> encoded = stackalloc byte[4];
+        var text = new StringBuilder();
         while (!rest.IsEmpty)
         {
             OperationStatus status = Rune.DecodeFromUtf8(rest, out Rune rune, out int width);
@@ -34,11 +34,12 @@ public sealed class Utf8Stream(Stream output)
                 break;
             }
 
-            output.Write(encoded[..rune.EncodeToUtf8(encoded)]);
+            text.Append(rune);
             rest = rest[width..];
         }
 
         _waiting.RemoveRange(0, _waiting.Count - rest.Length);
+        output.Write(text);
         output.Flush();
     }
 }
