@@ -12,6 +12,8 @@ namespace Espalier.Training;
 public sealed class RunDirectory : IDisposable
 {
     private const string Prefix = "step-";
+    private const string CheckpointsName = "checkpoints";
+    private const string LatestName = "latest";
 
     // EWOULDBLOCK, which .NET reports for a file that another process holds.
     private const int WouldBlock = 11;
@@ -38,9 +40,9 @@ public sealed class RunDirectory : IDisposable
 
     private string RecipeFile => System.IO.Path.Combine(Path, "recipe.yaml");
 
-    private string Checkpoints => System.IO.Path.Combine(Path, "checkpoints");
+    private string Checkpoints => System.IO.Path.Combine(Path, CheckpointsName);
 
-    private string LatestFile => System.IO.Path.Combine(Checkpoints, "latest");
+    private string LatestFile => System.IO.Path.Combine(Checkpoints, LatestName);
 
     /// <summary>Opens the folder of a run: makes it, or finds the run that it holds.</summary>
     /// <param name="path">The folder.</param>
@@ -81,23 +83,27 @@ public sealed class RunDirectory : IDisposable
         }
     }
 
-    /// <summary>The folder of the last complete checkpoint of a run, or null.</summary>
-    public string? LatestCheckpoint
-    {
-        get
-        {
-            if (!File.Exists(LatestFile))
-            {
-                return null;
-            }
+    /// <summary>The folder of the last complete checkpoint of the run, or null.</summary>
+    public string? LatestCheckpoint => LatestCheckpointOf(Path);
 
-            string folder = System.IO.Path.Combine(Checkpoints, File.ReadAllText(LatestFile).Trim());
-            return Directory.Exists(folder)
-                ? folder
-                : throw new UserErrorException(
-                    $"{LatestFile} names {folder}, which is not there.",
-                    $"Write the name of a complete checkpoint into {LatestFile}, or delete the file to begin anew.");
+    /// <summary>The folder of the last complete checkpoint of a run, or null where there is none, or no run.</summary>
+    /// <param name="run">The folder of a run, which another process may be writing to.</param>
+    /// <exception cref="UserErrorException">The checkpoint that the run names is not there.</exception>
+    public static string? LatestCheckpointOf(string run)
+    {
+        string checkpoints = System.IO.Path.Combine(run, CheckpointsName);
+        string latest = System.IO.Path.Combine(checkpoints, LatestName);
+        if (!File.Exists(latest))
+        {
+            return null;
         }
+
+        string folder = System.IO.Path.Combine(checkpoints, File.ReadAllText(latest).Trim());
+        return Directory.Exists(folder)
+            ? folder
+            : throw new UserErrorException(
+                $"{latest} names {folder}, which is not there.",
+                $"Write the name of a complete checkpoint into {latest}, or delete the file to begin anew.");
     }
 
     /// <summary>The folder of the checkpoint after a step.</summary>
