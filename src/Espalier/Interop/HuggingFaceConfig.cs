@@ -11,6 +11,9 @@ internal static class HuggingFaceConfig
 
     private const string Activation = "gelu_new";
 
+    // JsonObject would find duplicates only when it is first asked for a key.
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+
     public static string Write(ModelConfig model, int? endOfText) => new JsonObject
     {
         ["architectures"] = new JsonArray("GPT2LMHeadModel"),
@@ -88,7 +91,7 @@ internal static class HuggingFaceConfig
     {
         try
         {
-            return JsonNode.Parse(File.ReadAllText(path)) as JsonObject
+            return JsonNode.Parse(File.ReadAllText(path), documentOptions: Strict) as JsonObject
                 ?? throw new UserErrorException($"{path} holds no JSON object.");
         }
         catch (JsonException exception)

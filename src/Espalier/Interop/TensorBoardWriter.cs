@@ -75,8 +75,18 @@ public sealed class TensorBoardWriter : IDisposable
         }
     }
 
-    /// <summary>Flushes and closes the file.</summary>
-    public void Dispose() => _stream.Dispose();
+    /// <summary>Closes the file. What <see cref="Flush"/> has not been asked to write may be missing on a full disk.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            _stream.Dispose();
+        }
+        catch (IOException)
+        {
+            // Flush has reported it.
+        }
+    }
 
     private void Append(byte[] message)
     {

@@ -33,7 +33,7 @@ internal static class TensorFile
         }
 
         using var scope = new TensorScope();
-        Tensor stored = Tensor.FromBytes(file.Bytes(name), shape, TypeOf(entry.DType));
+        Tensor stored = Tensor.FromBytes(file.Bytes(name), shape, TypeOf(file, entry));
         return scope.Keep(stored.To(ScalarType.Float32, device));
     }
 
@@ -47,12 +47,13 @@ internal static class TensorFile
         _ => throw new NotSupportedException($"no tensor of {type} is ever saved"),
     };
 
-    private static ScalarType TypeOf(SafetensorsDType type) => type switch
+    private static ScalarType TypeOf(SafetensorsFile file, SafetensorsEntry entry) => entry.DType switch
     {
         SafetensorsDType.F32 => ScalarType.Float32,
         SafetensorsDType.BF16 => ScalarType.BFloat16,
         SafetensorsDType.F16 => ScalarType.Float16,
         SafetensorsDType.F64 => ScalarType.Float64,
-        _ => throw new UserErrorException($"weights of type {type} cannot be read: they must be floating-point."),
+        _ => throw new UserErrorException(
+            $"{file.Path}: '{entry.Name}' is of type {entry.DType.Name()}, and must be floating-point."),
     };
 }

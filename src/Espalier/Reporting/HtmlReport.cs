@@ -1,5 +1,4 @@
 using System.Text;
-using Espalier.Interop;
 
 namespace Espalier.Reporting;
 
@@ -12,25 +11,8 @@ public static class HtmlReport
 
     /// <summary>Writes the report: first beside its place, then renamed into it.</summary>
     /// <exception cref="UserErrorException">The file cannot be written.</exception>
-    public static void Write(string path, RunComparison comparison, string title = "Training runs compared")
-    {
-        string temporary = path + ".tmp";
-        try
-        {
-            if (Path.GetDirectoryName(Path.GetFullPath(path)) is string folder)
-            {
-                Directory.CreateDirectory(folder);
-            }
-
-            DurableFile.Write(temporary, Render(comparison, title));
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserErrorException(
-                $"Cannot write '{path}': {e.Message}", "Choose a file in a folder that you may write to.", e);
-        }
-    }
+    public static void Write(string path, RunComparison comparison, string title = "Training runs compared") =>
+        AtomicFile.Write(path, Render(comparison, title));
 
     /// <summary>The text of the report.</summary>
     public static string Render(RunComparison comparison, string title = "Training runs compared")

@@ -40,7 +40,7 @@ public static class Checkpoint
                     TensorFile.Entry(ExpAvg(pair.Key), pair.Value.ExpAvg),
                     TensorFile.Entry(ExpAvgSq(pair.Key), pair.Value.ExpAvgSq),
                 }));
-            DurableFile.Write(Path.Combine(partial, StateFile), StateJson(state, fullDepth));
+            AtomicFile.Write(Path.Combine(partial, StateFile), StateJson(state, fullDepth));
             DeleteIfThere(folder);
             Directory.Move(partial, folder);
         }

@@ -19,14 +19,21 @@ internal sealed class MetricsLog : IDisposable
         try
         {
             KeepRowsUpTo(step);
-            _csv = new StreamWriter(_path, append: true) { AutoFlush = true, NewLine = "\n" };
+
+            // Without a buffer, what could not be written is not tried again when the writer is disposed of.
+            _csv = new StreamWriter(new FileStream(_path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0))
+            {
+                AutoFlush = true,
+                NewLine = "\n",
+            };
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw CannotWrite(exception);
         }
 
-        _tensorBoard = new TensorBoardWriter(run.TensorBoardFolder, step > 0 ? step + 1 : null);
+        // Also from step 0: an attempt that was killed before its first checkpoint has left events.
+        _tensorBoard = new TensorBoardWriter(run.TensorBoardFolder, step + 1);
     }
 
     public void Write(MetricsRow row)
@@ -55,9 +62,7 @@ internal sealed class MetricsLog : IDisposable
         IEnumerable<string> rows = File.Exists(_path)
             ? File.ReadLines(_path).Skip(1).Where(row => StepOf(row) is long number && number <= step)
             : [];
-        string partial = _path + ".partial";
-        File.WriteAllText(partial, string.Join('\n', [MetricsRow.Header, .. rows]) + "\n");
-        File.Move(partial, _path, overwrite: true);
+        AtomicFile.Write(_path, string.Join('\n', [MetricsRow.Header, .. rows]) + "\n");
     }
 
     /// <summary>The step of a row; none where a kill has cut the row short.</summary>

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text;
-using Espalier.Interop;
 using Espalier.Recipes;
 
 namespace Espalier.Training;
@@ -11,6 +9,7 @@ namespace Espalier.Training;
 /// </summary>
 public sealed class RunDirectory : IDisposable
 {
+    private const string RecipeName = "recipe.yaml";
     private const string Prefix = "step-";
     private const string CheckpointsName = "checkpoints";
     private const string LatestName = "latest";
@@ -38,7 +37,7 @@ public sealed class RunDirectory : IDisposable
     /// <summary>What the run came to; written at its end.</summary>
     public string SummaryFile => System.IO.Path.Combine(Path, "summary.json");
 
-    private string RecipeFile => System.IO.Path.Combine(Path, "recipe.yaml");
+    private string RecipeFile => System.IO.Path.Combine(Path, RecipeName);
 
     private string Checkpoints => System.IO.Path.Combine(Path, CheckpointsName);
 
@@ -54,6 +53,7 @@ public sealed class RunDirectory : IDisposable
         {
             path = System.IO.Path.GetFullPath(path);
             Directory.CreateDirectory(path);
+            CheckIsRunOrEmpty(path);
             var runLock = new FileStream(
                 System.IO.Path.Combine(path, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             var directory = new RunDirectory(path, runLock);
@@ -98,11 +98,12 @@ public sealed class RunDirectory : IDisposable
             return null;
         }
 
-        string folder = System.IO.Path.Combine(checkpoints, File.ReadAllText(latest).Trim());
-        return Directory.Exists(folder)
+        string name = File.ReadAllText(latest).Trim();
+        string folder = System.IO.Path.Combine(checkpoints, name);
+        return name.StartsWith(Prefix, StringComparison.Ordinal) && Directory.Exists(folder)
             ? folder
             : throw new UserErrorException(
-                $"{latest} names {folder}, which is not there.",
+                $"{latest} does not name a checkpoint: '{name}' is not there.",
                 $"Write the name of a complete checkpoint into {latest}, or delete the file to begin anew.");
     }
 
@@ -113,9 +114,7 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Names a complete checkpoint the latest, and deletes all but the newest few.</summary>
     public void SetLatest(string folder, int keep)
     {
-        string partial = LatestFile + ".partial";
-        DurableFile.Write(partial, System.IO.Path.GetFileName(folder) + "\n");
-        File.Move(partial, LatestFile, overwrite: true);
+        AtomicFile.Write(LatestFile, System.IO.Path.GetFileName(folder) + "\n");
         string[] complete =
             [.. Directory.EnumerateDirectories(Checkpoints, Prefix + "*").Order(StringComparer.Ordinal)];
 
@@ -130,25 +129,28 @@ public sealed class RunDirectory : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _lock.Dispose();
 
+    private static void CheckIsRunOrEmpty(string path)
+    {
+        // Hidden files are the lock, or what a kill left of writing the recipe.
+        bool isRunOrEmpty = File.Exists(System.IO.Path.Combine(path, RecipeName))
+            || Directory.EnumerateFileSystemEntries(path).All(entry => System.IO.Path.GetFileName(entry).StartsWith('.'));
+        if (!isRunOrEmpty)
+        {
+            throw new UserErrorException(
+                $"{path} holds other files, but no run.", "Choose an empty or a new folder for the run.");
+        }
+    }
+
     private void CheckRecipe(Recipe recipe)
     {
         if (!File.Exists(RecipeFile))
         {
-            bool isEmpty = Directory.EnumerateFileSystemEntries(Path)
-                .All(entry => System.IO.Path.GetFileName(entry).StartsWith('.'));
-            if (!isEmpty)
-            {
-                throw new UserErrorException(
-                    $"{Path} holds other files, but no run.", "Choose an empty or a new folder for the run.");
-            }
-
-            string partial = RecipeFile + ".partial";
-            DurableFile.Write(partial, Encoding.UTF8.GetBytes(RecipeWriter.Write(recipe)));
-            File.Move(partial, RecipeFile);
+            AtomicFile.Write(RecipeFile, RecipeWriter.Write(recipe));
             return;
         }
 
-        IReadOnlyList<string> differences = RecipeDifference.Describe(RecipeReader.Read(RecipeFile), recipe);
+        IReadOnlyList<string> differences = RecipeDifference.Describe(
+            RecipeReader.Read(RecipeFile), recipe, "in the run", "in the recipe");
         if (differences.Count > 0)
         {
             throw new UserErrorException(

@@ -50,6 +50,13 @@ public sealed class RunPlan
     /// <summary>The progressive method.</summary>
     public ProgressiveMethod Method { get; }
 
+    /// <summary>The growth events that lie before the update that ends at a step.</summary>
+    public int GrowthsBefore(long step) => Method.Growth.Count(growth => growth.Step < step);
+
+    /// <summary>The model as it is stored after that many growth events.</summary>
+    public ModelConfig ModelAfter(int growths) =>
+        Method.Growth.Take(growths).Aggregate(Method.InitialModel, (model, growth) => growth.Operator.Grow(model));
+
     /// <summary>The share of the whole run's floating-point operations that lies before a step.</summary>
     public double CostShare(long step)
     {

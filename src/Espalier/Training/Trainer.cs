@@ -60,7 +60,7 @@ public sealed class Trainer
         string? resumed = _run.LatestCheckpoint;
         TrainingState state = resumed is null
             ? TrainingState.Begin(_plan.Method.InitialModel, _plan.FinalModel.Layers, _recipe.Seed, _device)
-            : Checkpoint.Read(resumed, _device);
+            : Resume(resumed);
         try
         {
             return Run(ref state, stop);
@@ -69,6 +69,26 @@ public sealed class Trainer
         {
             state.Dispose();
         }
+    }
+
+    /// <summary>Reads a checkpoint, which must be one that this very run has written.</summary>
+    private TrainingState Resume(string checkpoint)
+    {
+        TrainingState state = Checkpoint.Read(checkpoint, _device);
+        TrainingPosition position = state.Position;
+        bool isOfThisRun = position.Step >= 0 && position.Step <= _plan.TotalSteps
+            && position.Tokens == position.Step * _plan.TokensPerStep
+            && position.GrowthsDone == _plan.GrowthsBefore(position.Step)
+            && state.Model == _plan.ModelAfter(position.GrowthsDone);
+        if (isOfThisRun)
+        {
+            return state;
+        }
+
+        state.Dispose();
+        throw new UserErrorException(
+            $"{checkpoint} is no checkpoint of this run: config.json or training_state.json say otherwise than recipe.yaml.",
+            $"Put the name of another checkpoint into {Path.Combine(Path.GetDirectoryName(checkpoint)!, "latest")}.");
     }
 
     private bool Run(ref TrainingState state, CancellationToken stop)

@@ -1,12 +1,21 @@
-namespace Espalier.Data;
+using System.Text;
+
+namespace Espalier;
 
 /// <summary>Writes files so that they are there completely or not at all, whatever interrupts.</summary>
 internal static class AtomicFile
 {
+    /// <inheritdoc cref="Write(string, Action{Stream}, string)"/>
+    public static void Write(string path, string text) =>
+        Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+
     /// <summary>Writes to a temporary name beside <paramref name="path"/>, forces it to disk, then renames.</summary>
-    public static void Write(string path, Action<Stream> write)
+    /// <exception cref="UserErrorException">It cannot be written; what was there before is untouched.</exception>
+    public static void Write(
+        string path, Action<Stream> write, string hint = "Free some space, or choose a folder that you may write to.")
     {
-        string temporary = path + ".partial";
+        // Hidden, so that a folder in which a kill left one still counts as empty.
+        string temporary = Path.Combine(Path.GetDirectoryName(path) ?? "", $".{Path.GetFileName(path)}.partial");
         try
         {
             using (FileStream stream = Create(temporary))
@@ -20,7 +29,7 @@ internal static class AtomicFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             TryDelete(temporary);
-            throw new UserErrorException($"{path} cannot be written: {e.Message}", inner: e);
+            throw new UserErrorException($"{path} cannot be written: {e.Message}", hint, e);
         }
     }
 
