@@ -22,6 +22,8 @@ internal static class Memory
                 step.Run(1, new ForwardPlan(LayerMap.Interpolate(stored, depth)));
                 if (done % Interval == 0)
                 {
+                    // What the garbage collector has not yet looked at is no growth.
+                    GC.Collect();
                     samples.Add(new MemorySample(done, ResidentBytes(), Tensor.LiveCount));
                     Progress.Say($"{setting} {options.Precision}: step {done} of {Steps}");
                 }
@@ -43,8 +45,8 @@ internal sealed record MemoryResult(
 {
     private const double Tolerance = 0.02;
 
-    // The first interval warms up: kernels are made, the garbage collector finds its size.
-    private const int WarmUp = 2;
+    // The intervals before this sample warm up: kernels are made, the allocator and the collector find their size.
+    private const int WarmUp = 1;
 
     public double Growth => ((double)Samples[^1].ResidentBytes / Samples[WarmUp].ResidentBytes) - 1;
 
@@ -62,7 +64,7 @@ internal sealed record MemoryResult(
             |--:|--:|--:|
             {string.Join('\n', rows)}
 
-            **{(Grows ? "Memory GROWS" : "No growth")}**: {Growth:+0.0 %;-0.0 %;0.0 %} from step {Samples[WarmUp].Step} to {Samples[^1].Step} (allowed {Tolerance:P0}: the garbage collector breathes), live tensors {Samples[0].LiveTensors} to {Samples[^1].LiveTensors}.
+            **{(Grows ? "Memory GROWS" : "No growth")}**: {Growth:+0.0 %;-0.0 %;0.0 %} from step {Samples[WarmUp].Step} to {Samples[^1].Step} (allowed {Tolerance:P0}; managed garbage is collected before each look), live tensors {Samples[0].LiveTensors} to {Samples[^1].LiveTensors}.
 
             """;
         return FormattableString.Invariant(text);

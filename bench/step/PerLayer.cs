@@ -37,19 +37,22 @@ internal static class PerLayer
         try
         {
             var plans = depths.ToDictionary(depth => depth, depth => new ForwardPlan(LayerMap.Interpolate(stored, depth)));
-            foreach (int depth in depths)
-            {
-                apollo.Run(2, plans[depth]);
-                scratch[depth].Run(2);
-            }
-
-            for (int round = 1; round <= options.Rounds; round++)
+            for (int round = 0; round <= options.Rounds; round++)
             {
                 foreach (DepthTimes row in rows)
                 {
-                    int steps = options.StepsInTurn(scratch[row.Depth].Run(1).Seconds);
-                    row.Apollo.Add(apollo.Run(steps, plans[row.Depth]).Seconds);
-                    row.Scratch.Add(scratch[row.Depth].Run(steps).Seconds);
+                    // The first step after another model's or another depth's finds cold caches: it does not count.
+                    EspalierStep full = scratch[row.Depth];
+                    full.Run(1);
+                    int steps = options.StepsInTurn(full.Run(1).Seconds);
+                    double fullSeconds = full.Run(steps).Seconds;
+                    apollo.Run(2, plans[row.Depth]);
+                    double apolloSeconds = apollo.Run(steps, plans[row.Depth]).Seconds;
+                    if (round > 0)
+                    {
+                        row.Scratch.Add(fullSeconds);
+                        row.Apollo.Add(apolloSeconds);
+                    }
                 }
 
                 Progress.Say($"{setting} {options.Precision}, {stored} stored: round {round} of {options.Rounds}");

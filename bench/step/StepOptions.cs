@@ -16,5 +16,5 @@ internal sealed record StepOptions(
     public string Precision => MixedPrecision ? "bf16" : "f32";
 
     /// <summary>The steps of a turn, from the time that one takes.</summary>
-    public int StepsInTurn(double secondsPerStep) => Math.Clamp((int)Math.Round(TurnSeconds / secondsPerStep), 2, 1000);
+    public int StepsInTurn(double secondsPerStep) => Math.Clamp((int)Math.Round(TurnSeconds / secondsPerStep), 3, 1000);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Espalier.Models;
 
 namespace Espalier.Bench.Step;
@@ -13,6 +14,7 @@ public sealed record StepSetting(int Layers, int HiddenSize, int Heads, int Cont
     /// <summary>A setting whose thousand steps take seconds.</summary>
     public static StepSetting Small { get; } = new(12, 64, 4, 64, 16, 257);
 
+    [JsonIgnore]
     public ModelConfig Model => new()
     {
         Layers = Layers,
@@ -25,6 +27,7 @@ public sealed record StepSetting(int Layers, int HiddenSize, int Heads, int Cont
     public long TokensPerStep => (long)Batch * ContextLength;
 
     /// <summary>Forward and backward, by the rules of Espalier's own ledger.</summary>
+    [JsonIgnore]
     public FlopsCount FlopsPerStep => Architectures.Of(ModelType.Gpt2)
         .ForwardFlops(Model, ForwardPlan.Plain(Layers), Batch, ContextLength).ForwardAndBackward;
 
