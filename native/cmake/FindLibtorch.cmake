@@ -58,9 +58,9 @@ foreach(name c10_cuda torch_cuda)
   endif()
 endforeach()
 
-# Binary wheels of PyTorch before 2.6 were built with the old std::string; the symbols tell.
-execute_process(COMMAND sh -c "grep -q 'SourceLocation.*__cxx11' '${c10_library}'" RESULT_VARIABLE old_abi)
-if(old_abi EQUAL 0)
+# Most binary wheels of PyTorch before 2.7 were built with the old std::string, which is mangled as Ss.
+execute_process(COMMAND grep -q SourceLocationESs "${c10_library}" RESULT_VARIABLE no_old_string)
+if(no_old_string)
   set(LIBTORCH_CXX11_ABI 1)
 else()
   set(LIBTORCH_CXX11_ABI 0)
