@@ -13,7 +13,7 @@ public class TrainingMemoryTests
 {
     private const int Steps = 1000, Layers = 4;
 
-    // libtorch's and the runtime's caches; a leak of a single activation a step, 48 x 64 floats, would come to 12 MB.
+    // libtorch's and the runtime's caches; a leak of a single activation a step, 48 x 64 floats, would come to 8 MB.
     private const long Slack = 6 << 20;
 
     [Fact]
