@@ -4,9 +4,11 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/version.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,9 +59,13 @@ int status_of(Body body) noexcept {
 
 inline at::Tensor or_undefined(Handle handle) { return handle ? *handle : at::Tensor(); }
 
-inline c10::optional<at::Tensor> or_nothing(Handle handle) {
-  return handle ? c10::optional<at::Tensor>(*handle) : c10::nullopt;
-}
+#if ESP_TORCH_AT_LEAST(2, 4)
+using OptionalTensor = std::optional<at::Tensor>;
+#else
+using OptionalTensor = c10::optional<at::Tensor>;
+#endif
+
+inline OptionalTensor or_nothing(Handle handle) { return handle ? OptionalTensor(*handle) : OptionalTensor(); }
 
 inline std::vector<at::Tensor> list_of(const Handle* handles, int64_t count) {
   std::vector<at::Tensor> tensors;

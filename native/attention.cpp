@@ -7,29 +7,43 @@ using torch::autograd::variable_list;
 
 namespace {
 
+// Rows end at a multiple of this, so that their loops run in whole vectors.
+constexpr int64_t kBlock = 32;
+
+// A score that leaves no weight beside any real one, and is still a number.
+constexpr float kUnseen = -1e30f;
+
+ESP_INLINE int64_t whole_blocks(int64_t seen, int64_t time) {
+  return std::min(time, (seen + kBlock - 1) / kBlock * kBlock);
+}
+
 /// Softmax of each row's first `row + 1` scores (all of them where not causal), the rest 0; in place.
 template <class T>
 ESP_INLINE void softmax_body(T* scores, float* buffer, int64_t first, int64_t rows, int64_t time, bool causal, float scale) {
   for (int64_t row = 0; row < rows; row++, scores += time) {
-    int64_t seen = causal ? (first + row) % time + 1 : time;
-    float most = -std::numeric_limits<float>::infinity();
+    int64_t seen = causal ? (first + row) % time + 1 : time, end = whole_blocks(seen, time);
+    for (int64_t i = seen; i < end; i++) {
+      store(scores, i, kUnseen);
+    }
+    float most = kUnseen;
 #pragma omp simd reduction(max : most)
-    for (int64_t i = 0; i < seen; i++) {
+    for (int64_t i = 0; i < end; i++) {
       float value = load(scores, i);
       most = value > most ? value : most;
     }
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < seen; i++) {
+    for (int64_t i = 0; i < end; i++) {
       float value = fast_exp((load(scores, i) - most) * scale);
       buffer[i] = value;
       sum += value;
     }
     float inverse = 1 / sum;
 #pragma omp simd
-    for (int64_t i = 0; i < seen; i++) {
+    for (int64_t i = 0; i < end; i++) {
       store(scores, i, buffer[i] * inverse);
     }
+    // Exactly nothing for what is not seen.
     for (int64_t i = seen; i < time; i++) {
       store(scores, i, 0);
     }
@@ -41,17 +55,18 @@ template <class T>
 ESP_INLINE void softmax_backward_body(
     const T* weights, T* grad, int64_t first, int64_t rows, int64_t time, bool causal, float scale) {
   for (int64_t row = 0; row < rows; row++, weights += time, grad += time) {
-    int64_t seen = causal ? (first + row) % time + 1 : time;
+    // Weights of what is not seen are 0.
+    int64_t end = causal ? whole_blocks((first + row) % time + 1, time) : time;
     float dot = 0;
 #pragma omp simd reduction(+ : dot)
-    for (int64_t i = 0; i < seen; i++) {
+    for (int64_t i = 0; i < end; i++) {
       dot += load(weights, i) * load(grad, i);
     }
 #pragma omp simd
-    for (int64_t i = 0; i < seen; i++) {
+    for (int64_t i = 0; i < end; i++) {
       store(grad, i, scale * load(weights, i) * (load(grad, i) - dot));
     }
-    for (int64_t i = seen; i < time; i++) {
+    for (int64_t i = end; i < time; i++) {
       store(grad, i, 0);
     }
   }

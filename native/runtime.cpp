@@ -3,9 +3,9 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
-#include <c10/core/GradMode.h>
 #include <dlfcn.h>
 #include <malloc.h>
+#include <torch/cuda.h>
 
 using namespace esp;
 
@@ -70,7 +70,7 @@ ESP_EXPORT int esp_blas_threading() {
 
 ESP_EXPORT int esp_cuda_device_count() {
   try {
-    return at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0;
+    return static_cast<int>(torch::cuda::device_count());
   } catch (...) {
     return 0;
   }
@@ -80,7 +80,7 @@ ESP_EXPORT int esp_cuda_device_count() {
 ESP_EXPORT int esp_synchronize(int device_type, int device_index) {
   return status_of([&] {
     if (static_cast<at::DeviceType>(device_type) == at::DeviceType::CUDA) {
-      at::detail::getCUDAHooks().deviceSynchronize(static_cast<at::DeviceIndex>(device_index));
+      torch::cuda::synchronize(device_index);
     }
   });
 }

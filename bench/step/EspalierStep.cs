@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
@@ -24,18 +25,19 @@ public sealed class EspalierStep : IDisposable
             setting.Model with { Layers = storedLayers ?? setting.Layers }, setting.Layers, Seed, device);
     }
 
-    /// <summary>Runs steps and gives their wall seconds, and the loss of the last.</summary>
-    public (double Seconds, double Loss) Run(int steps, ForwardPlan? plan = null)
+    /// <summary>Runs steps of all stored layers, or of a plan, and gives their wall seconds and the loss of the last.</summary>
+    public StepTime Run(int steps, ForwardPlan? plan = null)
     {
-        double before = _state.Position.Seconds, loss = 0;
+        plan ??= ForwardPlan.Plain(_state.Model.Layers);
+        double loss = 0;
+        long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < steps; i++)
         {
-            StepResult result = _step.Run(
-                _state, _ => RandomBatch(), 1, _ => plan ?? ForwardPlan.Plain(_state.Model.Layers), _ => Seed, 1e-4);
+            StepResult result = _step.Run(_state, _ => RandomBatch(), 1, _ => plan, _ => Seed, 1e-4);
             loss = result.MicroBatches[0].Loss;
         }
 
-        return (_state.Position.Seconds - before, loss);
+        return new StepTime(Stopwatch.GetElapsedTime(start).TotalSeconds / steps, loss);
     }
 
     public void Dispose() => _state.Dispose();
@@ -55,3 +57,8 @@ public sealed class EspalierStep : IDisposable
             Tensor.From<long>(ids.AsSpan(ids.Length - count), shape, _device));
     }
 }
+
+/// <summary>What a turn came to.</summary>
+/// <param name="Seconds">Wall seconds a step.</param>
+/// <param name="Loss">Of the last step.</param>
+public readonly record struct StepTime(double Seconds, double Loss);

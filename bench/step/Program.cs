@@ -1,18 +1,32 @@
+using System.CommandLine;
+using Espalier;
 using Espalier.Bench.Step;
 using Espalier.Torch;
 
-foreach (StepSetting setting in args.Length > 0 ? [.. args.Select(StepSetting.Parse)] : StepSetting.Standard)
+try
 {
-    foreach (bool bf16 in new[] { true, false })
-    {
-        using var espalier = new EspalierStep(setting, Device.Cpu, bf16);
-        espalier.Run(3);
-        double best = double.MaxValue, loss = 0;
-        for (int i = 0; i < 5; i++)
-        {
-            (double seconds, loss) = espalier.Run(4);
-            best = Math.Min(best, seconds / 4);
-        }
-        Console.WriteLine($"{setting} {(bf16 ? "bf16" : "f32")} {best * 1e3:F1} ms/step {setting.FlopsPerStep.Total / best / 1e9:F0} GFLOP/s loss {loss:F4}");
-    }
+    ParseResult parsed = StepCommand.Create().Parse(args);
+    return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (UserErrorException exception)
+{
+    return Fail($"{exception.Message}{(exception.Hint is null ? "" : $"\nHINT: {exception.Hint}")}");
+}
+catch (TorchException exception)
+{
+    return Fail(exception.Message);
+}
+catch (TypeInitializationException exception) when (exception.InnerException is TorchException inner)
+{
+    return Fail(inner.Message);
+}
+catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+{
+    return Fail(exception.Message);
+}
+
+static int Fail(string message)
+{
+    Console.Error.WriteLine($"error: {message}");
+    return 1;
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Espalier.Models;
 
 namespace Espalier.Bench.Step;
@@ -10,6 +11,10 @@ public sealed record StepSetting(int Layers, int HiddenSize, int Heads, int Cont
     public static IReadOnlyList<StepSetting> Standard { get; } =
         [new(12, 256, 4, 128, 8, 8192), new(12, 768, 12, 128, 8, 30522)];
 
+    /// <summary>A setting whose thousand steps take seconds.</summary>
+    public static StepSetting Small { get; } = new(12, 64, 4, 64, 16, 257);
+
+    [JsonIgnore]
     public ModelConfig Model => new()
     {
         Layers = Layers,
@@ -22,18 +27,20 @@ public sealed record StepSetting(int Layers, int HiddenSize, int Heads, int Cont
     public long TokensPerStep => (long)Batch * ContextLength;
 
     /// <summary>Forward and backward, by the rules of Espalier's own ledger.</summary>
-    public FlopsCount FlopsPerStep => FlopsAtDepth(Layers);
+    [JsonIgnore]
+    public FlopsCount FlopsPerStep => Architectures.Of(ModelType.Gpt2)
+        .ForwardFlops(Model, ForwardPlan.Plain(Layers), Batch, ContextLength).ForwardAndBackward;
 
     public static StepSetting Parse(string text)
     {
-        int[] numbers = [.. text.Split(',').Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
+        int[] numbers = [.. text.Split(',').Select(part =>
+            int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0)];
         return numbers is [int layers, int hidden, int heads, int context, int batch, int vocabulary]
+            && numbers.All(number => number > 0) && hidden % heads == 0
             ? new StepSetting(layers, hidden, heads, context, batch, vocabulary)
-            : throw new FormatException($"'{text}': write layers,width,heads,context,batch,vocabulary");
+            : throw new FormatException(
+                $"'{text}': write layers,width,heads,context,batch,vocabulary with heads that divide the width");
     }
-
-    public FlopsCount FlopsAtDepth(int depth) => Architectures.Of(ModelType.Gpt2)
-        .ForwardFlops(Model, ForwardPlan.Plain(depth), Batch, ContextLength).ForwardAndBackward;
 
     public override string ToString() => $"({Layers}, {HiddenSize}, {Heads}, {ContextLength}, {Batch}, {Vocabulary})";
 }

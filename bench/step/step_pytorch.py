@@ -49,7 +49,6 @@ def prepare_environment(arguments):
     with open("/proc/cpuinfo") as file:
         if "avx512vl" in file.read():
             environment.setdefault("ATEN_CPU_CAPABILITY", "avx512")  # PyTorch 1.13 stays at AVX2 unless told
-    environment.pop("OPENBLAS_CORETYPE", None)  # OpenBLAS knows its fastest kernels
     if os.path.isdir(OPENMP_OPENBLAS):  # the pthread one would fight with PyTorch's OpenMP threads
         environment["LD_LIBRARY_PATH"] = OPENMP_OPENBLAS + ":" + os.environ.get("LD_LIBRARY_PATH", "")
     os.execve(sys.executable, [sys.executable, *sys.argv], environment)

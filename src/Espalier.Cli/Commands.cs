@@ -22,8 +22,11 @@ internal static class Commands
             DataCommand.Create(),
             TokenizerCommand.Create(),
             TrainCommand.Create(),
+            EvalCommand.Create(),
+            GenerateCommand.Create(),
             CompareCommand.Create(),
             InfoCommand.Create(),
+            SelfTestCommand.Create(),
         };
     }
 

@@ -44,9 +44,10 @@ internal static class CompareCommand
         ];
         command.SetAction(parsed =>
         {
-            string[] folders = parsed.GetValue(runs)!;
+            // A shell completes a folder's name with a slash: it is the same run.
+            string[] folders = [.. parsed.GetValue(runs)!.Select(Path.TrimEndingDirectorySeparator)];
             RunComparison comparison = RunComparison.Of(
-                RunMetrics.Load(parsed.GetValue(baseline) ?? folders[0]),
+                RunMetrics.Load(Path.TrimEndingDirectorySeparator(parsed.GetValue(baseline) ?? folders[0])),
                 [.. folders.DistinctBy(Path.GetFullPath).Select(RunMetrics.Load)]);
             if (parsed.GetValue(output) is string file)
             {
@@ -86,13 +87,13 @@ internal static class CompareCommand
         foreach (LossComparison losses in new[] { comparison.Valid, comparison.Train })
         {
             ComparisonTable figures = ComparisonTable.Of(losses);
-            Table table = Tables.Of(figures.Title, figures.Columns);
+            Table table = Tables.Of(figures.Columns);
             foreach (IReadOnlyList<string> row in figures.Rows)
             {
                 table.AddRow([.. row.Select(Markup.Escape)]);
             }
 
-            Tables.Print(table);
+            Tables.Print($"{figures.Title}. {figures.Caption}", table);
         }
 
         Console.Out.WriteLine(string.Create(

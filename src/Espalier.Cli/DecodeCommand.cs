@@ -31,7 +31,7 @@ internal static class DecodeCommand
         };
         command.Examples =
         [
-            "espalier tokenizer decode --tokenizer tokenizer.json 72 105",
+            "espalier tokenizer decode --tokenizer tokenizer.json 39 72",
             "espalier tokenizer encode --tokenizer tokenizer.json < book.txt | espalier tokenizer decode --tokenizer tokenizer.json",
         ];
         command.SetAction(parsed =>

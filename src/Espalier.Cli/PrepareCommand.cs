@@ -125,10 +125,10 @@ internal static class PrepareCommand
 
     private static void Print(Dataset dataset)
     {
-        Table table = Tables.Of(dataset.Folder, ["", "Documents", "Tokens", "Bytes", "Words"]);
+        Table table = Tables.Of(["", "Documents", "Tokens", "Bytes", "Words"]);
         Row("training", dataset.Train);
         Row("held out", dataset.Valid);
-        Tables.Print(table);
+        Tables.Print(dataset.Folder, table);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Vocabulary: {dataset.VocabularySize:N0} tokens; {dataset.Split}."));
 
         void Row(string name, DatasetPart part) => table.AddRow(

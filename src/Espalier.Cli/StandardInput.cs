@@ -6,6 +6,8 @@ namespace Espalier.Cli;
 /// <summary>What is read from stdin.</summary>
 internal static class StandardInput
 {
+    private const int Shown = 60;
+
     /// <summary>All of it.</summary>
     /// <exception cref="UserErrorException">It is not UTF-8.</exception>
     public static string Text()
@@ -41,11 +43,12 @@ internal static class StandardInput
     {
         try
         {
-            return JsonSerializer.Deserialize<T>(line) ?? throw new JsonException("it is null.");
+            return JsonSerializer.Deserialize<T>(line) ?? throw new JsonException();
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new UserErrorException($"stdin:{number} is not a JSON {kind}: {e.Message}", inner: e);
+            throw new UserErrorException(
+                $"stdin:{number} is not a JSON {kind}: {(line.Length > Shown ? line[..Shown] + "..." : line)}", inner: e);
         }
     }
 

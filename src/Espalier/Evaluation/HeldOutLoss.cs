@@ -19,19 +19,22 @@ public readonly record struct LossResult(double Loss, long Tokens)
 /// <param name="tokenLimit">The tokens to measure on, or null for all.</param>
 /// <param name="device">Where the parameters lie.</param>
 /// <param name="mixedPrecision">Whether matrix products run in bfloat16.</param>
+/// <param name="stride">Tokens from one window to the next, or null for the context length: <see cref="EvaluationBatches"/>.</param>
 public sealed class HeldOutLoss(
-    TokenShard tokens, int batchSize, long? tokenLimit, Device device, bool mixedPrecision)
+    TokenShard tokens, int batchSize, long? tokenLimit, Device device, bool mixedPrecision, int? stride = null)
 {
     /// <summary>Measures a model.</summary>
     /// <param name="model">Its configuration.</param>
     /// <param name="parameters">Its parameters.</param>
     /// <param name="plan">Which stored layers run.</param>
-    public LossResult Measure(ModelConfig model, ParameterSet parameters, ForwardPlan plan)
+    /// <param name="progress">Hears of the share that is done, in [0, 1].</param>
+    public LossResult Measure(
+        ModelConfig model, ParameterSet parameters, ForwardPlan plan, Action<double>? progress = null)
     {
         using var noGrad = new NoGrad();
         IArchitecture architecture = Architectures.Of(model.ModelType);
         double sum = 0;
-        var batches = new EvaluationBatches(tokens, batchSize, model.ContextLength, tokenLimit);
+        var batches = new EvaluationBatches(tokens, batchSize, model.ContextLength, tokenLimit, stride);
         long[] shape = [batchSize, model.ContextLength];
         var inputIds = new long[shape[0] * shape[1]];
         var targets = new long[inputIds.Length];
@@ -48,6 +51,7 @@ public sealed class HeldOutLoss(
                 plan,
                 training: false);
             sum += loss.Item() * predicted;
+            progress?.Invoke((batch + 1.0) / batches.Count);
         }
 
         return new LossResult(sum / batches.TargetCount, batches.TargetCount);

@@ -143,6 +143,39 @@ public sealed class TokenBatchesTests : IDisposable
         }));
 
     [Fact]
+    public void OverlappingWindowsPredictEveryTokenOnceFromALongContext() => Check.One(
+        Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(
+            Arb.From(Gen.Choose(2, 200)),
+            Arb.From(Gen.Choose(1, 20).SelectMany(context => Gen.Choose(1, context).Select(stride => (context, stride)))),
+            (count, drawn) =>
+            {
+                (int context, int stride) = drawn;
+                var batches = new EvaluationBatches(Shard(count), 3, context, stride: stride);
+                long[] inputs = new long[3 * context], targets = new long[3 * context];
+                var all = new List<long>();
+                for (long batch = 0; batch < batches.Count; batch++)
+                {
+                    Assert.Equal(batches.Fill(batch, inputs, targets), targets.Count(target => target >= 0));
+                    for (int i = 0; i < targets.Length; i++)
+                    {
+                        if (targets[i] < 0)
+                        {
+                            continue;
+                        }
+
+                        // Token i of the text is i: the target follows its input, and all before it in the row is its context.
+                        int place = i % context;
+                        Assert.Equal(targets[i] - 1, inputs[i]);
+                        Assert.Equal(targets[i] - 1 - place, inputs[i - place]);
+                        Assert.True(place >= Math.Min(targets[i] - 1, context - stride), $"token {targets[i]} sees only {place}");
+                        all.Add(targets[i]);
+                    }
+                }
+
+                Assert.Equal(Enumerable.Range(1, count - 1).Select(i => (long)i), all);
+            }));
+
+    [Fact]
     public void NothingToEvaluateIsAnError()
     {
         Assert.Throws<UserErrorException>(() => new EvaluationBatches(Shard(1), 1, 4));

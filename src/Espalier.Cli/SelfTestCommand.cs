@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Espalier.Cli.SelfTest;
+using Espalier.Torch;
+
+namespace Espalier.Cli;
+
+/// <summary><c>espalier selftest</c>.</summary>
+internal static class SelfTestCommand
+{
+    private const int SomethingFailed = 1;
+
+    public static Verb Create()
+    {
+        var json = new Option<bool>("--json") { Description = "Print JSON." };
+        var compute = new ComputeOptions();
+        var command = new Verb(
+            "selftest",
+            "Checks that this installation computes right: every operation, a model forward and backward, and training " +
+            "steps, in f32 and bf16, against values computed in double precision.")
+        {
+            compute.Device, json,
+        };
+        command.Examples = ["espalier selftest", "espalier selftest --device cuda"];
+        command.SetAction(parsed =>
+        {
+            Device device = compute.DeviceOf(parsed);
+            bool asJson = parsed.GetValue(json);
+            var checks = new List<SelfTestCheck>();
+            foreach (SelfTestCheck check in Run(device))
+            {
+                checks.Add(check);
+                if (!asJson)
+                {
+                    Console.Out.WriteLine(string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{(check.Passed ? "ok    " : "FAILED")} {check.Precision,-5} {check.Name,-36} {check.Deviation:0.0e+00} of {check.Tolerance:0.0e+00}"));
+                }
+            }
+
+            int failed = checks.Count(check => !check.Passed);
+            Console.Out.WriteLine(asJson ? ToJson(device, checks) : string.Create(
+                CultureInfo.InvariantCulture,
+                $"libtorch {Engine.TorchVersion} on {device}\n{checks.Count - failed} passed, {failed} failed"));
+            return failed == 0 ? 0 : SomethingFailed;
+        });
+        return command;
+    }
+
+    /// <summary>All checks on a device, one after the other.</summary>
+    internal static IEnumerable<SelfTestCheck> Run(Device device)
+    {
+        using var reference = SelfTestReference.Open(device);
+        foreach (SelfTestCheck check in OperationChecks.Run(reference, device)
+            .Concat(KernelChecks.Run(device))
+            .Concat(ModelChecks.Run(reference, device)))
+        {
+            yield return check;
+        }
+    }
+
+    private static string ToJson(Device device, List<SelfTestCheck> checks) => new JsonObject
+    {
+        ["device"] = device.ToString(),
+        ["libtorch"] = Engine.TorchVersion,
+        ["passed"] = checks.Count(check => check.Passed),
+        ["failed"] = checks.Count(check => !check.Passed),
+        ["checks"] = new JsonArray([.. checks.Select(check => new JsonObject
+        {
+            ["name"] = check.Name,
+            ["precision"] = check.Precision,
+            ["deviation"] = double.IsNaN(check.Deviation) ? null : check.Deviation,
+            ["tolerance"] = check.Tolerance,
+            ["passed"] = check.Passed,
+        })]),
+    }.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
+}

@@ -1,0 +1,140 @@
+using System.Text.Json;
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Optimization;
+using Espalier.Recipes;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.Cli.SelfTest;
+
+/// <summary>A tiny GPT-2, forward, backward and a few training steps, by the code that a training run uses.</summary>
+internal static class ModelChecks
+{
+    // Adam divides by the root of the squares, and so magnifies the rounding of small gradients.
+    private const double F32 = 5e-5, F32Trained = 2e-4, Bf16Loss = 2e-2, Bf16Norm = 6e-2, Bf16Gradient = 0.15;
+
+    public static IEnumerable<SelfTestCheck> Run(SelfTestReference reference, Device device) =>
+        new[] { false, true }.SelectMany(mixedPrecision =>
+            ForwardAndBackward(reference, device, mixedPrecision).Concat(Training(reference, device, mixedPrecision)));
+
+    private static List<SelfTestCheck> ForwardAndBackward(SelfTestReference reference, Device device, bool mixedPrecision)
+    {
+        using var scope = new TensorScope();
+        ModelConfig model = reference.Model();
+        ParameterSet parameters = reference.Parameters(model);
+        IArchitecture architecture = Architectures.Of(model.ModelType);
+        var plan = ForwardPlan.Plain(model.Layers);
+        Tensor logits, loss;
+        using (Autocast? autocast = mixedPrecision ? new Autocast(device) : null)
+        {
+            logits = architecture.Logits(model, parameters, reference["model/input_ids"], plan);
+            loss = architecture.Loss(
+                model, parameters, reference["model/input_ids"], reference["model/targets"], plan, training: true);
+        }
+
+        loss.Backward();
+        return
+        [
+            Check("model: logits", mixedPrecision, F32, Bf16Norm, [(reference["model/logits"], logits)]),
+            Check("model: loss", mixedPrecision, F32, Bf16Loss, [(reference["model/loss"], loss)]),
+            Check("model: gradients", mixedPrecision, F32, Bf16Gradient,
+                parameters.Select(parameter => (reference["model/grad." + parameter.Name], parameter.Value.Grad!))),
+        ];
+    }
+
+    private static List<SelfTestCheck> Training(SelfTestReference reference, Device device, bool mixedPrecision)
+    {
+        JsonElement settings = reference.Metadata("settings");
+        int steps = (int)Setting("steps"), microBatches = (int)Setting("micro_batches");
+        var schedule = new LearningRate(
+            new LearningRateConfig
+            {
+                Peak = Setting("peak"),
+                Final = Setting("final") / Setting("peak"),
+                Warmup = Duration.Steps((long)Setting("warmup")),
+            },
+            steps,
+            tokensPerStep: 1);
+        var step = new TrainingStep(
+            new AdamW(new OptimizerConfig
+            {
+                Beta1 = Setting("beta1"),
+                Beta2 = Setting("beta2"),
+                Epsilon = Setting("epsilon"),
+                WeightDecay = Setting("weight_decay"),
+                ClipNorm = Setting("clip_norm"),
+            }),
+            mixedPrecision,
+            device);
+
+        using var scope = new TensorScope();
+        ModelConfig model = reference.Model();
+        ParameterSet parameters = reference.Parameters(model);
+        var state = new TrainingState(
+            model, parameters, new AdamWState(parameters.ToDictionary(p => p.Name, p => Moments.Empty(p.Value)), 0),
+            new TrainingPosition());
+        var losses = new double[steps];
+        var norms = new double[steps];
+        var rates = new double[steps];
+        for (int i = 0; i < steps; i++)
+        {
+            StepResult result = step.Run(
+                state, microBatch => (Batch("input_ids", i, microBatch), Batch("targets", i, microBatch)), microBatches,
+                _ => ForwardPlan.Plain(model.Layers), _ => 0, schedule.At(i));
+            (losses[i], norms[i], rates[i]) =
+                (result.MicroBatches.Average(batch => batch.Loss), result.GradientNorm, result.LearningRate);
+        }
+
+        List<SelfTestCheck> checks =
+        [
+            OfSteps("losses", "loss", losses, F32, Bf16Loss),
+            OfSteps("gradient norms", "gradient_norm", norms, F32 * 10, Bf16Norm),
+            OfSteps("learning rates", "learning_rate", rates, F32, F32),
+        ];
+
+        // In bfloat16, Adam turns the signs of small gradients into whole steps: only the course can be compared.
+        if (!mixedPrecision)
+        {
+            checks.Add(Trained("weights", "param", parameter => parameter.Value));
+            checks.Add(Trained("first moments", "exp_avg", parameter => state.Optimizer.Moments[parameter.Name].ExpAvg));
+            checks.Add(Trained("second moments", "exp_avg_sq", parameter => state.Optimizer.Moments[parameter.Name].ExpAvgSq));
+        }
+
+        return checks;
+
+        double Setting(string key) => settings.GetProperty(key).GetDouble();
+
+        Tensor Batch(string kind, int at, int microBatch)
+        {
+            Tensor all = reference["training/" + kind];
+            return all.Narrow(0, at, 1).Narrow(1, microBatch, 1).Reshape(all.Shape[2], all.Shape[3]);
+        }
+
+        SelfTestCheck OfSteps(string what, string key, double[] actual, double f32, double bf16) => new(
+            $"training: {what}", mixedPrecision ? "bf16" : "f32",
+            SelfTestCheck.Deviates(SelfTestCheck.Values(reference["training/" + key]), actual),
+            mixedPrecision ? bf16 : f32);
+
+        SelfTestCheck Trained(string what, string kind, Func<Parameter, Tensor> actual) => Check(
+            $"training: {what}", mixedPrecision, F32Trained, F32Trained,
+            state.Parameters.SelectMany(parameter => Comparable(
+                parameter.Name, reference[$"training/{kind}.{parameter.Name}"], actual(parameter))));
+    }
+
+    /// <summary>The bias of the keys has no true gradient: AdamW divides its noise by itself.</summary>
+    private static IEnumerable<(Tensor Expected, Tensor Actual)> Comparable(string name, Tensor expected, Tensor actual)
+    {
+        if (!name.EndsWith("attn.c_attn.bias", StringComparison.Ordinal))
+        {
+            return [(expected, actual)];
+        }
+
+        long width = expected.Shape[0] / 3;
+        return new[] { 0, 2 * width }.Select(start => (expected.Narrow(0, start, width), actual.Narrow(0, start, width)));
+    }
+
+    private static SelfTestCheck Check(
+        string name, bool mixedPrecision, double f32, double bf16, IEnumerable<(Tensor Expected, Tensor Actual)> pairs) =>
+        new(name, mixedPrecision ? "bf16" : "f32", SelfTestCheck.LargestDeviation(pairs), mixedPrecision ? bf16 : f32);
+}

@@ -1,0 +1,95 @@
+using System.Text.Json;
+using Espalier.Tests.Data;
+using Espalier.Tests.Reporting;
+
+namespace Espalier.Tests.Cli;
+
+[Collection(ConsoleCollection.Name)]
+public sealed class CompareCommandTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly string _scratch, _half, _worse;
+
+    public CompareCommandTests()
+    {
+        (_scratch, _half, _worse) = (_folder.File("scratch"), _folder.File("half"), _folder.File("worse"));
+        SyntheticRun.Write(_scratch, "from scratch", 1000, step => 5 - (step / 500));
+        SyntheticRun.Write(_half, "half the cost", 1000, step => 5 - (step / 500), costPerStep: 0.5);
+        SyntheticRun.Write(_worse, "worse [sic]", 1000, step => 5 - (step / 1000));
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void JsonHasTheKeysThatProgramsReadAndTheirValues()
+    {
+        JsonElement all = JsonDocument.Parse(CommandLine.Succeed(["compare", _scratch, _half, _worse, "--json"])).RootElement;
+        foreach ((string kind, double target) in new[] { ("train", 3.0), ("valid", 4.0) })
+        {
+            JsonElement losses = all.GetProperty(kind);
+            Assert.Equal("from scratch", losses.GetProperty("baseline").GetString());
+            Assert.Equal(target, losses.GetProperty("target_loss").GetDouble(), kind == "valid" ? 1e-9 : 0.03);
+            JsonElement[] runs = [.. losses.GetProperty("runs").EnumerateArray()];
+            Assert.Equal(["from scratch", "half the cost", "worse [sic]"], runs.Select(run => run.GetProperty("name").GetString()));
+            Assert.Equal([100_000, 50_000, 100_000], runs.Select(run => run.GetProperty("flops").GetDouble()));
+            Check(runs[0], 100_000, 0, 0, 500, 0);
+            Check(runs[1], 50_000, 0.5, 1, 250, 0.5);
+            Check(runs[2], null, null, null, null, null);
+        }
+
+        static void Check(JsonElement run, params double?[] expected)
+        {
+            string[] keys = ["flops_to_target", "flops_saving", "flops_speedup", "seconds_to_target", "wall_saving"];
+            foreach ((string key, double? value) in keys.Zip(expected))
+            {
+                JsonElement given = run.GetProperty(key);
+                if (value is double number)
+                {
+                    Assert.Equal(number, given.GetDouble(), Math.Abs(number) * 0.001);
+                }
+                else
+                {
+                    Assert.Equal(JsonValueKind.Null, given.ValueKind);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void AnotherRunMayBeTheBaseline()
+    {
+        // Its trailing slash is the same folder; and one that is not among the others joins them.
+        foreach (string[] runs in new[] { new[] { _scratch, _half + "/" }, [_scratch] })
+        {
+            JsonElement valid = JsonDocument.Parse(CommandLine.Succeed(["compare", .. runs, "--baseline", _half, "--json"]))
+                .RootElement.GetProperty("valid");
+            Assert.Equal("half the cost", valid.GetProperty("baseline").GetString());
+            Assert.Equal(2, valid.GetProperty("runs").GetArrayLength());
+            Assert.Equal(-1, valid.GetProperty("runs")[1].GetProperty("flops_saving").GetDouble(), 1e-6);
+        }
+    }
+
+    [Fact]
+    public void TheTableSaysWhatItMeansAndTheReportIsWritten()
+    {
+        string report = _folder.File("new/report.html");
+        CommandLine result = CommandLine.Run(["compare", _scratch, _half, _worse, "--out", report]);
+        Assert.Equal(0, result.ExitCode);
+        Assert.All(
+            ["Held-out loss. The target is 4.000", "Training loss. The target is 3.0", "50.0 %", "100.0 %", "not reached", "worse [sic]", "Saved = 1 - F/B"],
+            text => Assert.Contains(text, result.Output, StringComparison.Ordinal));
+        Assert.DoesNotContain('\u001b', result.Output);
+        Assert.Contains(report, result.Error, StringComparison.Ordinal);
+        Assert.EndsWith("</html>\n", File.ReadAllText(report), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FoldersThatAreNoRunsAreNamed()
+    {
+        CommandLine.Fail(["compare", _folder.File("nowhere")], _folder.File("nowhere"), "espalier train");
+        CommandLine.Fail(["compare", _scratch, "--baseline", _folder.Path], _folder.Path);
+        File.AppendAllText(Path.Combine(_half, "metrics.csv"), "1010,x\n");
+        CommandLine.Fail(["compare", _scratch, _half], "metrics.csv', line 102");
+        CommandLine.Fail(["compare", _scratch, "--out", Path.Combine(_scratch, "metrics.csv", "report.html")], "report.html");
+    }
+}

@@ -1,0 +1,101 @@
+using System.Text.Json;
+using Espalier.Data;
+using Espalier.Evaluation;
+using Espalier.Growth;
+using Espalier.Interop;
+using Espalier.Models;
+using Espalier.Optimization;
+using Espalier.Tests.Data;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.Tests.Cli;
+
+/// <summary>eval and generate on a checkpoint whose full depth is twice its stored layers.</summary>
+[Collection(ConsoleCollection.Name)]
+public sealed class ModelCommandTests : IDisposable
+{
+    private static readonly ModelConfig Model =
+        Sample.Model(2) with { VocabularySize = ByteLevelBpe.RawBytes.VocabularySize };
+
+    private static readonly ForwardPlan FullDepth = new([0, 0, 1, 1]);
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly ParameterSet _parameters = Sample.Parameters(Model);
+    private readonly string _checkpoint, _text;
+
+    public ModelCommandTests()
+    {
+        _checkpoint = Path.Combine(_folder.Path, "run", "checkpoints", "step-00000007");
+        Directory.CreateDirectory(Path.GetDirectoryName(_checkpoint)!);
+        var state = new TrainingState(
+            Model, _parameters, new AdamWState(_parameters.ToDictionary(p => p.Name, p => Moments.Empty(p.Value)), 0),
+            new TrainingPosition { Step = 7 });
+        Checkpoint.Write(_checkpoint, state, FullDepth, ByteLevelBpe.RawBytes);
+        _folder.Write("run/checkpoints/latest", "step-00000007\n");
+        _text = _folder.Write("text.txt", "Der Baum wächst am Spalier.\n");
+    }
+
+    public void Dispose()
+    {
+        _parameters.Dispose();
+        _folder.Dispose();
+    }
+
+    [Theory]
+    [InlineData("full")]
+    [InlineData("stored")]
+    public void EvalMeasuresTheDepthThatIsAskedFor(string depth)
+    {
+        using EvaluationText text = EvaluationText.Open(_text, ByteLevelBpe.RawBytes);
+        double expected = new HeldOutLoss(text.Tokens, 1, null, Device.Cpu, false)
+            .Measure(Model, _parameters, depth == "full" ? FullDepth : ForwardPlan.Plain(2)).Loss;
+        JsonElement json = JsonDocument.Parse(CommandLine.Succeed(
+            ["eval", _checkpoint, "--data", _text, "--depth", depth, "--precision", "f32", "--json"])).RootElement;
+        Assert.Equal(expected, Value("loss"), 5);
+        Assert.Equal(Math.Exp(expected), Value("perplexity"), 1e-4 * Math.Exp(expected));
+        Assert.Equal(29, Value("tokens"));
+        Assert.Equal(29, Value("bytes"));
+        Assert.Equal(5, Value("words"));
+        Assert.Equal(expected, Value("loss_per_byte"), 5);
+        Assert.Equal(expected / Math.Log(2), Value("bits_per_byte"), 4);
+
+        double Value(string key) => json.GetProperty(key).GetDouble();
+    }
+
+    [Fact]
+    public void ARunStandsForItsLatestCheckpoint() => Assert.Equal(
+        CommandLine.Succeed(["eval", _checkpoint, "--data", _text]),
+        CommandLine.Succeed(["eval", _folder.File("run"), "--data", _text]));
+
+    [Fact]
+    public void GenerateGoesOnFromThePrompt()
+    {
+        string[] command = ["generate", _folder.File("run"), "--prompt", "Bäume", "--tokens", "20"];
+        string text = CommandLine.Succeed(command);
+        Assert.StartsWith("Bäume", text, StringComparison.Ordinal);
+        Assert.Equal(text, CommandLine.Succeed(command));
+        Assert.NotEqual(text, CommandLine.Succeed([.. command, "--seed", "43"]));
+        Assert.Equal(
+            CommandLine.Succeed([.. command, "--temperature", "0"]),
+            CommandLine.Succeed([.. command, "--top-k", "1", "--seed", "9"]));
+        Assert.Equal("Bäume\n", CommandLine.Succeed([.. command[..^1], "0"]));
+    }
+
+    [Fact]
+    public void MistakesAreNamed()
+    {
+        CommandLine.Fail(["eval", _folder.File("none"), "--data", _text], "none", "Name a checkpoint");
+        CommandLine.Fail(["eval", _checkpoint, "--data", _folder.File("none.txt")], "none.txt does not exist");
+        CommandLine.Fail(["eval", _checkpoint, "--data", _folder.Write("empty.txt", "")], "empty.txt holds no text");
+        CommandLine.Fail(["eval", _checkpoint, "--data", _text, "--stride", "13"], "--stride 13", "12 tokens");
+        CommandLine.Fail(["eval", _checkpoint, "--data", _text, "--device", "gpu"], "'gpu' is no device");
+        CommandLine.Fail(["generate", _checkpoint, "--temperature", "-1"], "--temperature must be at least 0");
+        CommandLine.Fail(["generate", _checkpoint, "--top-k", "0"], "--top-k must be at least 1");
+        CommandLine.Fail(["generate", _checkpoint, "--top-p", "0"], "--top-p must be above 0");
+
+        string weights = Path.Combine(_checkpoint, ModelFolder.WeightsFile);
+        File.WriteAllBytes(weights, File.ReadAllBytes(weights)[..^100]);
+        CommandLine.Fail(["generate", _checkpoint], ModelFolder.WeightsFile);
+    }
+}

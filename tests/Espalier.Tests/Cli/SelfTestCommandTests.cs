@@ -1,0 +1,45 @@
+using System.Text.Json;
+using Espalier.Cli.SelfTest;
+using Espalier.Torch;
+
+namespace Espalier.Tests.Cli;
+
+[Collection(ConsoleCollection.Name)]
+public class SelfTestCommandTests
+{
+    [Fact]
+    public void ThisInstallationComputesRight()
+    {
+        string[] lines = CommandLine.Succeed(["selftest", "--device", "cpu"]).TrimEnd().Split('\n');
+        Assert.Equal($"{lines.Length - 2} passed, 0 failed", lines[^1]);
+        Assert.All(lines[..^2], line => Assert.StartsWith("ok", line, StringComparison.Ordinal));
+
+        JsonElement json = JsonDocument.Parse(CommandLine.Succeed(["selftest", "--device", "cpu", "--json"])).RootElement;
+        Assert.Equal(lines.Length - 2, json.GetProperty("passed").GetInt32());
+        Assert.Equal(lines.Length - 2, json.GetProperty("checks").GetArrayLength());
+    }
+
+    [Fact]
+    public void EveryOperationOfTheReferenceIsChecked()
+    {
+        using Golden golden = Golden.Open("reference");
+        using var reference = SelfTestReference.Open(Device.Cpu);
+        string[] checks = [.. OperationChecks.Run(reference, Device.Cpu).Select(check => check.Name)];
+        Assert.All(golden.Metadata("ops").EnumerateObject(), op => Assert.Equal(2, checks.Count(name => name == op.Name)));
+    }
+
+    [Theory]
+    [InlineData(new[] { 1.0, -4 }, new[] { 1.0, -4 }, 0)]
+    [InlineData(new[] { 1.0, -4 }, new[] { 1.5, -4 }, 0.125)]
+    [InlineData(new[] { 0.0 }, new[] { 1e-4 }, 0.1)]
+    public void DeviationsAreSharesOfTheLargestValue(double[] expected, double[] actual, double share) =>
+        Assert.Equal(share, SelfTestCheck.Deviates(expected, actual), 12);
+
+    [Fact]
+    public void WhatIsNoNumberNeverPasses()
+    {
+        Assert.False(new SelfTestCheck("", "", SelfTestCheck.Deviates([1, 2], [double.NaN, 2]), 1e9).Passed);
+        Assert.False(new SelfTestCheck("", "", SelfTestCheck.Deviates([1, 2], [1]), 1e9).Passed);
+        Assert.False(new SelfTestCheck("", "", SelfTestCheck.Deviates([1], [double.PositiveInfinity]), 1e9).Passed);
+    }
+}

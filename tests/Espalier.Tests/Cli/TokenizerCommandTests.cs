@@ -1,0 +1,145 @@
+using System.Text.Json;
+using Espalier.Data;
+using Espalier.Tests.Data;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Espalier.Tests.Cli;
+
+[Collection(ConsoleCollection.Name)]
+public sealed class TokenizerCommandTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly string _text, _file;
+
+    public TokenizerCommandTests()
+    {
+        _text = _folder.Write("text.txt", string.Concat(Enumerable.Repeat("the theme of the thesis\n", 20)));
+        _file = _folder.File("tokenizer.json");
+        CommandLine.Succeed(["tokenizer", "train", _text, "--vocab", "264", "--out", _file]);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private string Encode(string input, params string[] more) =>
+        CommandLine.Succeed(["tokenizer", "encode", "--tokenizer", _file, .. more], input);
+
+    private string Decode(string input, params string[] more) =>
+        CommandLine.Succeed(["tokenizer", "decode", "--tokenizer", _file, .. more], input);
+
+    [Fact]
+    public void ATrainedTokenizerIsSaved()
+    {
+        Assert.Equal(264, Tokenizer.Load(_file).VocabularySize);
+        byte[] before = File.ReadAllBytes(_file);
+        CommandLine result = CommandLine.Run(["tokenizer", "train", _text, "--vocab", "264", "--out", _file]);
+        Assert.Equal((0, ""), (result.ExitCode, result.Output));
+        Assert.Equal(before, File.ReadAllBytes(_file));
+    }
+
+    [Fact]
+    public void TextsBecomeLinesOfIds()
+    {
+        Tokenizer tokenizer = Tokenizer.Load(_file);
+        string[] texts = ["the theme", "é 🙂", "@home", ""];
+        Assert.Equal(string.Concat(texts.Select(text => string.Join(' ', tokenizer.Encode(text)) + "\n")), Encode("", texts));
+        Assert.Equal(string.Join(' ', tokenizer.Encode("the\n theme\n")) + "\n", Encode("the\n theme\n"));
+        Assert.Equal(string.Join(' ', tokenizer.Encode("--json-lines")) + "\n", Encode("", "--", "--json-lines"));
+        Assert.Equal(texts[0], Decode("", [.. tokenizer.Encode(texts[0]).Select(id => $"{id}")]));
+        Assert.Equal(texts[1], Decode($" {string.Join("\n ", tokenizer.Encode(texts[1]))}\n"));
+    }
+
+    [Fact]
+    public void SpecialTokensAreRecognisedOnRequest()
+    {
+        Tokenizer tokenizer = Tokenizer.Load(_file);
+        Assert.Equal($"{tokenizer.EndOfText}\n", Encode(Tokenizer.EndOfTextToken, "--special"));
+        Assert.Equal($"[{tokenizer.EndOfText}]\n", Encode($"\"{Tokenizer.EndOfTextToken}\"\n", "--special", "--json-lines"));
+        Assert.DoesNotContain($"{tokenizer.EndOfText}", Encode(Tokenizer.EndOfTextToken).Split(), StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public void AnyTextsComeBackFromJsonLines()
+    {
+        Tokenizer tokenizer = Tokenizer.Load(_file);
+        Check.QuickThrowOnFailure(Prop.ForAll(
+            ArbMap.Default.ArbFor<UnicodeString[]>(),
+            strings =>
+            {
+                // A lone surrogate is no text.
+                string[] texts = [.. strings.Select(text => text.ToString()).Where(IsText)];
+                string input = string.Concat(texts.Select(text => JsonSerializer.Serialize(text) + "\n"));
+                string ids = Encode(input, "--json-lines");
+                Assert.Equal(
+                    texts.Select(text => JsonSerializer.Serialize(tokenizer.Encode(text))),
+                    ids.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+                Assert.Equal(
+                    texts,
+                    Decode(ids, "--json-lines").Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                        .Select(line => JsonSerializer.Deserialize<string>(line)));
+            }));
+
+        static bool IsText(string text)
+        {
+            for (int i = 0; i < text.Length; i++)
+            {
+                if (char.IsSurrogatePair(text, i))
+                {
+                    i++;
+                }
+                else if (char.IsSurrogate(text[i]))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+    }
+
+    [Fact]
+    public void DamagedInputIsNamed()
+    {
+        string[] encode = ["tokenizer", "encode", "--tokenizer", _file], decode = ["tokenizer", "decode", "--tokenizer", _file];
+        CommandLine.FailOn("3\n", [.. encode, "--json-lines"], "stdin:1", "not a JSON string", "3");
+        CommandLine.FailOn("\n", [.. encode, "--json-lines"], "stdin:1");
+        CommandLine.FailOn("null\n", [.. encode, "--json-lines"], "stdin:1");
+        CommandLine.FailOn("\"\\ud800\"\n", [.. encode, "--json-lines"], "stdin:1");
+        CommandLine.FailOn("[1,\"x\"]\n", [.. decode, "--json-lines"], "stdin:1", "array of token ids");
+        CommandLine.FailOn("1 two 3", decode, "'two'");
+        CommandLine.FailOn("5 264", decode, "264", "vocabulary");
+        CommandLine.Fail([.. encode, "--json-lines", "a text"], "--json-lines", "a text");
+        CommandLine.Fail(["tokenizer", "encode", "--tokenizer", _text, "a"], _text);
+        CommandLine.Fail(["tokenizer", "encode", "a"], "--tokenizer");
+    }
+
+    [Fact]
+    public void ALineAtFaultLosesNothingBeforeIt()
+    {
+        CommandLine result = CommandLine.Run(
+            ["tokenizer", "encode", "--tokenizer", _file, "--json-lines"], "\"a\"\n\"b\"\nc\n\"d\"\n");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal(2, result.Output.Count(c => c == '\n'));
+        Assert.Contains("stdin:3", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ImpossibleTrainingIsNamedAndOverwritesNothing()
+    {
+        byte[] before = File.ReadAllBytes(_file);
+        Train(_text, "50000", _file, "not of 50000");
+        Train(_text, "256", _file, "257");
+        Train(_folder.File("none.txt"), "300", _file, _folder.File("none.txt"));
+        Train(_folder.Write("empty.txt", ""), "300", _file, "empty.txt");
+        Assert.Equal(before, File.ReadAllBytes(_file));
+
+        string text = File.ReadAllText(_text);
+        Train(_text, "260", _text, _text, "no tokenizer");
+        Assert.Equal(text, File.ReadAllText(_text));
+        Train(_text, "260", _folder.Path, "is a folder");
+        Train(_text, "260", _text + "/tokenizer.json", "cannot be written");
+
+        static void Train(string input, string size, string output, params string[] says) =>
+            CommandLine.Fail(["tokenizer", "train", input, "--vocab", size, "--out", output], says);
+    }
+}
