@@ -6,7 +6,15 @@ using Espalier.Training;
 
 namespace Espalier.Tests.Training;
 
+/// <summary>Tests whose dropout draws from libtorch's generator, which a process has only one of: they run alone.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class LibtorchGenerator
+{
+    public const string Name = "libtorch's generator";
+}
+
 /// <summary>A run that was stopped, at whatever step and however often, ends bit for bit as one that was not.</summary>
+[Collection(LibtorchGenerator.Name)]
 public sealed class ResumeTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
