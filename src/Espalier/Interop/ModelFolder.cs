@@ -35,12 +35,15 @@ public static class ModelFolder
     /// <exception cref="UserErrorException">The folder holds no model that Espalier knows.</exception>
     public static ModelConfig ReadConfig(string folder)
     {
-        if (!Directory.Exists(folder))
+        string config = Path.Combine(folder, HuggingFaceConfig.FileName);
+        if (!File.Exists(config))
         {
-            throw new UserErrorException($"{folder} is not a folder.", "Name a checkpoint: a folder with config.json and model.safetensors.");
+            throw new UserErrorException(
+                $"{folder} is no model: it holds no {HuggingFaceConfig.FileName}.",
+                "Name a run, a checkpoint of one, or a folder with config.json and model.safetensors.");
         }
 
-        return HuggingFaceConfig.Read(Path.Combine(folder, HuggingFaceConfig.FileName));
+        return HuggingFaceConfig.Read(config);
     }
 
     /// <summary>Reads a model's parameters.</summary>
