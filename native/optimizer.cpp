@@ -56,10 +56,11 @@ ESP_EXPORT int esp_global_norm(const Handle* gradients, int64_t count, double* n
   return status_of([&] {
     at::NoGradGuard no_grad;
     double total = 0;
+    std::vector<at::Tensor> elsewhere;
     for (int64_t i = 0; i < count; i++) {
       const at::Tensor& gradient = *gradients[i];
       if (!plain(gradient)) {
-        total += gradient.to(at::kFloat).square().sum(at::kDouble).item<double>();
+        elsewhere.push_back(gradient.square().sum(at::kDouble));
         continue;
       }
       // A fixed partition, so that the sum does not depend on the number of threads.
@@ -74,6 +75,10 @@ ESP_EXPORT int esp_global_norm(const Handle* gradients, int64_t count, double* n
       for (double part : partial) {
         total += part;
       }
+    }
+    if (!elsewhere.empty()) {
+      // One wait for the device, not one for each parameter.
+      total += at::stack(elsewhere).sum().item<double>();
     }
     *norm = std::sqrt(total);
   });

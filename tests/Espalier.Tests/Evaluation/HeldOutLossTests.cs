@@ -1,0 +1,73 @@
+using Espalier.Data;
+using Espalier.Evaluation;
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Tests.Training;
+using Espalier.Torch;
+
+namespace Espalier.Tests.Evaluation;
+
+public class HeldOutLossTests
+{
+    private const int Context = 16;
+
+    /// <summary>Whole batches, a part of a batch, a part of a window, a single token, more than there is.</summary>
+    [Theory]
+    [InlineData(2 * 3 * Context)]
+    [InlineData((3 * Context) + 5)]
+    [InlineData(7)]
+    [InlineData(1)]
+    [InlineData(null)]
+    [InlineData(1_000_000)]
+    public void ItIsTheMeanOverTokens(int? limit)
+    {
+        ModelConfig model = TinyRun.Recipe.Model with { Layers = 2, VocabularySize = 257 };
+        using ParameterSet parameters = Sample.Parameters(model);
+        var plan = new ForwardPlan(LayerMap.Interpolate(2, 4));
+        using TokenShard valid = TinyRun.Data.OpenValid();
+        LossResult measured = new HeldOutLoss(valid, 3, limit, Device.Cpu, mixedPrecision: false).Measure(model, parameters, plan);
+
+        long tokens = Math.Min(limit ?? long.MaxValue, valid.Count - 1);
+        var expected = ByHand(model, parameters, plan, valid, tokens);
+        Assert.Equal(tokens, measured.Tokens);
+        Assert.Equal(expected, measured.Loss, 2e-5);
+        Assert.Equal(Math.Exp(measured.Loss), measured.Perplexity);
+    }
+
+    [Fact]
+    public void InBfloat16ItIsNearlyTheSame()
+    {
+        ModelConfig model = TinyRun.Recipe.Model with { VocabularySize = 257 };
+        using ParameterSet parameters = Sample.Parameters(model);
+        using TokenShard valid = TinyRun.Data.OpenValid();
+        double single = new HeldOutLoss(valid, 4, null, Device.Cpu, mixedPrecision: false)
+            .Measure(model, parameters, ForwardPlan.Plain(4)).Loss;
+        double half = new HeldOutLoss(valid, 4, null, Device.Cpu, mixedPrecision: true)
+            .Measure(model, parameters, ForwardPlan.Plain(4)).Loss;
+        Assert.NotEqual(single, half);
+        Assert.Equal(single, half, 0.02);
+    }
+
+    /// <summary>Window by window, softmax in double precision.</summary>
+    private static double ByHand(ModelConfig model, ParameterSet parameters, ForwardPlan plan, TokenShard shard, long tokens)
+    {
+        using var noGrad = new NoGrad();
+        double sum = 0;
+        for (long start = 0; start < tokens; start += Context)
+        {
+            using var scope = new TensorScope();
+            int length = (int)Math.Min(Context, tokens - start);
+            var ids = new long[length + 1];
+            shard.CopyTo(start, ids);
+            double[] logits = Near.Values(new Gpt2().Logits(model, parameters, Tensor.From<long>(ids.AsSpan(0, length), [1, length]), plan));
+            for (int i = 0; i < length; i++)
+            {
+                double[] row = logits[(i * model.Vocabulary)..((i + 1) * model.Vocabulary)];
+                double largest = row.Max();
+                sum += largest + Math.Log(row.Sum(logit => Math.Exp(logit - largest))) - row[ids[i + 1]];
+            }
+        }
+
+        return sum / tokens;
+    }
+}

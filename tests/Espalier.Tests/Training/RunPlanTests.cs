@@ -1,0 +1,96 @@
+using Espalier.Evaluation;
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Recipes;
+using Espalier.Training;
+
+namespace Espalier.Tests.Training;
+
+public class RunPlanTests
+{
+    private static readonly ModelConfig Model = TinyRun.Recipe.Model with { VocabularySize = 257 };
+
+    [Fact]
+    public void DurationsBecomeSteps()
+    {
+        Recipe recipe = TinyRun.Recipe with
+        {
+            // 3 sequences of 16 tokens, twice: 96 tokens a step.
+            Training = TinyRun.Recipe.Training with { Length = Duration.Tokens(96 * 1000) },
+            Method = TinyRun.Recipe.Method with { Boundaries = [Duration.Percent(5), Duration.Tokens(96 * 333)] },
+            Evaluation = new EvaluationConfig { Every = Duration.Percent(2.5) },
+            Checkpoint = new CheckpointConfig { Every = Duration.Tokens(9600) },
+            Logging = new LoggingConfig { Every = Duration.Steps(7) },
+        };
+        var plan = new RunPlan(recipe, Model);
+        Assert.Equal(96, plan.TokensPerStep);
+        Assert.Equal(1000, plan.TotalSteps);
+        Assert.Equal((25L, 100L, 7L), (plan.EvaluateEvery, plan.CheckpointEvery, plan.LogEvery));
+        Assert.Equal([50L, 333L], plan.Method.Growth.Select(growth => growth.Step));
+        Assert.Equal(1, plan.Method.InitialModel.Layers);
+        Assert.Equal(
+            [(0L, 0, 1), (50L, 0, 1), (51L, 1, 2), (333L, 1, 2), (334L, 2, 4), (1000L, 2, 4)],
+            new[] { 0L, 50, 51, 333, 334, 1000 }.Select(step =>
+                (step, plan.GrowthsBefore(step), plan.ModelAfter(plan.GrowthsBefore(step)).Layers)));
+    }
+
+    [Fact]
+    public void AnIntervalIsAtLeastAStepAndSoIsARun()
+    {
+        Recipe recipe = TinyRun.Recipe with
+        {
+            Training = TinyRun.Recipe.Training with { Length = Duration.Tokens(1) },
+            Evaluation = new EvaluationConfig { Every = Duration.Percent(0) },
+            Checkpoint = new CheckpointConfig { Every = Duration.Percent(1) },
+            Logging = new LoggingConfig { Every = Duration.Steps(0) },
+        };
+        var plan = new RunPlan(recipe, Model);
+        Assert.Equal((1L, 1L, 1L, 1L), (plan.TotalSteps, plan.EvaluateEvery, plan.CheckpointEvery, plan.LogEvery));
+    }
+
+    [Theory]
+    [InlineData(MethodKind.Scratch, 1)]
+    [InlineData(MethodKind.Scratch, 50)]
+    [InlineData(MethodKind.Apollo, 3)]
+    [InlineData(MethodKind.Apollo, 2000)]
+    [InlineData(MethodKind.Apollo, 7001)]
+    [InlineData(MethodKind.Progressive, 10_000)]
+    public void CostGrowsFromNothingToAll(MethodKind method, int steps)
+    {
+        var plan = new RunPlan(
+            TinyRun.Recipe with
+            {
+                Training = TinyRun.Recipe.Training with { Length = Duration.Steps(steps) },
+                Method = new MethodConfig { Name = method },
+            },
+            Model);
+        Assert.Equal(0, plan.CostShare(0));
+        Assert.Equal(1, plan.CostShare(steps), 1e-12);
+        for (int step = 0; step < steps; step++)
+        {
+            Assert.True(plan.CostShare(step) < plan.CostShare(step + 1), $"step {step}");
+        }
+
+        if (method == MethodKind.Scratch)
+        {
+            Assert.Equal((double)(steps / 3) / steps, plan.CostShare(steps / 3), 1e-9);
+        }
+    }
+
+    /// <summary>With one draw an update and few steps nothing is estimated.</summary>
+    [Fact]
+    public void TheCostOfAShortRunIsExact()
+    {
+        Recipe recipe = TinyRun.Recipe with { Method = TinyRun.Recipe.Method with { Draw = DepthDraw.Update } };
+        var plan = new RunPlan(recipe, Model);
+        double[] costs = [.. Enumerable.Range(0, TinyRun.Steps).Select(step =>
+        {
+            ModelConfig stored = Model with { Layers = step < TinyRun.FirstGrowth ? 1 : step < TinyRun.SecondGrowth ? 2 : 4 };
+            return 2.0 * 257 * 16 + plan.Method.Plan(stored, step, 1).Depth * ((2.0 * 12 * 16 * 16) + (4 * 16 * 16));
+        })];
+        for (int step = 0; step <= TinyRun.Steps; step++)
+        {
+            Assert.Equal(costs.Take(step).Sum() / costs.Sum(), plan.CostShare(step), 1e-12);
+        }
+    }
+}

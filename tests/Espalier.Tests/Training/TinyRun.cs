@@ -1,0 +1,124 @@
+using System.Text;
+using Espalier.Data;
+using Espalier.Evaluation;
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Optimization;
+using Espalier.Recipes;
+using Espalier.Tests.Data;
+using Espalier.Training;
+
+namespace Espalier.Tests.Training;
+
+/// <summary>Text of our own, and runs of 24 steps on it that grow twice.</summary>
+internal static class TinyRun
+{
+    public const int Steps = 24, FirstGrowth = 6, SecondGrowth = 13;
+
+    private static readonly Lazy<Dataset> SharedData = new(() =>
+    {
+        var folder = new TemporaryFolder();
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => folder.Dispose();
+        return Prepare(folder);
+    });
+
+    /// <summary>A dataset for all tests to read.</summary>
+    public static Dataset Data => SharedData.Value;
+
+    /// <summary>Some kilobytes of sentences as bytes, in a folder's <c>data</c>.</summary>
+    public static Dataset Prepare(TemporaryFolder folder)
+    {
+        string[] words = ["apple", "branch", "climbs", "the", "wall", "and", "grows", "every", "year", "a", "layer"];
+        for (int document = 0; document < 10; document++)
+        {
+            var random = new CounterRandom(1, RandomPurpose.BatchOrder, document);
+            var text = new StringBuilder();
+            for (uint word = 0; word < 160; word++)
+            {
+                text.Append(words[random.NextBelow((ulong)words.Length, word)]).Append(word % 8 == 7 ? ".\n" : " ");
+            }
+
+            folder.Write($"text/{document}.txt", text.ToString());
+        }
+
+        return CorpusPreparer.Prepare(
+            Corpus.Open([folder.File("text")]),
+            folder.File("data"),
+            new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes, HeldOutFiles = ["8.txt", "9.txt"] });
+    }
+
+    /// <summary>1, 2, then 4 layers; two micro-batches a step; a log row every 5 steps, checkpoints every 8.</summary>
+    public static Recipe Recipe => new Recipe
+    {
+        Name = "tiny",
+        Seed = 7,
+        Model = new ModelConfig { Layers = 4, HiddenSize = 16, Heads = 2, ContextLength = 16 },
+        Data = new DataConfig { Path = Data.Folder },
+        Training = new TrainingConfig
+        {
+            Length = Duration.Steps(Steps), MicroBatch = 3, GradientAccumulation = 2, Precision = Precision.F32, Device = "cpu",
+        },
+        LearningRate = new LearningRateConfig { Peak = 1e-2 },
+        Method = new MethodConfig
+        {
+            Name = MethodKind.Apollo,
+            Stages = [1, 2, 4],
+            Boundaries = [Duration.Steps(FirstGrowth), Duration.Steps(SecondGrowth)],
+        },
+        Evaluation = new EvaluationConfig { Every = Duration.Steps(12), Tokens = 200 },
+        Checkpoint = new CheckpointConfig { Every = Duration.Steps(8) },
+        Logging = new LoggingConfig { Every = Duration.Steps(5) },
+    }.Resolve();
+
+    /// <summary>Runs a recipe in a folder, or goes on there.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="stopAfter">Asks the run to stop once that many updates are done.</param>
+    /// <param name="hear">Hears of its progress.</param>
+    /// <returns>Whether the run has reached its end.</returns>
+    public static bool Go(
+        string folder, Recipe recipe, long stopAfter = long.MaxValue, Action<TrainingProgress>? hear = null)
+    {
+        using var stop = new CancellationTokenSource();
+        if (stopAfter == 0)
+        {
+            stop.Cancel();
+        }
+
+        using RunDirectory run = RunDirectory.Open(folder, recipe);
+        return new Trainer(recipe, run, Data, new Listener(progress =>
+        {
+            hear?.Invoke(progress);
+            if (progress.Step >= stopAfter)
+            {
+                stop.Cancel();
+            }
+        })).Run(stop.Token);
+    }
+
+    /// <summary>The folder of the checkpoint after a step.</summary>
+    public static string Checkpoint(string folder, long step) => Path.Combine(folder, "checkpoints", $"step-{step:D8}");
+
+    /// <summary>Every file below a folder, by name, with its content.</summary>
+    public static Dictionary<string, string> Files(string folder) =>
+        Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).ToDictionary(
+            path => Path.GetRelativePath(folder, path),
+            path => Path.GetFileName(path) == ".lock" ? "" : Convert.ToHexString(File.ReadAllBytes(path)));
+
+    /// <summary>The same weights and moments, bit for bit.</summary>
+    public static void SameWeights(string expectedCheckpoint, string actualCheckpoint)
+    {
+        foreach (string file in new[] { "model.safetensors", "optimizer.safetensors" })
+        {
+            Assert.True(
+                File.ReadAllBytes(Path.Combine(expectedCheckpoint, file))
+                    .SequenceEqual(File.ReadAllBytes(Path.Combine(actualCheckpoint, file))),
+                $"{actualCheckpoint}: {file} differs");
+        }
+    }
+
+    private sealed class Listener(Action<TrainingProgress> hear) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => hear(value);
+    }
+}

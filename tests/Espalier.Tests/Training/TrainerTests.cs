@@ -1,0 +1,248 @@
+using System.Text;
+using Espalier.Data;
+using Espalier.Evaluation;
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Recipes;
+using Espalier.Tests.Data;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.Tests.Training;
+
+/// <summary>One run that grows twice, and what it leaves behind.</summary>
+public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
+{
+    private readonly FinishedRun _run;
+    private readonly MetricsTable _metrics;
+
+    public TrainerTests(FinishedRun run)
+    {
+        _run = run;
+        _metrics = new MetricsTable(run.Path);
+    }
+
+    /// <summary>Longer than the others' run, so that the loss has time to fall.</summary>
+    public sealed class FinishedRun : IDisposable
+    {
+        public const int Steps = 60;
+
+        private readonly TemporaryFolder _folder = new();
+
+        public FinishedRun()
+        {
+            Assert.True(TinyRun.Go(Path, Recipe, hear: Heard.Add));
+        }
+
+        public string Path => _folder.File("run");
+
+        public Recipe Recipe { get; } = TinyRun.Recipe with
+        {
+            Training = TinyRun.Recipe.Training with { Length = Duration.Steps(Steps) },
+            Checkpoint = new CheckpointConfig { Every = Duration.Steps(4), Keep = 15 },
+        };
+
+        public List<TrainingProgress> Heard { get; } = [];
+
+        public void Dispose() => _folder.Dispose();
+    }
+
+    [Fact]
+    public void TheLossFalls()
+    {
+        double first = MetricsTable.Number(_metrics.Rows[0], "train_loss"), last = MetricsTable.Number(_metrics.Rows[^1], "train_loss");
+        Assert.InRange(first, 3.5, Math.Log(257) + 0.1);
+        Assert.InRange(last, 0.1, first - 1);
+        Assert.InRange(MetricsTable.Number(_metrics.At(60), "valid_loss"), 0.1, MetricsTable.Number(_metrics.At(12), "valid_loss"));
+    }
+
+    [Fact]
+    public void ARowEndsEveryLoggingIntervalEvaluationAndCheckpoint()
+    {
+        Assert.Equal(
+            Enumerable.Range(1, FinishedRun.Steps).Where(step => step % 5 == 0 || step % 4 == 0).Select(step => (long)step),
+            _metrics.Steps);
+        Assert.All(_metrics.Rows, row => Assert.Equal(
+            MetricsTable.Number(row, "step") % 12 == 0, MetricsTable.Cell(row, "valid_loss") != ""));
+    }
+
+    /// <summary>Every plan is drawn again, and its cost counted by hand: 2 FLOPs a multiply-add, the backward pass twice.</summary>
+    [Fact]
+    public void TheLedgerIsTheSumOfThePlansThatRan()
+    {
+        const double Width = 16, Context = 16, Vocabulary = 257, Tokens = 3 * 16;
+        ModelConfig final = _run.Recipe.Model with { VocabularySize = 257 };
+        var method = new ProgressiveMethod(_run.Recipe.Method, final, FinishedRun.Steps, 96, _run.Recipe.Seed);
+        double depths = 0, microBatches = 0, depthsBefore = 0, microBatchesBefore = 0;
+        var seen = new HashSet<int>();
+        for (int step = 0; step < FinishedRun.Steps; step++)
+        {
+            int stored = step < TinyRun.FirstGrowth ? 1 : step < TinyRun.SecondGrowth ? 2 : 4;
+            for (int microBatch = 0; microBatch < 2; microBatch++)
+            {
+                ForwardPlan plan = method.Plan(final with { Layers = stored }, step, microBatch);
+                Assert.InRange(plan.Depth, stored, 4);
+                seen.Add(plan.Depth);
+                depths += plan.Depth;
+                microBatches++;
+            }
+
+            if (_metrics.Rows.FirstOrDefault(row => MetricsTable.Number(row, "step") == step + 1) is not { } row)
+            {
+                continue;
+            }
+
+            Assert.Equal(microBatches * Tokens, MetricsTable.Number(row, "tokens"));
+            Assert.Equal(3 * 2 * 12 * Width * Width * Tokens * depths, MetricsTable.Number(row, "flops_layers"));
+            Assert.Equal(3 * 4 * Width * Context * Tokens * depths, MetricsTable.Number(row, "flops_attention"));
+            Assert.Equal(3 * 2 * Width * Vocabulary * Tokens * microBatches, MetricsTable.Number(row, "flops_head"));
+            Assert.Equal((depths - depthsBefore) / (microBatches - microBatchesBefore), MetricsTable.Number(row, "executed_depth"));
+            Assert.Equal(stored, MetricsTable.Number(row, "stored_layers"));
+            (depthsBefore, microBatchesBefore) = (depths, microBatches);
+        }
+
+        Assert.True(seen.Count > 2, "the draws never left the stored depth: the test shows nothing");
+    }
+
+    [Fact]
+    public void TimeAndSpeedAgree()
+    {
+        double seconds = 0, tokens = 0, flops = 0;
+        foreach (string[] row in _metrics.Rows)
+        {
+            double now = MetricsTable.Number(row, "seconds"), done = MetricsTable.Number(row, "tokens");
+            double cost = MetricsTable.Number(row, "flops_layers") + MetricsTable.Number(row, "flops_attention")
+                + MetricsTable.Number(row, "flops_head");
+            Assert.True(now > seconds);
+            Near.Equal([(done - tokens) / (now - seconds)], [MetricsTable.Number(row, "tokens_per_second")], 1e-9);
+            Near.Equal([(cost - flops) / (now - seconds)], [MetricsTable.Number(row, "flops_per_second")], 1e-9);
+            Assert.InRange(MetricsTable.Number(row, "gradient_norm"), 1e-3, 1e3);
+            (seconds, tokens, flops) = (now, done, cost);
+        }
+    }
+
+    /// <summary>Warm-up over 2.5 % (2 steps of 60), then half a cosine to 0.</summary>
+    [Fact]
+    public void TheLearningRateIsThatOfTheLastUpdate()
+    {
+        foreach (string[] row in _metrics.Rows)
+        {
+            double step = MetricsTable.Number(row, "step") - 1;
+            double expected = 1e-2 * 0.5 * (1 + Math.Cos(Math.PI * (step - 2) / 58));
+            Assert.Equal(expected, MetricsTable.Number(row, "learning_rate"), 1e-12);
+        }
+    }
+
+    [Fact]
+    public void TensorBoardGetsTheSame()
+    {
+        string path = Assert.Single(Directory.GetFiles(Path.Combine(_run.Path, "tensorboard")));
+        string events = Encoding.Latin1.GetString(File.ReadAllBytes(path));
+        Assert.Equal(_metrics.Rows.Count, Count("train/loss"));
+        Assert.Equal(5, Count("valid/perplexity"));
+        Assert.All(
+            ["train/perplexity", "train/learning_rate", "train/gradient_norm", "growth/executed_depth", "growth/stored_layers",
+                "speed/tokens_per_second", "speed/flops_per_second", "cost/flops", "cost/seconds"],
+            tag => Assert.True(Count(tag) >= _metrics.Rows.Count, tag));
+
+        int Count(string tag) => events.Split(tag).Length - 1;
+    }
+
+    [Fact]
+    public void ACheckpointIsAHuggingFaceFolderAndThePositionBesideIt()
+    {
+        string[] folders = [.. Directory.GetDirectories(Path.Combine(_run.Path, "checkpoints")).Order(StringComparer.Ordinal)];
+        Assert.Equal(Enumerable.Range(1, 15).Select(i => TinyRun.Checkpoint(_run.Path, 4 * i)), folders);
+        Assert.Equal("step-00000060\n", File.ReadAllText(Path.Combine(_run.Path, "checkpoints", "latest")));
+        Assert.All(folders, folder => Assert.Equal(
+            ["config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "training_state.json"],
+            Directory.GetFileSystemEntries(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal)));
+        using TrainingState state = Checkpoint.Read(folders[^1], Device.Cpu);
+        Assert.Equal(_run.Recipe.Model with { VocabularySize = 257 }, state.Model);
+        Assert.Equal((60L, 5760L, 2), (state.Position.Step, state.Position.Tokens, state.Position.GrowthsDone));
+        Assert.Equal(MetricsTable.Number(_metrics.Rows[^1], "flops_layers"), state.Position.Flops.Layers);
+        Assert.Equal(MetricsTable.Number(_metrics.Rows[^1], "seconds"), state.Position.Seconds);
+    }
+
+    [Fact]
+    public void OldCheckpointsGo()
+    {
+        using var folder = new TemporaryFolder();
+        string run = folder.File("run");
+        Assert.True(TinyRun.Go(run, TinyRun.Recipe));
+        Assert.Equal(
+            [Path.Combine(run, "checkpoints", "latest"), TinyRun.Checkpoint(run, 16), TinyRun.Checkpoint(run, 24)],
+            Directory.GetFileSystemEntries(Path.Combine(run, "checkpoints")).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            [".lock", "checkpoints", "metrics.csv", "recipe.yaml", "tensorboard"],
+            Directory.GetFileSystemEntries(run).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(4, 1, "0,0,0,0")]
+    [InlineData(12, 2, "0,0,1,1")]
+    [InlineData(24, 4, "0,1,2,3")]
+    public void EvaluationRunsTheFullDepthThroughTheMap(int step, int stored, string layers)
+    {
+        string checkpoint = TinyRun.Checkpoint(_run.Path, step);
+        using TrainingState state = Checkpoint.Read(checkpoint, Device.Cpu);
+        Assert.Equal(stored, state.Model.Layers);
+        ForwardPlan plan = Checkpoint.FullDepthPlan(checkpoint, state.Model);
+        Assert.Equal(layers, string.Join(',', plan.Layers));
+        if (step % 12 == 0)
+        {
+            using TokenShard valid = TinyRun.Data.OpenValid();
+            Assert.Equal(
+                MetricsTable.Number(_metrics.At(step), "valid_loss"),
+                new HeldOutLoss(valid, 3, 200, Device.Cpu, mixedPrecision: false).Measure(state.Model, state.Parameters, plan).Loss);
+        }
+    }
+
+    [Fact]
+    public void AFolderWithoutAPositionIsEvaluatedAsItStands()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Equal([0, 1, 2], Checkpoint.FullDepthPlan(folder.Path, Sample.Model(3)).Layers);
+    }
+
+    [Fact]
+    public void ProgressEndsWhereTheRunEnds()
+    {
+        TrainingProgress[] steps = [.. _run.Heard.Where(heard => heard.Activity == TrainingActivity.Training)];
+        Assert.Equal(Enumerable.Range(1, FinishedRun.Steps).Select(step => (long)step), steps.Select(heard => heard.Step));
+        Assert.All(steps, heard => Assert.Equal(FinishedRun.Steps, heard.TotalSteps));
+        Assert.Equal(TimeSpan.Zero, steps[^1].Remaining);
+        Assert.True(steps[0].Remaining > TimeSpan.Zero);
+        Assert.Equal(_metrics.Steps, steps.Where(heard => heard.Row is not null).Select(heard => heard.Step));
+        Assert.Equal(5, _run.Heard.Count(heard => heard.Activity == TrainingActivity.Evaluating));
+        Assert.Equal(15, _run.Heard.Count(heard => heard.Activity == TrainingActivity.Saving));
+    }
+
+    [Fact]
+    public void TheSameCommandOnAFinishedRunChangesNothing()
+    {
+        using var folder = new TemporaryFolder();
+        string run = folder.File("run");
+        Assert.True(TinyRun.Go(run, TinyRun.Recipe));
+        Dictionary<string, string> before = FilesButEvents();
+        Assert.True(TinyRun.Go(run, TinyRun.Recipe));
+        Assert.Equal(before, FilesButEvents());
+
+        Dictionary<string, string> FilesButEvents() => TinyRun.Files(run)
+            .Where(file => !file.Key.StartsWith("tensorboard", StringComparison.Ordinal)).ToDictionary();
+    }
+
+    [Fact]
+    public void TheRecipeIsKeptWithEveryKey() =>
+        Assert.Empty(RecipeDifference.Describe(
+            _run.Recipe, RecipeReader.Read(Path.Combine(_run.Path, "recipe.yaml"))));
+
+    [Fact]
+    public void AVocabularyTooSmallForTheDataIsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        var exception = Assert.Throws<UserErrorException>(() => TinyRun.Go(
+            folder.File("run"), TinyRun.Recipe with { Model = TinyRun.Recipe.Model with { VocabularySize = 200 } }));
+        Assert.Contains("model.vocab_size is 200", exception.Message, StringComparison.Ordinal);
+    }
+}
