@@ -1,9 +1,14 @@
 namespace Espalier.Tests.Data;
 
 /// <summary>A folder of its own for a test, gone at its end.</summary>
-internal sealed class TemporaryFolder : IDisposable
+/// <param name="inMemory">In memory, where there is such a folder: for some files that are often forced to disk.</param>
+internal sealed class TemporaryFolder(bool inMemory = false) : IDisposable
 {
-    public string Path { get; } = Directory.CreateTempSubdirectory("espalier-test-").FullName;
+    private const string Memory = "/dev/shm";
+
+    public string Path { get; } = inMemory && Directory.Exists(Memory)
+        ? Directory.CreateDirectory($"{Memory}/espalier-test-{Guid.NewGuid():N}").FullName
+        : Directory.CreateTempSubdirectory("espalier-test-").FullName;
 
     public string File(string name) => System.IO.Path.Combine(Path, name);
 

@@ -12,7 +12,7 @@ namespace Espalier.Tests.Training;
 /// <summary>A loss or gradient that is no number stops a run before it can do harm.</summary>
 public sealed class DivergenceTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder _folder = new(inMemory: true);
 
     public void Dispose() => _folder.Dispose();
 

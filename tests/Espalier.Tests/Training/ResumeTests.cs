@@ -17,7 +17,7 @@ public sealed class LibtorchGenerator
 [Collection(LibtorchGenerator.Name)]
 public sealed class ResumeTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder _folder = new(inMemory: true);
 
     public void Dispose() => _folder.Dispose();
 

@@ -9,7 +9,7 @@ namespace Espalier.Tests.Training;
 public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, IDisposable
 {
     private readonly StoppedRun _stopped;
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder _folder = new(inMemory: true);
 
     public RunFolderTests(StoppedRun stopped) => _stopped = stopped;
 
@@ -18,7 +18,7 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
     /// <summary>A run that was stopped after 8 steps, its 2 layers having grown from 1.</summary>
     public sealed class StoppedRun : IDisposable
     {
-        private readonly TemporaryFolder _folder = new();
+        private readonly TemporaryFolder _folder = new(inMemory: true);
 
         public StoppedRun() => Assert.False(TinyRun.Go(Path, TinyRun.Recipe, stopAfter: 8));
 

@@ -27,7 +27,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
     {
         public const int Steps = 60;
 
-        private readonly TemporaryFolder _folder = new();
+        private readonly TemporaryFolder _folder = new(inMemory: true);
 
         public FinishedRun()
         {
@@ -167,7 +167,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
     [Fact]
     public void OldCheckpointsGo()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TemporaryFolder(inMemory: true);
         string run = folder.File("run");
         Assert.True(TinyRun.Go(run, TinyRun.Recipe));
         Assert.Equal(
@@ -201,7 +201,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
     [Fact]
     public void AFolderWithoutAPositionIsEvaluatedAsItStands()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TemporaryFolder(inMemory: true);
         Assert.Equal([0, 1, 2], Checkpoint.FullDepthPlan(folder.Path, Sample.Model(3)).Layers);
     }
 
@@ -221,7 +221,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
     [Fact]
     public void TheSameCommandOnAFinishedRunChangesNothing()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TemporaryFolder(inMemory: true);
         string run = folder.File("run");
         Assert.True(TinyRun.Go(run, TinyRun.Recipe));
         Dictionary<string, string> before = FilesButEvents();
@@ -240,7 +240,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
     [Fact]
     public void AVocabularyTooSmallForTheDataIsRefused()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TemporaryFolder(inMemory: true);
         var exception = Assert.Throws<UserErrorException>(() => TinyRun.Go(
             folder.File("run"), TinyRun.Recipe with { Model = TinyRun.Recipe.Model with { VocabularySize = 200 } }));
         Assert.Contains("model.vocab_size is 200", exception.Message, StringComparison.Ordinal);

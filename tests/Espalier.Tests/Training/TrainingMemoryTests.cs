@@ -26,7 +26,7 @@ public class TrainingMemoryTests
         }
 
         long empty = Tensor.LiveCount;
-        using var folder = new TemporaryFolder();
+        using var folder = new TemporaryFolder(inMemory: true);
         Recipe recipe = TinyRun.Recipe with
         {
             Training = TinyRun.Recipe.Training with { Length = Duration.Steps(Steps) },
