@@ -85,7 +85,7 @@ public sealed class ModelCommandTests : IDisposable
     [Fact]
     public void MistakesAreNamed()
     {
-        CommandLine.Fail(["eval", _folder.File("none"), "--data", _text], "none", "Name a checkpoint");
+        CommandLine.Fail(["eval", _folder.File("none"), "--data", _text], "none", "Name a run, a checkpoint");
         CommandLine.Fail(["eval", _checkpoint, "--data", _folder.File("none.txt")], "none.txt does not exist");
         CommandLine.Fail(["eval", _checkpoint, "--data", _folder.Write("empty.txt", "")], "empty.txt holds no text");
         CommandLine.Fail(["eval", _checkpoint, "--data", _text, "--stride", "13"], "--stride 13", "12 tokens");
