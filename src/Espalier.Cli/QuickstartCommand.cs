@@ -30,7 +30,7 @@ internal static class QuickstartCommand
         var command = new Verb(
             "quickstart",
             $"Fetches the State of the Union speeches into {Corpus}, trains a 12-layer GPT on them from scratch and the same " +
-            "GPT with Apollo, and says what Apollo saves: about ten minutes on two cores. Interrupted at any moment, the same " +
+            "GPT with Apollo, and says what Apollo saves: minutes on two cores. Interrupted at any moment, the same " +
             "command goes on where it was.")
         {
             overrides, output,
