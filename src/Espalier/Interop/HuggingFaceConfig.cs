@@ -11,10 +11,15 @@ internal static class HuggingFaceConfig
 
     private const string Activation = "gelu_new";
 
-    // JsonObject would find duplicates only when it is first asked for a key.
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+    private static readonly Dictionary<SafetensorsDType, string> TorchNames = new()
+    {
+        [SafetensorsDType.F32] = "float32",
+        [SafetensorsDType.BF16] = "bfloat16",
+        [SafetensorsDType.F16] = "float16",
+    };
 
-    public static string Write(ModelConfig model, int? endOfText) => new JsonObject
+    public static string Write(
+        ModelConfig model, int? endOfText, SafetensorsDType type = SafetensorsDType.F32) => new JsonObject
     {
         ["architectures"] = new JsonArray("GPT2LMHeadModel"),
         ["model_type"] = "gpt2",
@@ -33,13 +38,13 @@ internal static class HuggingFaceConfig
         ["n_positions"] = model.ContextLength,
         ["resid_pdrop"] = model.ResidualDropout,
         ["tie_word_embeddings"] = model.TiedHead,
-        ["torch_dtype"] = "float32",
+        ["torch_dtype"] = TorchNames[type],
         ["vocab_size"] = model.Vocabulary,
     }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
 
     public static ModelConfig Read(string path)
     {
-        JsonObject json = ReadObject(path);
+        JsonObject json = JsonFile.ReadObject(path);
         string type = Required<string>("model_type");
         if (type != "gpt2")
         {
@@ -83,24 +88,6 @@ internal static class HuggingFaceConfig
             {
                 throw new UserErrorException($"{path}: the key '{key}' has the wrong type: {json[key]}.", inner: exception);
             }
-        }
-    }
-
-    /// <summary>Reads a file that must hold a JSON object.</summary>
-    public static JsonObject ReadObject(string path)
-    {
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(path), documentOptions: Strict) as JsonObject
-                ?? throw new UserErrorException($"{path} holds no JSON object.");
-        }
-        catch (JsonException exception)
-        {
-            throw new UserErrorException($"{path} is not valid JSON: {exception.Message}", inner: exception);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new UserErrorException($"{path} cannot be read: {exception.Message}", inner: exception);
         }
     }
 }
