@@ -28,6 +28,11 @@ internal static class LogitsCommand
             HelpName = "'I J K'",
             Required = true,
         };
+        var types = new Option<string>("--types")
+        {
+            Description = "The segment of each token, for models that know segments (BERT): as many numbers as ids. Default: all 0.",
+            HelpName = "'0 0 1'",
+        };
         var depth = new DepthOption();
         var compute = new ComputeOptions();
         var command = new Verb(
@@ -35,7 +40,7 @@ internal static class LogitsCommand
             "Prints what a model makes of some tokens: for each, a line with a JSON array of the scores (logits) of all tokens " +
             "of the vocabulary.")
         {
-            checkpoint, ids, depth,
+            checkpoint, ids, types, depth,
         };
         command.Examples = ["espalier logits runs/apollo --ids '464 3290' --precision f32"];
         compute.AddTo(command);
@@ -43,12 +48,12 @@ internal static class LogitsCommand
         {
             (Device device, bool mixedPrecision) = compute.Of(parsed);
             using LoadedModel loaded = LoadedModel.WithoutTokenizer(parsed.GetValue(checkpoint)!, device);
-            long[] tokens = Ids(parsed.GetValue(ids)!, loaded.Model);
+            ModelInput input = Input(loaded.Model, parsed.GetValue(ids)!, parsed.GetValue(types), device);
             using var scope = new TensorScope();
             using var noGradient = new NoGrad();
             using Autocast? autocast = mixedPrecision ? new Autocast(device) : null;
             Tensor logits_1TV = Architectures.Of(loaded.Model.ModelType).Logits(
-                loaded.Model, loaded.Parameters, Tensor.From<long>(tokens, [1, tokens.Length], device), loaded.Plan(parsed.GetValue(depth)));
+                loaded.Model, loaded.Parameters, input, loaded.Plan(parsed.GetValue(depth)));
             float[] logits = logits_1TV.To(ScalarType.Float32, Device.Cpu).ToArray<float>();
             foreach (float[] row in logits.Chunk(loaded.Model.Vocabulary))
             {
@@ -60,21 +65,32 @@ internal static class LogitsCommand
         return command;
     }
 
-    private static long[] Ids(string text, ModelConfig model)
+    private static ModelInput Input(ModelConfig model, string ids, string? types, Device device)
     {
-        string[] parts = text.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries);
-        if (parts.Length == 0 || parts.Length > model.ContextLength)
+        long[] tokens = Numbers("--ids", ids, model.Vocabulary);
+        if (tokens.Length == 0 || tokens.Length > model.ContextLength)
         {
             throw new UserErrorException(
-                $"--ids has {parts.Length} ids, and the model takes from 1 to {model.ContextLength}.");
+                $"--ids has {tokens.Length} ids, and the model takes from 1 to {model.ContextLength}.");
         }
 
-        return
-        [
-            .. parts.Select(part =>
-                long.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out long id) && id < model.Vocabulary
-                    ? id
-                    : throw new UserErrorException($"--ids: '{part}' is no id from 0 to {model.Vocabulary - 1}.")),
-        ];
+        Tensor tokens_1T = Tensor.From<long>(tokens, [1, tokens.Length], device);
+        if (types is null)
+        {
+            return tokens_1T;
+        }
+
+        long[] segments = Numbers("--types", types, model.SegmentCount);
+        return segments.Length == tokens.Length
+            ? new ModelInput(tokens_1T, Tensor.From<long>(segments, [1, segments.Length], device))
+            : throw new UserErrorException($"--types has {segments.Length} numbers for {tokens.Length} ids.");
     }
+
+    private static long[] Numbers(string option, string text, int bound) =>
+    [
+        .. text.Split([' ', ','], StringSplitOptions.RemoveEmptyEntries).Select(part =>
+            long.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number < bound
+                ? number
+                : throw new UserErrorException($"{option}: '{part}' is no number from 0 to {bound - 1}.")),
+    ];
 }

@@ -29,7 +29,7 @@ public static class ModelFolder
         IReadOnlyDictionary<string, Tensor>? extras = null, SafetensorsDType type = SafetensorsDType.F32)
     {
         AtomicFile.Write(
-            Path.Combine(folder, HuggingFaceConfig.FileName), HuggingFaceConfig.Write(model, tokenizer.EndOfText, type));
+            Path.Combine(folder, HuggingFaceConfig.FileName), HuggingFaceConfig.Write(model, tokenizer, type));
         tokenizer.Save(Path.Combine(folder, TokenizerFile));
         SafetensorsWriter.Write(
             Path.Combine(folder, WeightsFile),

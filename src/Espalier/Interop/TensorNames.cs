@@ -38,10 +38,33 @@ internal sealed partial record TensorNames
         Constants = Gpt2Masks(),
     };
 
+    private static TensorNames Bert { get; } = new()
+    {
+        Prefix = "bert.",
+        Endings = new Dictionary<string, string>
+        {
+            ["LayerNorm.gamma"] = "LayerNorm.weight",
+            ["LayerNorm.beta"] = "LayerNorm.bias",
+        },
+        Copies = new Dictionary<string, string>
+        {
+            ["cls.predictions.decoder.weight"] = "bert.embeddings.word_embeddings.weight",
+            ["cls.predictions.decoder.bias"] = "cls.predictions.bias",
+        },
+        Constants = BertPositions(),
+        Unused = BertNextSentence(),
+        Extras = model => new Dictionary<string, long[]>
+        {
+            ["bert.pooler.dense.weight"] = [model.HiddenSize, model.HiddenSize],
+            ["bert.pooler.dense.bias"] = [model.HiddenSize],
+        },
+    };
+
     /// <summary>The table of an architecture.</summary>
     public static TensorNames Of(ModelType type) => type switch
     {
         ModelType.Gpt2 => Gpt2,
+        ModelType.Bert => Bert,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not an architecture"),
     };
 
@@ -64,6 +87,12 @@ internal sealed partial record TensorNames
 
     [GeneratedRegex(@"^transformer\.h\.\d+\.attn\.(bias|masked_bias)$", RegexOptions.CultureInvariant)]
     private static partial Regex Gpt2Masks();
+
+    [GeneratedRegex(@"^bert\.embeddings\.(position_ids|token_type_ids)$", RegexOptions.CultureInvariant)]
+    private static partial Regex BertPositions();
+
+    [GeneratedRegex(@"^cls\.seq_relationship\.(weight|bias)$", RegexOptions.CultureInvariant)]
+    private static partial Regex BertNextSentence();
 
     [GeneratedRegex("(?!)")]
     private static partial Regex Nothing();

@@ -7,6 +7,7 @@ public static class Architectures
     public static IArchitecture Of(ModelType type) => type switch
     {
         ModelType.Gpt2 => new Gpt2(),
+        ModelType.Bert => new Bert(),
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not an architecture"),
     };
 }

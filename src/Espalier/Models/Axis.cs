@@ -9,6 +9,9 @@ public enum AxisKind
     /// <summary>Positions of the context.</summary>
     Position,
 
+    /// <summary>Segments that a token can belong to.</summary>
+    Type,
+
     /// <summary>Units of the residual stream.</summary>
     Hidden,
 

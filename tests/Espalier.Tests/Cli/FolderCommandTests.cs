@@ -18,17 +18,16 @@ public sealed class FolderCommandTests : IDisposable
     private const string Ids = "5 1 30 7 7 0";
 
     private readonly TemporaryFolder _folder = new();
+    private ParameterSet? _parameters;
 
     public void Dispose() => _folder.Dispose();
 
     /// <summary>The weights and logits of tests/tools/gpt2_oracle.py, in folders as transformers of several years write them.</summary>
     [Theory]
-    [InlineData("today", false)]
-    [InlineData("bare", false)]
-    [InlineData("sharded", false)]
-    [InlineData("today", true)]
-    [InlineData("sharded", true)]
-    public void AFolderOfHuggingFaceGivesTheLogitsOfTheReference(string form, bool imported)
+    [InlineData("today")]
+    [InlineData("bare")]
+    [InlineData("sharded")]
+    public void AFolderOfHuggingFaceGivesTheLogitsOfTheReference(string form)
     {
         using Golden golden = Golden.Open("gpt2-forward");
         ModelConfig model = golden.Model();
@@ -40,12 +39,6 @@ public sealed class FolderCommandTests : IDisposable
         }
 
         string path = form == "sharded" ? stored.WriteSharded(_folder, 4) : stored.Write(_folder);
-        if (imported)
-        {
-            string source = path;
-            CommandLine.Succeed(["import", source, "--out", path = _folder.File("imported")]);
-        }
-
         Tensor ids = golden["input_ids"].Narrow(0, 0, 1).Reshape(-1);
         Near.Equal(
             golden["logits"].Narrow(0, 0, 1).Reshape(-1, model.Vocabulary),
@@ -85,6 +78,21 @@ public sealed class FolderCommandTests : IDisposable
         string[] eval = ["--data", _folder.Write("text.txt", "Der Baum wächst am Spalier.\n"), "--precision", "f32", "--json"];
         Assert.Equal(
             CommandLine.Succeed(["eval", checkpoint, .. eval]), CommandLine.Succeed(["eval", _folder.File("full"), .. eval]));
+    }
+
+    [Fact]
+    public void BertReadsSegments()
+    {
+        BertConfig model = Sample.Bert(2);
+        using ParameterSet parameters = Sample.Parameters(model);
+        string folder = HuggingFaceFolder.Of(model, parameters).Rename(name => name.Replace("bert.", "", StringComparison.Ordinal)).Write(_folder);
+        long[] ids = [5, 1, 30, 7, 7, 0], types = [0, 0, 0, 1, 1, 1];
+        Tensor expected = new Bert().Logits(
+            model, parameters, new ModelInput(Tensor.From<long>(ids, [1, 6]), Tensor.From<long>(types, [1, 6])), ForwardPlan.Plain(2));
+        Near.Identical(expected.Reshape(6, 31), Logits(folder, Ids, "--types", "0 0 0 1 1 1"));
+        Near.Identical(Logits(folder, Ids, "--types", "0,0,0,0,0,0"), Logits(folder, Ids));
+        CommandLine.Fail(["logits", folder, "--ids", Ids, "--types", "0 1 2 0 0 0"], "--types: '2' is no number from 0 to 1");
+        CommandLine.Fail(["logits", folder, "--ids", Ids, "--types", "0 1"], "--types has 2 numbers for 6 ids");
     }
 
     [Theory]
@@ -202,13 +210,11 @@ public sealed class FolderCommandTests : IDisposable
         CommandLine.Fail(["export", checkpoint, "--depth", "1", "--out", _folder.File("out")], "--depth 1", "2 layers");
         CommandLine.Fail(["export", checkpoint, "--dtype", "int8", "--out", _folder.File("out")], "int8");
         CommandLine.Fail(["export", checkpoint], "--out");
-        CommandLine.Fail(["logits", checkpoint, "--ids", "1 256"], "'256' is no id from 0 to 255");
-        CommandLine.Fail(["logits", checkpoint, "--ids", "1 -1"], "'-1' is no id");
+        CommandLine.Fail(["logits", checkpoint, "--ids", "1 256"], "--ids: '256' is no number from 0 to 255");
+        CommandLine.Fail(["logits", checkpoint, "--ids", "1 -1"], "--ids: '-1' is no number");
         CommandLine.Fail(["logits", checkpoint, "--ids", ""], "0 ids");
         CommandLine.Fail(["logits", checkpoint, "--ids", "1 2 3 4 5 6 7 8 9 10 11 12 13"], "13 ids", "1 to 12");
     }
-
-    private ParameterSet? _parameters;
 
     private static HuggingFaceFolder Stored(bool bytes)
     {

@@ -18,10 +18,10 @@ internal sealed class HuggingFaceFolder
     /// <summary>The type to round all tensors to.</summary>
     public SafetensorsDType Type { get; set; } = SafetensorsDType.F32;
 
-    /// <summary>A GPT-2 with a vocabulary of 31, and its parameters under today's names.</summary>
+    /// <summary>A model under today's names.</summary>
     public static HuggingFaceFolder Of(ModelConfig model, ParameterSet parameters) => new()
     {
-        Config = JsonNode.Parse(HuggingFaceConfig.Write(model, null))!.AsObject(),
+        Config = JsonNode.Parse(HuggingFaceConfig.Write(model, ByteLevelBpe.RawBytes))!.AsObject(),
         Tensors = parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Value),
     };
 

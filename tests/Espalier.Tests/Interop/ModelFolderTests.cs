@@ -10,7 +10,7 @@ public sealed class ModelFolderTests : IDisposable
 {
     private const string Embedding = "transformer.wte.weight";
 
-    private readonly ModelConfig _model = Sample.Model(2);
+    private readonly Gpt2Config _model = Sample.Model(2);
     private readonly ParameterSet _parameters;
     private readonly HuggingFaceFolder _stored;
     private readonly TemporaryFolder _folder = new();
@@ -55,7 +55,7 @@ public sealed class ModelFolderTests : IDisposable
     [Fact]
     public void AnotherHeadIsReadIfTheConfigurationSaysSoAndRefusedIfNot()
     {
-        ModelConfig untied = _model with { TiedHead = false };
+        Gpt2Config untied = _model with { TiedHead = false };
         using ParameterSet parameters = Sample.Parameters(untied);
         HuggingFaceFolder stored = HuggingFaceFolder.Of(untied, parameters);
         string folder = stored.Write(_folder);
@@ -64,6 +64,61 @@ public sealed class ModelFolderTests : IDisposable
 
         stored.Config["tie_word_embeddings"] = true;
         Refuses(stored.Write(_folder), "different: lm_head.weight and transformer.wte.weight");
+    }
+
+    /// <summary>What the published BERT files hold: Google's names, the pooler, the next-sentence head.</summary>
+    [Fact]
+    public void BertAsItWasPublished()
+    {
+        BertConfig model = Sample.Bert(2);
+        using ParameterSet parameters = Sample.Parameters(model);
+        HuggingFaceFolder stored = HuggingFaceFolder.Of(model, parameters).Rename(name => name
+            .Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)
+            .Replace("LayerNorm.bias", "LayerNorm.beta", StringComparison.Ordinal));
+        using Tensor pooler = Sample.Normal(9, 16, 16), bias = Sample.Normal(8, 16);
+        stored.Tensors.Add("cls.predictions.decoder.weight", stored.Tensors["bert.embeddings.word_embeddings.weight"]);
+        stored.Tensors.Add("cls.seq_relationship.weight", Tensor.Zeros([2, 16]));
+        stored.Tensors.Add("cls.seq_relationship.bias", Tensor.Zeros([2]));
+        stored.Tensors.Add("bert.embeddings.position_ids", Tensor.Full([1, 12], 1, ScalarType.Bool));
+        stored.Tensors.Add("bert.pooler.dense.weight", pooler);
+        stored.Tensors.Add("bert.pooler.dense.bias", bias);
+        string folder = stored.Write(_folder);
+        Assert.Equal(model, ModelFolder.ReadConfig(folder));
+        using (ParameterSet read = ModelFolder.ReadParameters(folder, model, Device.Cpu))
+        {
+            Same(parameters, read);
+        }
+
+        IReadOnlyDictionary<string, Tensor> extras = ModelFolder.ReadExtras(folder, model, Device.Cpu);
+        Assert.Equal(["bert.pooler.dense.bias", "bert.pooler.dense.weight"], extras.Keys.Order());
+        Near.Identical(pooler, extras["bert.pooler.dense.weight"]);
+        Assert.Equal(
+            ["cls.seq_relationship.bias", "cls.seq_relationship.weight"], ModelFolder.UnusedTensors(folder, model).Order());
+        Assert.Empty(ModelFolder.ReadExtras(HuggingFaceFolder.Of(model, parameters).Write(_folder, "without"), model, Device.Cpu));
+        stored.Tensors["bert.pooler.dense.bias"] = Tensor.Zeros([3]);
+        Refuses(stored.Write(_folder), "wrong shape: bert.pooler.dense.bias is [3], config.json asks for [16]");
+    }
+
+    [Fact]
+    public void BertWithTheHeadsBiasUnderItsSecondNameOrBoth()
+    {
+        BertConfig model = Sample.Bert(1);
+        using ParameterSet parameters = Sample.Parameters(model);
+        HuggingFaceFolder stored = HuggingFaceFolder.Of(model, parameters);
+        stored.Tensors.Add("cls.predictions.decoder.bias", stored.Tensors["cls.predictions.bias"]);
+        Same(parameters, ModelFolder.ReadParameters(stored.Write(_folder), model, Device.Cpu));
+        stored.Tensors.Remove("cls.predictions.bias");
+        Same(parameters, ModelFolder.ReadParameters(stored.Write(_folder), model, Device.Cpu));
+    }
+
+    [Fact]
+    public void AnUntiedBert()
+    {
+        BertConfig model = Sample.Bert(1) with { TiedHead = false };
+        using ParameterSet parameters = Sample.Parameters(model);
+        string folder = HuggingFaceFolder.Of(model, parameters).Write(_folder);
+        Assert.Equal(model, ModelFolder.ReadConfig(folder));
+        Same(parameters, ModelFolder.ReadParameters(folder, model, Device.Cpu));
     }
 
     [Theory]
