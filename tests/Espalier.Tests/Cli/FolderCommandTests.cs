@@ -179,14 +179,14 @@ public sealed class FolderCommandTests : IDisposable
         FailAll(sharded, "model-00002-of-00003.safetensors", "1 of 3 files that are not there");
 
         stored.Config["n_embd"] = 24;
-        FailAll(stored.Write(_folder, "wider"), "transformer.wte.weight is [256, 16]", "asks for [256, 24]", "HINT: ");
+        FailAll(stored.Write(_folder, "wider"), "transformer.wte.weight is [257, 16]", "asks for [257, 24]", "HINT: ");
         stored.Config["n_embd"] = 16;
         stored.Config["n_layer"] = 3;
         FailAll(stored.Write(_folder, "deeper"), "missing: transformer.h.2.ln_1.weight [16]");
         stored.Config["n_layer"] = 1;
         FailAll(stored.Write(_folder, "shallower"), "superfluous: transformer.h.1.ln_1.bias F32 [16]");
 
-        FailAll(Stored(bytes: false).Write(_folder, "small"), "the tokenizer has 256 tokens, but the model only 31");
+        FailAll(Stored(bytes: false).Write(_folder, "small"), "the tokenizer has 257 tokens, but the model only 31");
         CommandLine.Fail(
             ["import", sound, "--out", _folder.File("out"), "--tokenizer", _folder.Write("bad.json", "[]")], "bad.json");
         Assert.False(Directory.Exists(_folder.File("out")));
@@ -210,7 +210,7 @@ public sealed class FolderCommandTests : IDisposable
         CommandLine.Fail(["export", checkpoint, "--depth", "1", "--out", _folder.File("out")], "--depth 1", "2 layers");
         CommandLine.Fail(["export", checkpoint, "--dtype", "int8", "--out", _folder.File("out")], "int8");
         CommandLine.Fail(["export", checkpoint], "--out");
-        CommandLine.Fail(["logits", checkpoint, "--ids", "1 256"], "--ids: '256' is no number from 0 to 255");
+        CommandLine.Fail(["logits", checkpoint, "--ids", "1 257"], "--ids: '257' is no number from 0 to 256");
         CommandLine.Fail(["logits", checkpoint, "--ids", "1 -1"], "--ids: '-1' is no number");
         CommandLine.Fail(["logits", checkpoint, "--ids", ""], "0 ids");
         CommandLine.Fail(["logits", checkpoint, "--ids", "1 2 3 4 5 6 7 8 9 10 11 12 13"], "13 ids", "1 to 12");
@@ -218,13 +218,13 @@ public sealed class FolderCommandTests : IDisposable
 
     private static HuggingFaceFolder Stored(bool bytes)
     {
-        ModelConfig model = Sample.Model(2) with { VocabularySize = bytes ? 256 : 31 };
+        ModelConfig model = Sample.Model(2) with { VocabularySize = bytes ? 257 : 31 };
         return HuggingFaceFolder.Of(model, Sample.Parameters(model));
     }
 
     private string Checkpoint(ForwardPlan fullDepth)
     {
-        ModelConfig model = Sample.Model(2) with { VocabularySize = 256 };
+        ModelConfig model = Sample.Model(2) with { VocabularySize = 257 };
         _parameters = Sample.Parameters(model);
         var state = new TrainingState(
             model, _parameters, new AdamWState(_parameters.ToDictionary(p => p.Name, p => Moments.Empty(p.Value)), 0),
