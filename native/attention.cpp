@@ -187,7 +187,7 @@ struct SelfAttention : torch::autograd::Function<SelfAttention> {
 
  private:
   static Visible visible(const Heads& shape, bool causal, const at::Tensor& lengths) {
-    return {shape.time, shape.heads * shape.time, causal, lengths.defined() ? lengths.data_ptr<int64_t>() : nullptr};
+    return {shape.time, shape.heads * shape.time, causal, lengths.numel() ? lengths.data_ptr<int64_t>() : nullptr};
   }
 };
 
@@ -235,7 +235,7 @@ ESP_EXPORT Handle esp_self_attention(Handle qkv, int64_t heads, int causal, doub
       lengths_B = lengths_B.clamp(1, qkv->size(1)).contiguous();
     }
     return has_kernel(*qkv) && dropout == 0 && qkv->numel() > 0
-        ? SelfAttention::apply(*qkv, heads, causal != 0, lengths_B)
+        ? SelfAttention::apply(*qkv, heads, causal != 0, defined(lengths_B))
         : reference(*qkv, heads, causal != 0, dropout, lengths_B);
   });
 }

@@ -60,7 +60,7 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
       const at::Tensor& targets, int64_t ignored, bool with_gradients) {
     at::ScalarType type = working_type(input);
     at::Tensor x = input.to(type).contiguous(), w = lowered_weight(weight, type), t = targets.contiguous();
-    at::Tensor b = bias.defined() ? bias.to(type) : at::Tensor();
+    at::Tensor b = bias.numel() ? bias.to(type) : at::Tensor();
     int64_t rows = x.size(0), classes = w.size(0);
     const int64_t* target = t.data_ptr<int64_t>();
     int64_t counted = 0;
@@ -145,7 +145,7 @@ ESP_EXPORT Handle esp_linear_cross_entropy(Handle x, Handle weight, Handle bias,
     TORCH_CHECK(!b.defined() || (b.dim() == 1 && b.size(0) == weight->size(0)),
         "cross entropy: a bias of shape ", b.sizes(), " does not fit a head of shape ", weight->sizes());
     return has_kernel(*x) && weight->scalar_type() == at::kFloat
-        ? LinearCrossEntropy::apply(*x, *weight, b, *targets, ignored, with_gradients)
+        ? LinearCrossEntropy::apply(*x, *weight, defined(b), *targets, ignored, with_gradients)
         : reference(b.defined() ? at::addmm(b, *x, weight->t()) : at::mm(*x, weight->t()), *targets, ignored);
   });
 }

@@ -23,7 +23,7 @@ public abstract record ModelConfig
     private protected ModelConfig(ModelType type) => ModelType = type;
 
     /// <summary>`model_type`: the architecture. Default gpt2.</summary>
-    public ModelType ModelType { get; private init; }
+    public ModelType ModelType { get; protected init; }
 
     /// <summary>Transformer blocks of the final model.</summary>
     public abstract int Layers { get; init; }
