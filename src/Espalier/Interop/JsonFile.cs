@@ -25,17 +25,32 @@ internal static class JsonFile
                 throw new UserErrorException($"{path} is larger than 100 MB.");
             }
 
-            return JsonNode.Parse(File.ReadAllBytes(path), documentOptions: Strict) as JsonObject
+            byte[] utf8 = File.ReadAllBytes(path);
+            CheckStrings(utf8);
+            return JsonNode.Parse(utf8, documentOptions: Strict) as JsonObject
                 ?? throw new UserErrorException($"{path} holds no JSON object.");
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // InvalidOperationException: a key with half of a surrogate pair.
+            // InvalidOperationException: a string with half of a surrogate pair, or that is not valid UTF-8.
             throw new UserErrorException($"{path} is not valid JSON: {exception.Message}", inner: exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new UserErrorException($"{path} cannot be read: {exception.Message}", inner: exception);
+        }
+    }
+
+    /// <summary>JsonNode would find a string that is no text only when it is first asked for it.</summary>
+    private static void CheckStrings(ReadOnlySpan<byte> utf8)
+    {
+        var reader = new Utf8JsonReader(utf8);
+        while (reader.Read())
+        {
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName)
+            {
+                reader.GetString();
+            }
         }
     }
 }

@@ -45,6 +45,34 @@ public sealed class FolderCommandTests : IDisposable
             Logits(path, string.Join(' ', ids.ToArray<long>())), 5e-6);
     }
 
+    /// <summary>The same of tests/tools/bert_oracle.py.</summary>
+    [Theory]
+    [InlineData("bert.", "bert.", "LayerNorm.weight")]
+    [InlineData("bert.", "", "LayerNorm.gamma")]
+    public void AFolderOfBertGivesTheLogitsOfTheReference(string prefix, string stored, string norm)
+    {
+        using Golden golden = Golden.Open("bert-forward");
+        BertConfig model = Sample.Bert(3) with
+        {
+            HiddenSize = 32, Heads = 4, FfnSize = 48, ContextLength = 16, VocabularySize = 61,
+        };
+        using ParameterSet parameters = golden.Parameters(model);
+        string path = HuggingFaceFolder.Of(model, parameters).Rename(name => name
+            .Replace(prefix, stored, StringComparison.Ordinal).Replace("LayerNorm.weight", norm, StringComparison.Ordinal))
+            .WriteSharded(_folder, 3);
+        for (int row = 0; row < 3; row++)
+        {
+            string ids = string.Join(' ', golden["input_ids"].Narrow(0, row, 1).Reshape(-1).ToArray<long>());
+            Near.Equal(golden["plain.logits"].Narrow(0, row, 1).Reshape(-1, 61), Logits(path, ids), 5e-6);
+            if (row == 0)
+            {
+                // The one row without padding.
+                string types = string.Join(' ', golden["token_type_ids"].Narrow(0, row, 1).Reshape(-1).ToArray<long>());
+                Near.Equal(golden["padded.logits"].Narrow(0, row, 1).Reshape(-1, 61), Logits(path, ids, "--types", types), 5e-6);
+            }
+        }
+    }
+
     [Theory]
     [InlineData(null, new[] { 0, 1 })]
     [InlineData(4, new[] { 0, 0, 1, 1 })]
