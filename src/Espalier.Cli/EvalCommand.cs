@@ -15,12 +15,6 @@ internal static class EvalCommand
     private const int BatchTokens = 4096;
     private const int BatchLogits = 1 << 27;
 
-    private enum Depth
-    {
-        Full,
-        Stored,
-    }
-
     public static Verb Create()
     {
         var checkpoint = new Argument<string>("CHECKPOINT")
@@ -39,13 +33,7 @@ internal static class EvalCommand
                 "with less, every token is predicted from a longer context, and it takes longer.",
             HelpName = "N",
         };
-        var depth = new Option<Depth>("--depth")
-        {
-            Description = "full: every layer that the finished model will have, through the layer map of training; " +
-                "stored: each layer of the checkpoint once.",
-            HelpName = "full|stored",
-            DefaultValueFactory = _ => Depth.Full,
-        };
+        var depth = new DepthOption();
         var json = new Option<bool>("--json") { Description = "Prints a JSON object." };
         var compute = new ComputeOptions();
         var command = new Verb("eval", "Measures how well a model predicts a text: loss, perplexity, bits a byte.")
@@ -62,9 +50,7 @@ internal static class EvalCommand
         {
             (Device device, bool mixedPrecision) = compute.Of(parsed);
             using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, device);
-            ForwardPlan plan = parsed.GetValue(depth) == Depth.Full
-                ? loaded.FullDepth
-                : ForwardPlan.Plain(loaded.Model.Layers);
+            ForwardPlan plan = loaded.Plan(parsed.GetValue(depth));
             int? step = parsed.GetValue(stride);
             if (step < 1 || step > loaded.Model.ContextLength)
             {

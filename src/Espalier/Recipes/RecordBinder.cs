@@ -127,7 +127,9 @@ internal sealed class RecordBinder(RecipeProblems problems)
         }
     }
 
-    private static void CheckLimits(PropertyInfo property, object? value)
+    /// <summary>Checks a value against the <see cref="ValidationAttribute"/>s of its property.</summary>
+    /// <exception cref="BadValueException">It is outside of them.</exception>
+    internal static void CheckLimits(PropertyInfo property, object? value)
     {
         if (value is null)
         {
