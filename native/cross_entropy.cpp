@@ -56,10 +56,11 @@ ESP_KERNEL void cross_entropy_rows(
 /// The gradients are computed with the loss, while the logits are at hand.
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
   static at::Tensor forward(
-      AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& targets,
-      int64_t ignored, bool with_gradients) {
+      AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
+      const at::Tensor& targets, int64_t ignored, bool with_gradients) {
     at::ScalarType type = working_type(input);
     at::Tensor x = input.to(type).contiguous(), w = lowered_weight(weight, type), t = targets.contiguous();
+    at::Tensor b = bias.numel() ? bias.to(type) : at::Tensor();
     int64_t rows = x.size(0), classes = w.size(0);
     const int64_t* target = t.data_ptr<int64_t>();
     int64_t counted = 0;
@@ -69,12 +70,12 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
       counted += target[row] != ignored;
     }
 
-    at::Tensor input_grad = with_gradients ? at::empty_like(x) : at::Tensor(), weight_grad;
+    at::Tensor input_grad = with_gradients ? at::empty_like(x) : at::Tensor(), weight_grad, bias_grad;
     std::vector<double> losses(rows);
     int64_t step = std::max<int64_t>(1, kMostLogitBytes / (classes * static_cast<int64_t>(x.element_size())));
     for (int64_t begin = 0; begin < rows; begin += step) {
       int64_t count = std::min(step, rows - begin);
-      at::Tensor part = x.narrow(0, begin, count), logits = at::mm(part, w.t());
+      at::Tensor part = x.narrow(0, begin, count), logits = b.defined() ? at::addmm(b, part, w.t()) : at::mm(part, w.t());
       with_type_of(logits, [&](auto element) {
         auto* data = data_of(logits, element);
         at::parallel_for(0, count, std::max<int64_t>(1, 16384 / classes), [&](int64_t first, int64_t last) {
@@ -88,11 +89,15 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
         at::mm_out(rows_out, logits, w);
         at::Tensor one = at::mm(logits.t(), part);
         weight_grad = weight_grad.defined() ? weight_grad.add_(one) : one.to(at::kFloat);
+        if (b.defined()) {
+          at::Tensor sums = column_sums(logits);
+          bias_grad = bias_grad.defined() ? bias_grad.add_(sums) : sums;
+        }
       }
     }
 
     if (with_gradients) {
-      context->save_for_backward({input_grad, weight_grad});
+      context->save_for_backward({input_grad, weight_grad, bias_grad});
       context->saved_data["input_type"] = static_cast<int64_t>(input.scalar_type());
     }
     double sum = 0;
@@ -105,13 +110,14 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     auto saved = context->get_saved_variables();
     at::Tensor input_grad = saved[0].to(static_cast<at::ScalarType>(context->saved_data["input_type"].toInt()));
-    at::Tensor weight_grad = saved[1];
+    at::Tensor weight_grad = saved[1], bias_grad = saved[2];
     double scale = gradients[0].item<double>();
     if (scale != 1) {
       input_grad = input_grad * scale;
       weight_grad = weight_grad * scale;
+      bias_grad = bias_grad.defined() ? bias_grad * scale : bias_grad;
     }
-    return {input_grad, weight_grad, at::Tensor(), at::Tensor(), at::Tensor()};
+    return {input_grad, weight_grad, bias_grad, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -127,16 +133,19 @@ ESP_EXPORT Handle esp_cross_entropy(Handle logits, Handle targets, int64_t ignor
   return tensor_or_error([&] { return reference(*logits, *targets, ignored); });
 }
 
-/// The same of the logits x W^T, x: (N, C), W: (V, C).
-ESP_EXPORT Handle esp_linear_cross_entropy(Handle x, Handle weight, Handle targets, int64_t ignored) {
+/// The same of the logits x W^T + b, x: (N, C), W: (V, C), b: (V) or none.
+ESP_EXPORT Handle esp_linear_cross_entropy(Handle x, Handle weight, Handle bias, Handle targets, int64_t ignored) {
   return tensor_or_error([&] {
     TORCH_CHECK(x->dim() == 2 && weight->dim() == 2 && x->size(1) == weight->size(1) && targets->dim() == 1 &&
             targets->size(0) == x->size(0),
         "cross entropy: an input of shape ", x->sizes(), ", a head of shape ", weight->sizes(), " and targets of shape ",
         targets->sizes(), " do not fit");
     bool with_gradients = at::GradMode::is_enabled() && (x->requires_grad() || weight->requires_grad());
+    at::Tensor b = or_undefined(bias);
+    TORCH_CHECK(!b.defined() || (b.dim() == 1 && b.size(0) == weight->size(0)),
+        "cross entropy: a bias of shape ", b.sizes(), " does not fit a head of shape ", weight->sizes());
     return has_kernel(*x) && weight->scalar_type() == at::kFloat
-        ? LinearCrossEntropy::apply(*x, *weight, *targets, ignored, with_gradients)
-        : reference(at::mm(*x, weight->t()), *targets, ignored);
+        ? LinearCrossEntropy::apply(*x, *weight, defined(b), *targets, ignored, with_gradients)
+        : reference(b.defined() ? at::addmm(b, *x, weight->t()) : at::mm(*x, weight->t()), *targets, ignored);
   });
 }

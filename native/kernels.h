@@ -114,6 +114,9 @@ struct RowChunks {
   }
 };
 
+/// A custom autograd function takes no undefined tensor: an empty one stands for "none" there.
+inline at::Tensor defined(const at::Tensor& optional) { return optional.defined() ? optional : at::empty({0}); }
+
 /// The sums of the columns of (rows, width), single precision.
 at::Tensor column_sums(const at::Tensor& x);
 

@@ -77,10 +77,10 @@ ESP_LAYER_NORM(Bf16, float)
 struct LayerNorm : torch::autograd::Function<LayerNorm> {
   static at::Tensor forward(
       AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
-      double epsilon) {
+      double epsilon, bool keep_type) {
     at::Tensor x = input.contiguous(), w = weight.contiguous(), b = bias.contiguous();
     int64_t width = x.size(-1), rows = x.numel() / width;
-    at::Tensor y = at::empty(x.sizes(), x.options().dtype(working_type(x)));
+    at::Tensor y = at::empty(x.sizes(), x.options().dtype(keep_type ? x.scalar_type() : working_type(x)));
     at::Tensor mean = at::empty({rows}, w.options()), rstd = at::empty({rows}, w.options());
     with_type_of(x, [&](auto in) {
       with_type_of(y, [&](auto out) {
@@ -121,19 +121,20 @@ struct LayerNorm : torch::autograd::Function<LayerNorm> {
       });
     });
     at::Tensor sums = partial.sum(1);
-    return {result, sums.select(0, 0), sums.select(0, 1), at::Tensor()};
+    return {result, sums.select(0, 0), sums.select(0, 1), at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
 
-ESP_EXPORT Handle esp_layer_norm(Handle x, Handle weight, Handle bias, double epsilon) {
+/// Under autocast the result comes in the lower precision, unless it keeps the input's type: as a residual stream does.
+ESP_EXPORT Handle esp_layer_norm(Handle x, Handle weight, Handle bias, double epsilon, int keep_type) {
   return tensor_or_error([&] {
     TORCH_CHECK(x->dim() > 0 && weight->dim() == 1 && weight->sizes() == bias->sizes() && x->size(-1) == weight->size(0),
         "layer_norm: an input of shape ", x->sizes(), " does not fit a weight of shape ", weight->sizes(),
         " and a bias of shape ", bias->sizes());
     bool fast = has_kernel(*x) && weight->scalar_type() == at::kFloat && bias->scalar_type() == at::kFloat && x->numel() > 0;
-    return fast ? LayerNorm::apply(*x, *weight, *bias, epsilon)
+    return fast ? LayerNorm::apply(*x, *weight, *bias, epsilon, keep_type != 0)
                 : at::layer_norm(*x, {x->size(-1)}, *weight, *bias, epsilon);
   });
 }

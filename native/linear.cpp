@@ -1,4 +1,4 @@
-// y = x W + b with the weight laid out [in, out], as GPT-2 stores it.
+// y = x W + b with the weight laid out (in, out), as GPT-2 stores it, or transposed (out, in), as most others do.
 #include "kernels.h"
 
 using namespace esp;
@@ -35,10 +35,11 @@ ESP_KERNEL void add_bias(Bf16* x, const float* b, int64_t rows, int64_t width) {
 /// runs several times add up in single precision.
 struct Linear : torch::autograd::Function<Linear> {
   static at::Tensor forward(
-      AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+      AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
+      bool transposed) {
     at::ScalarType type = working_type(input);
     at::Tensor x = input.to(type), w = lowered_weight(weight, type);
-    at::Tensor y = at::mm(x, w);
+    at::Tensor y = at::mm(x, transposed ? w.t() : w);
     with_type_of(y, [&](auto element) {
       auto* data = data_of(y, element);
       int64_t width = y.size(1);
@@ -49,17 +50,20 @@ struct Linear : torch::autograd::Function<Linear> {
     context->save_for_backward({x, w});
     context->saved_data["input_type"] = static_cast<int64_t>(input.scalar_type());
     context->saved_data["needs_input_grad"] = input.requires_grad();
+    context->saved_data["transposed"] = transposed;
     return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     auto saved = context->get_saved_variables();
     at::Tensor x = saved[0], w = saved[1], grad = gradients[0].to(w.scalar_type()).contiguous();
+    bool transposed = context->saved_data["transposed"].toBool();
     at::Tensor input_grad;
     if (context->saved_data["needs_input_grad"].toBool()) {
-      input_grad = at::mm(grad, w.t()).to(static_cast<at::ScalarType>(context->saved_data["input_type"].toInt()));
+      input_grad = at::mm(grad, transposed ? w : w.t()).to(static_cast<at::ScalarType>(context->saved_data["input_type"].toInt()));
     }
-    return {input_grad, at::mm(x.t(), grad).to(at::kFloat), column_sums(grad)};
+    at::Tensor weight_grad = transposed ? at::mm(grad.t(), x) : at::mm(x.t(), grad);
+    return {input_grad, weight_grad.to(at::kFloat), column_sums(grad), at::Tensor()};
   }
 };
 
@@ -78,18 +82,19 @@ at::Tensor esp::column_sums(const at::Tensor& x) {
   return partial.sum(0);
 }
 
-ESP_EXPORT Handle esp_linear(Handle x, Handle weight_io, Handle bias) {
+ESP_EXPORT Handle esp_linear(Handle x, Handle weight, Handle bias, int transposed) {
   return tensor_or_error([&] {
     auto shape = x->sizes().vec();
-    TORCH_CHECK(!shape.empty() && weight_io->dim() == 2 && shape.back() == weight_io->size(0),
-        "linear: an input of shape ", x->sizes(), " does not fit a weight of shape ", weight_io->sizes());
-    shape.back() = weight_io->size(1);
-    at::Tensor rows = x->reshape({-1, weight_io->size(0)});
-    bool fast = bias && has_kernel(*x) && weight_io->scalar_type() == at::kFloat && bias->scalar_type() == at::kFloat &&
-        bias->is_contiguous() && bias->numel() == weight_io->size(1) && rows.numel() > 0;
-    at::Tensor y = fast ? Linear::apply(rows, *weight_io, *bias)
-        : bias          ? at::addmm(*bias, rows, *weight_io)
-                        : at::mm(rows, *weight_io);
+    at::Tensor weight_io = transposed ? weight->t() : *weight;
+    TORCH_CHECK(!shape.empty() && weight_io.dim() == 2 && shape.back() == weight_io.size(0),
+        "linear: an input of shape ", x->sizes(), " does not fit a weight of shape ", weight->sizes());
+    shape.back() = weight_io.size(1);
+    at::Tensor rows = x->reshape({-1, weight_io.size(0)});
+    bool fast = bias && has_kernel(*x) && weight->scalar_type() == at::kFloat && bias->scalar_type() == at::kFloat &&
+        bias->is_contiguous() && bias->numel() == weight_io.size(1) && rows.numel() > 0;
+    at::Tensor y = fast ? Linear::apply(rows, *weight, *bias, transposed != 0)
+        : bias          ? at::addmm(*bias, rows, weight_io)
+                        : at::mm(rows, weight_io);
     return y.view(shape);
   });
 }

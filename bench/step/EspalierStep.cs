@@ -42,7 +42,7 @@ public sealed class EspalierStep : IDisposable
 
     public void Dispose() => _state.Dispose();
 
-    private (Tensor InputIds, Tensor Targets) RandomBatch()
+    private ModelBatch RandomBatch()
     {
         long[] shape = [_setting.Batch, _setting.ContextLength];
         var random = new CounterRandom(Seed, RandomPurpose.BatchOrder, _state.Position.Step);
@@ -53,7 +53,8 @@ public sealed class EspalierStep : IDisposable
         }
 
         int count = (int)(shape[0] * shape[1]);
-        return (Tensor.From<long>(ids.AsSpan(0, count), shape, _device),
+        return new ModelBatch(
+            Tensor.From<long>(ids.AsSpan(0, count), shape, _device),
             Tensor.From<long>(ids.AsSpan(ids.Length - count), shape, _device));
     }
 }

@@ -75,7 +75,8 @@ internal static class EvalCommand
             using EvaluationText text = EvaluationText.Open(parsed.GetValue(data)!, loaded.Tokenizer);
             int windows = Math.Max(
                 1, Math.Min(BatchTokens, BatchLogits / loaded.Model.Vocabulary) / loaded.Model.ContextLength);
-            var measure = new HeldOutLoss(text.Tokens, windows, null, device, mixedPrecision, step);
+            var measure = new HeldOutLoss(
+                Architectures.Of(loaded.Model.ModelType).Objective(loaded.Tokenizer), text.Tokens, windows, null, device, mixedPrecision, step);
             LossResult loss;
             using (var line = new ProgressLine())
             {

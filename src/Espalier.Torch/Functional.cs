@@ -16,12 +16,21 @@ public static class Functional
     /// <param name="x">(..., in).</param>
     /// <param name="weight">(in, out), as GPT-2 lays it out.</param>
     /// <param name="bias">(out), or <see cref="Tensor.None"/>.</param>
+    /// <param name="transposed">Whether the weight lies (out, in), as BERT lays it out.</param>
     /// <returns>(..., out).</returns>
-    public static Tensor Linear(Tensor x, Tensor weight, Tensor bias) => Check(esp_linear(x, weight, bias));
+    public static Tensor Linear(Tensor x, Tensor weight, Tensor bias, bool transposed = false) =>
+        Check(esp_linear(x, weight, bias, transposed ? 1 : 0));
 
     /// <summary>(x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis.</summary>
-    public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon) =>
-        Check(esp_layer_norm(x, weight, bias, epsilon));
+    /// <param name="x">(..., C).</param>
+    /// <param name="weight">(C).</param>
+    /// <param name="bias">(C).</param>
+    /// <param name="epsilon">Added to the variance.</param>
+    /// <param name="keepType">
+    /// Whether the result is of x's type under <see cref="Autocast"/> too: where it is the residual stream.
+    /// </param>
+    public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, bool keepType = false) =>
+        Check(esp_layer_norm(x, weight, bias, epsilon, keepType ? 1 : 0));
 
     /// <summary>GELU, exact or by GPT-2's tanh approximation.</summary>
     public static Tensor Gelu(Tensor x, bool tanhApproximation) => Check(esp_gelu(x, tanhApproximation ? 1 : 0));
@@ -31,9 +40,13 @@ public static class Functional
     /// <param name="heads">The number of heads; divides C.</param>
     /// <param name="causal">Whether a token sees only itself and those before it.</param>
     /// <param name="dropout">The probability with which an attention weight is dropped.</param>
+    /// <param name="lengths">
+    /// (B), int64: of each sequence, the positions before the padding at its end, which no other sees; null for no padding.
+    /// What comes out at the padding itself means nothing.
+    /// </param>
     /// <returns>(B, T, C).</returns>
-    public static Tensor SelfAttention(Tensor qkv, int heads, bool causal, double dropout) =>
-        Check(esp_self_attention(qkv, heads, causal ? 1 : 0, dropout));
+    public static Tensor SelfAttention(Tensor qkv, int heads, bool causal, double dropout, Tensor? lengths = null) =>
+        Check(esp_self_attention(qkv, heads, causal ? 1 : 0, dropout, lengths ?? Tensor.None));
 
     /// <summary>The rows of <paramref name="weight"/> (V, C) that the indices name (int64, any shape S): (S, C).</summary>
     public static Tensor Embedding(Tensor weight, Tensor indices) => Check(esp_embedding(weight, indices));
@@ -48,10 +61,11 @@ public static class Functional
     public static Tensor CrossEntropy(Tensor logits, Tensor targets) =>
         Check(esp_cross_entropy(logits, targets, IgnoredTarget));
 
-    /// <summary><see cref="CrossEntropy"/> of the logits x W^T, which are never held whole.</summary>
+    /// <summary><see cref="CrossEntropy"/> of the logits x W^T + b, which are never held whole.</summary>
     /// <param name="x">(N, C).</param>
     /// <param name="weight">(V, C): the vocabulary head.</param>
+    /// <param name="bias">(V), or <see cref="Tensor.None"/>.</param>
     /// <param name="targets">(N), int64.</param>
-    public static Tensor LinearCrossEntropy(Tensor x, Tensor weight, Tensor targets) =>
-        Check(esp_linear_cross_entropy(x, weight, targets, IgnoredTarget));
+    public static Tensor LinearCrossEntropy(Tensor x, Tensor weight, Tensor bias, Tensor targets) =>
+        Check(esp_linear_cross_entropy(x, weight, bias, targets, IgnoredTarget));
 }

@@ -92,12 +92,12 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial Tensor esp_dropout(Tensor x, double probability);
 
     // neural.cpp
-    [LibraryImport(Library)] internal static partial Tensor esp_linear(Tensor x, Tensor weight, Tensor bias);
-    [LibraryImport(Library)] internal static partial Tensor esp_layer_norm(Tensor x, Tensor weight, Tensor bias, double epsilon);
+    [LibraryImport(Library)] internal static partial Tensor esp_linear(Tensor x, Tensor weight, Tensor bias, int transposed);
+    [LibraryImport(Library)] internal static partial Tensor esp_layer_norm(Tensor x, Tensor weight, Tensor bias, double epsilon, int keepType);
     [LibraryImport(Library)] internal static partial Tensor esp_gelu(Tensor x, int tanhApproximation);
-    [LibraryImport(Library)] internal static partial Tensor esp_self_attention(Tensor qkv, long heads, int causal, double dropout);
+    [LibraryImport(Library)] internal static partial Tensor esp_self_attention(Tensor qkv, long heads, int causal, double dropout, Tensor lengths);
     [LibraryImport(Library)] internal static partial Tensor esp_cross_entropy(Tensor logits, Tensor targets, long ignored);
-    [LibraryImport(Library)] internal static partial Tensor esp_linear_cross_entropy(Tensor x, Tensor weight, Tensor targets, long ignored);
+    [LibraryImport(Library)] internal static partial Tensor esp_linear_cross_entropy(Tensor x, Tensor weight, Tensor bias, Tensor targets, long ignored);
 
     // optimizer.cpp
     [LibraryImport(Library)] internal static partial int esp_global_norm(nint* gradients, long count, out double norm);

@@ -27,7 +27,7 @@ internal sealed class Golden : IDisposable
     public ModelConfig Model()
     {
         JsonElement config = Metadata("config");
-        return new ModelConfig
+        return new Gpt2Config
         {
             Layers = config.GetProperty("n_layer").GetInt32(),
             HiddenSize = config.GetProperty("n_embd").GetInt32(),

@@ -28,7 +28,7 @@ internal static class Sample
     }
 
     /// <summary>A small GPT-2.</summary>
-    public static ModelConfig Model(int layers) => new()
+    public static Gpt2Config Model(int layers) => new()
     {
         Layers = layers,
         HiddenSize = 16,

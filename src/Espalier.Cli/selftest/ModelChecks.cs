@@ -30,7 +30,8 @@ internal static class ModelChecks
         {
             logits = architecture.Logits(model, parameters, reference["model/input_ids"], plan);
             loss = architecture.Loss(
-                model, parameters, reference["model/input_ids"], reference["model/targets"], plan, training: true);
+                model, parameters, new ModelBatch(reference["model/input_ids"], reference["model/targets"]), plan,
+                training: true);
         }
 
         loss.Backward();
@@ -80,7 +81,9 @@ internal static class ModelChecks
         for (int i = 0; i < steps; i++)
         {
             StepResult result = step.Run(
-                state, microBatch => (Batch("input_ids", i, microBatch), Batch("targets", i, microBatch)), microBatches,
+                state,
+                microBatch => new ModelBatch(Batch("input_ids", i, microBatch), Batch("targets", i, microBatch)),
+                microBatches,
                 _ => ForwardPlan.Plain(model.Layers), _ => 0, schedule.At(i));
             (losses[i], norms[i], rates[i]) =
                 (result.MicroBatches.Average(batch => batch.Loss), result.GradientNorm, result.LearningRate);

@@ -4,13 +4,10 @@ namespace Espalier.Data;
 /// Held-out tokens front to back: windows of T tokens, so that each token but the shard's first is a target exactly once.
 /// (A prepared shard begins with <c>&lt;|endoftext|&gt;</c>, so that is all of the text.) Windows follow one another; or
 /// they overlap, and only what the window before did not predict counts. All batches have the same shape; what is not to
-/// be predicted is a target of <see cref="IgnoredTarget"/>. Safe to use from several threads.
+/// be predicted is a target of <see cref="TokenBatch.IgnoredTarget"/>. Safe to use from several threads.
 /// </summary>
-public sealed class EvaluationBatches
+public sealed class EvaluationBatches : IHeldOutBatches
 {
-    /// <summary>The target where there is nothing to predict; libtorch's default for the index to ignore.</summary>
-    public const long IgnoredTarget = -100;
-
     private readonly TokenShard _shard;
     private readonly int _batchSize, _contextLength, _stride;
     private readonly long _windows;
@@ -52,10 +49,19 @@ public sealed class EvaluationBatches
     /// <summary>The number of targets in all batches together, the ignored ones left out.</summary>
     public long TargetCount { get; }
 
+    /// <inheritdoc/>
+    public TokenBatch At(long batch)
+    {
+        var result = new TokenBatch(
+            _batchSize, _contextLength, new long[_batchSize * _contextLength], new long[_batchSize * _contextLength]);
+        Fill(batch, result.InputIds, result.Targets);
+        return result;
+    }
+
     /// <summary>Fills the inputs and targets of one batch.</summary>
     /// <param name="batch">The batch, from 0.</param>
     /// <param name="inputs_BT">Receives B x T token ids; 0 where there is none.</param>
-    /// <param name="targets_BT">Receives the B x T ids that follow them, or <see cref="IgnoredTarget"/>.</param>
+    /// <param name="targets_BT">Receives the B x T ids that follow them, or <see cref="TokenBatch.IgnoredTarget"/>.</param>
     /// <returns>The number of targets that are not ignored, at least 1.</returns>
     public int Fill(long batch, Span<long> inputs_BT, Span<long> targets_BT)
     {
@@ -64,7 +70,7 @@ public sealed class EvaluationBatches
         ArgumentOutOfRangeException.ThrowIfNotEqual(inputs_BT.Length, _batchSize * _contextLength);
         ArgumentOutOfRangeException.ThrowIfNotEqual(targets_BT.Length, inputs_BT.Length);
         inputs_BT.Clear();
-        targets_BT.Fill(IgnoredTarget);
+        targets_BT.Fill(TokenBatch.IgnoredTarget);
         int predicted = 0;
         for (int row = 0; row < _batchSize && (batch * _batchSize) + row < _windows; row++)
         {

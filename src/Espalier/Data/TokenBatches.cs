@@ -7,7 +7,7 @@ namespace Espalier.Data;
 /// size, number of micro-batches and number of ranks with the same product sees the same windows in a step.
 /// Safe to use from several threads.
 /// </summary>
-public sealed class TokenBatches
+public sealed class TokenBatches : ITrainingBatches
 {
     // The position in the stream of random numbers that holds an epoch's offset; 0 holds its order.
     private const int OffsetStream = 1;
@@ -58,18 +58,41 @@ public sealed class TokenBatches
     /// <param name="targets_BT">Receives the B x T ids that follow them.</param>
     public void Fill(long step, int microBatch, Span<long> inputs_BT, Span<long> targets_BT)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(step);
-        ArgumentOutOfRangeException.ThrowIfNegative(microBatch);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(microBatch, _microBatches);
         ArgumentOutOfRangeException.ThrowIfNotEqual(inputs_BT.Length, _batchSize * _contextLength);
         ArgumentOutOfRangeException.ThrowIfNotEqual(targets_BT.Length, inputs_BT.Length);
-        long first = ((((step * _microBatches) + microBatch) * _worldSize) + _rank) * _batchSize;
+        long first = FirstWindow(step, microBatch);
         for (int row = 0; row < _batchSize; row++)
         {
             long start = StartOf(first + row);
             _shard.CopyTo(start, inputs_BT.Slice(row * _contextLength, _contextLength));
             _shard.CopyTo(start + 1, targets_BT.Slice(row * _contextLength, _contextLength));
         }
+    }
+
+    /// <inheritdoc/>
+    public TokenBatch At(long step, int microBatch)
+    {
+        var batch = new TokenBatch(
+            _batchSize, _contextLength, new long[_batchSize * _contextLength], new long[_batchSize * _contextLength]);
+        Fill(step, microBatch, batch.InputIds, batch.Targets);
+        return batch;
+    }
+
+    /// <summary>The first window of a micro-batch of this rank, the windows of all epochs counted from 0.</summary>
+    internal long FirstWindow(long step, int microBatch)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(step);
+        ArgumentOutOfRangeException.ThrowIfNegative(microBatch);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(microBatch, _microBatches);
+        return ((((step * _microBatches) + microBatch) * _worldSize) + _rank) * _batchSize;
+    }
+
+    /// <summary>The tokens of a window.</summary>
+    internal long[] Window(long window)
+    {
+        var ids = new long[_contextLength];
+        _shard.CopyTo(StartOf(window), ids);
+        return ids;
     }
 
     /// <summary>Where a window begins in the shard, the windows of all epochs counted from 0.</summary>

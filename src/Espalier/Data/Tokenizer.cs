@@ -27,6 +27,21 @@ public abstract class Tokenizer
     /// <summary>The id of <see cref="EndOfTextToken"/>, or null when the vocabulary has none.</summary>
     public int? EndOfText { get; }
 
+    /// <summary>The id of [CLS], or null when the vocabulary has none.</summary>
+    public int? Cls => IdOf("[CLS]");
+
+    /// <summary>The id of [SEP], or null when the vocabulary has none.</summary>
+    public int? Sep => IdOf("[SEP]");
+
+    /// <summary>The id of [MASK], or null when the vocabulary has none.</summary>
+    public int? Mask => IdOf("[MASK]");
+
+    /// <summary>Whether an id is that of a special token.</summary>
+    public bool IsSpecial(int id) => AddedTokens.Any(token => token.IsSpecial && token.Id == id);
+
+    /// <summary>The id of a token.</summary>
+    public int? IdOf(string token) => AddedTokens.FirstOrDefault(added => added.Content == token)?.Id;
+
     /// <summary>The tokens outside the model's own segmentation.</summary>
     public IReadOnlyList<AddedToken> AddedTokens { get; }
 

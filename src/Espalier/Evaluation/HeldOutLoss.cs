@@ -14,14 +14,15 @@ public readonly record struct LossResult(double Loss, long Tokens)
 }
 
 /// <summary>The loss of a model on text that it was not trained on, in windows of its context length.</summary>
+/// <param name="objective">What the model is to do.</param>
 /// <param name="tokens">The held-out text.</param>
 /// <param name="batchSize">Windows computed at a time.</param>
 /// <param name="tokenLimit">The tokens to measure on, or null for all.</param>
 /// <param name="device">Where the parameters lie.</param>
 /// <param name="mixedPrecision">Whether matrix products run in bfloat16.</param>
-/// <param name="stride">Tokens from one window to the next, or null for the context length: <see cref="EvaluationBatches"/>.</param>
+/// <param name="stride">Tokens from one window to the next, or null for the context length: <see cref="IObjective.HeldOut"/>.</param>
 public sealed class HeldOutLoss(
-    TokenShard tokens, int batchSize, long? tokenLimit, Device device, bool mixedPrecision, int? stride = null)
+    IObjective objective, TokenShard tokens, int batchSize, long? tokenLimit, Device device, bool mixedPrecision, int? stride = null)
 {
     /// <summary>Measures a model.</summary>
     /// <param name="model">Its configuration.</param>
@@ -34,26 +35,19 @@ public sealed class HeldOutLoss(
         using var noGrad = new NoGrad();
         IArchitecture architecture = Architectures.Of(model.ModelType);
         double sum = 0;
-        var batches = new EvaluationBatches(tokens, batchSize, model.ContextLength, tokenLimit, stride);
-        long[] shape = [batchSize, model.ContextLength];
-        var inputIds = new long[shape[0] * shape[1]];
-        var targets = new long[inputIds.Length];
-        for (long batch = 0; batch < batches.Count; batch++)
+        long predicted = 0;
+        IHeldOutBatches batches = objective.HeldOut(tokens, batchSize, model.ContextLength, tokenLimit, stride);
+        for (long i = 0; i < batches.Count; i++)
         {
             using var scope = new TensorScope();
             using Autocast? autocast = mixedPrecision ? new Autocast(device) : null;
-            int predicted = batches.Fill(batch, inputIds, targets);
-            Tensor loss = architecture.Loss(
-                model,
-                parameters,
-                Tensor.From<long>(inputIds, shape, device),
-                Tensor.From<long>(targets, shape, device),
-                plan,
-                training: false);
-            sum += loss.Item() * predicted;
-            progress?.Invoke((batch + 1.0) / batches.Count);
+            TokenBatch batch = batches.At(i);
+            Tensor loss = architecture.Loss(model, parameters, ModelBatch.Of(batch, device), plan, training: false);
+            sum += loss.Item() * batch.Predicted;
+            predicted += batch.Predicted;
+            progress?.Invoke((i + 1.0) / batches.Count);
         }
 
-        return new LossResult(sum / batches.TargetCount, batches.TargetCount);
+        return new LossResult(sum / predicted, predicted);
     }
 }

@@ -7,10 +7,12 @@ namespace Espalier.Finetuning;
 /// <param name="config">The model as it is stored.</param>
 /// <param name="parameters">Those of the backbone and of the head; they belong to it from now on.</param>
 /// <param name="plan">Which stored layers run.</param>
+/// <param name="outputs">The scores of a sequence.</param>
 /// <param name="device">Where the parameters lie.</param>
 /// <param name="mixedPrecision">Whether the backbone's matrix products run in bfloat16.</param>
 public sealed class SequenceModel(
-    ModelConfig config, ParameterSet parameters, ForwardPlan plan, Device device, bool mixedPrecision) : IDisposable
+    ModelConfig config, ParameterSet parameters, ForwardPlan plan, int outputs, Device device, bool mixedPrecision)
+    : IDisposable
 {
     private readonly IArchitecture _architecture = Architectures.Of(config.ModelType);
     private readonly ISequenceHead _head = Architectures.SequenceHeadOf(config.ModelType);
@@ -53,7 +55,7 @@ public sealed class SequenceModel(
             .Where(parameter => IsBackbone(parameter.Spec, head))
             .Select(parameter => parameter with { Value = ParameterSet.Trainable(parameter.Value.Clone()) })
             .Concat(fresh));
-        return new SequenceModel(config, parameters, plan, device, mixedPrecision);
+        return new SequenceModel(config, parameters, plan, outputs, device, mixedPrecision);
     }
 
     /// <summary>The same architecture at full depth, freshly initialised.</summary>
@@ -69,8 +71,8 @@ public sealed class SequenceModel(
             .. head.Parameters(full, outputs),
         ];
         return new SequenceModel(
-            full, ParameterSet.Initialize(specs, full, full.Layers, seed, device), ForwardPlan.Plain(full.Layers), device,
-            mixedPrecision);
+            full, ParameterSet.Initialize(specs, full, full.Layers, seed, device), ForwardPlan.Plain(full.Layers),
+            outputs, device, mixedPrecision);
     }
 
     /// <summary>The scores of sequences, in single precision.</summary>
@@ -93,18 +95,16 @@ public sealed class SequenceModel(
     public (ModelConfig Config, ParameterSet Parameters) AtFullDepth()
     {
         ModelConfig full = Config with { Layers = Plan.Depth };
-        IEnumerable<ParameterSpec> backbone =
-            Architectures.Of(full.ModelType).Parameters(full).Where(spec => IsBackbone(spec, _head));
-        return (full, new ParameterSet(
-            backbone.Select(spec => new Parameter(
-                    spec, spec.Layer is int layer ? Parameters[Plan.Layers[layer], spec.Role] : Parameters[spec.Role]))
-                .Concat(Parameters.Where(parameter => !IsBackbone(parameter.Spec, _head)))));
+        IEnumerable<ParameterSpec> specs = Architectures.Of(full.ModelType).Parameters(full)
+            .Where(spec => IsBackbone(spec, _head))
+            .Concat(_head.Parameters(full, outputs));
+        return (full, new ParameterSet(specs.Select(spec => new Parameter(
+            spec, spec.Layer is int layer ? Parameters[Plan.Layers[layer], spec.Role] : Parameters[spec.Role]))));
     }
 
     /// <inheritdoc/>
     public void Dispose() => Parameters.Dispose();
 
     private static bool IsBackbone(ParameterSpec spec, ISequenceHead head) =>
-        spec.Name.StartsWith(head.BackbonePrefix, StringComparison.Ordinal)
-        && !head.Parameters.....
+        spec.Name.StartsWith(head.BackbonePrefix, StringComparison.Ordinal);
 }

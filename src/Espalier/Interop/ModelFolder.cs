@@ -24,7 +24,7 @@ public static class ModelFolder
     /// <exception cref="UserErrorException">A file cannot be written.</exception>
     public static void Write(string folder, ModelConfig model, ParameterSet parameters, Tokenizer tokenizer)
     {
-        AtomicFile.Write(Path.Combine(folder, HuggingFaceConfig.FileName), HuggingFaceConfig.Write(model, tokenizer.EndOfText));
+        AtomicFile.Write(Path.Combine(folder, HuggingFaceConfig.FileName), HuggingFaceConfig.Write(model, tokenizer));
         tokenizer.Save(Path.Combine(folder, TokenizerFile));
         SafetensorsWriter.Write(
             Path.Combine(folder, WeightsFile),

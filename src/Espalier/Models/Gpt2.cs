@@ -1,3 +1,4 @@
+using Espalier.Data;
 using Espalier.Torch;
 
 using static Espalier.Torch.Functional;
@@ -15,6 +16,9 @@ public sealed class Gpt2 : IArchitecture
     private const string PositionEmbedding = "transformer.wpe.weight";
     private const string FinalNorm = "transformer.ln_f";
     private const string UntiedHead = "lm_head.weight";
+
+    /// <inheritdoc/>
+    public IObjective Objective(Tokenizer tokenizer) => new NextToken();
 
     /// <inheritdoc/>
     public IReadOnlyList<ParameterSpec> Parameters(ModelConfig config)
@@ -69,50 +73,46 @@ public sealed class Gpt2 : IArchitecture
     }
 
     /// <inheritdoc/>
-    public Tensor Logits(ModelConfig config, ParameterSet parameters, Tensor inputIds, ForwardPlan plan) =>
-        Hidden(config, parameters, inputIds, plan, training: false).MatMul(Head(config, parameters).Transpose(0, 1));
+    public Tensor Logits(ModelConfig config, ParameterSet parameters, Tensor hidden) =>
+        hidden.MatMul(Head(config, parameters).Transpose(0, 1));
 
     /// <inheritdoc/>
-    public Tensor Loss(
-        ModelConfig config, ParameterSet parameters, Tensor inputIds, Tensor targets, ForwardPlan plan, bool training)
-    {
-        Tensor hidden_BTC = Hidden(config, parameters, inputIds, plan, training);
-        return LinearCrossEntropy(
-            hidden_BTC.Reshape(-1, config.HiddenSize), Head(config, parameters), targets.Reshape(-1));
-    }
+    public Tensor Loss(ModelConfig config, ParameterSet parameters, Tensor hidden, Tensor targets) =>
+        LinearCrossEntropy(hidden, Head(config, parameters), Tensor.None, targets);
 
     /// <inheritdoc/>
-    public FlopsCount ForwardFlops(ModelConfig config, ForwardPlan plan, int batchSize, int length)
+    public FlopsCount ForwardFlops(ModelConfig config, ForwardPlan plan, int batchSize, int length, double predictions)
     {
         double tokens = (double)batchSize * length;
         double hidden = config.HiddenSize;
         // Queries, keys, values and output: 4 C^2; feed-forward: 2 C F. Scores and mixing: T C each a token.
         double perLayer = 2 * ((4 * hidden * hidden) + (2 * hidden * config.FfnWidth)) * tokens;
         double attention = 2 * 2 * hidden * length * tokens;
-        double head = 2 * hidden * config.Vocabulary * tokens;
+        double head = 2 * hidden * config.Vocabulary * predictions;
         return new FlopsCount(plan.Depth * perLayer, plan.Depth * attention, head);
     }
 
-    private static Tensor Head(ModelConfig config, ParameterSet parameters) =>
-        parameters[config.TiedHead ? TokenEmbedding : UntiedHead];
-
-    private static Tensor Hidden(
-        ModelConfig config, ParameterSet parameters, Tensor inputIds, ForwardPlan plan, bool training)
+    /// <inheritdoc/>
+    public Tensor Hidden(
+        ModelConfig config, ParameterSet parameters, ModelInput input, ForwardPlan plan, bool training)
     {
-        long length = inputIds.Shape[1];
-        Tensor x_BTC = Embedding(parameters[TokenEmbedding], inputIds)
-            + parameters[PositionEmbedding].Narrow(0, 0, length);
-        x_BTC = Dropout(x_BTC, training ? config.EmbeddingDropout : 0);
+        var gpt2 = (Gpt2Config)config;
+        Tensor x_BTC = Embedding(parameters[TokenEmbedding], input.Ids)
+            + parameters[PositionEmbedding].Narrow(0, 0, input.Length);
+        x_BTC = Dropout(x_BTC, training ? gpt2.EmbeddingDropout : 0);
         foreach (int layer in plan.Layers)
         {
-            x_BTC = Layer(config, parameters, layer, x_BTC, training);
+            x_BTC = Layer(gpt2, parameters, layer, x_BTC, training);
         }
 
         return LayerNorm(
             x_BTC, parameters[FinalNorm + ".weight"], parameters[FinalNorm + ".bias"], config.LayerNormEpsilon);
     }
 
-    private static Tensor Layer(ModelConfig config, ParameterSet parameters, int layer, Tensor x_BTC, bool training)
+    private static Tensor Head(ModelConfig config, ParameterSet parameters) =>
+        parameters[config.TiedHead ? TokenEmbedding : UntiedHead];
+
+    private static Tensor Layer(Gpt2Config config, ParameterSet parameters, int layer, Tensor x_BTC, bool training)
     {
         double residualDropout = training ? config.ResidualDropout : 0;
 

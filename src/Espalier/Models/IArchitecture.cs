@@ -1,3 +1,4 @@
+using Espalier.Data;
 using Espalier.Torch;
 
 namespace Espalier.Models;
@@ -8,32 +9,42 @@ namespace Espalier.Models;
 /// </summary>
 public interface IArchitecture
 {
+    /// <summary>What such a model is pre-trained to do.</summary>
+    /// <exception cref="UserErrorException">The tokenizer lacks a token that it takes.</exception>
+    IObjective Objective(Tokenizer tokenizer);
+
     /// <summary>The parameters of a model, in a fixed order: embeddings, layers, final norm, head.</summary>
     IReadOnlyList<ParameterSpec> Parameters(ModelConfig config);
 
-    /// <summary>The scores of every vocabulary entry at every position.</summary>
+    /// <summary>What the last layer makes of the input: the vocabulary head and tasks build on it.</summary>
     /// <param name="config">The model.</param>
     /// <param name="parameters">Its parameters.</param>
-    /// <param name="inputIds">(B, T), int64; T at most the context length.</param>
-    /// <param name="plan">Which stored layers run.</param>
-    /// <returns>(B, T, V).</returns>
-    Tensor Logits(ModelConfig config, ParameterSet parameters, Tensor inputIds, ForwardPlan plan);
-
-    /// <summary>The mean loss, in nats a target.</summary>
-    /// <param name="config">The model.</param>
-    /// <param name="parameters">Its parameters.</param>
-    /// <param name="inputIds">(B, T), int64.</param>
-    /// <param name="targets">(B, T), int64; <see cref="Functional.IgnoredTarget"/> does not count.</param>
+    /// <param name="input">B sequences of T tokens.</param>
     /// <param name="plan">Which stored layers run.</param>
     /// <param name="training">Whether dropout is on.</param>
+    /// <returns>(B, T, C).</returns>
+    Tensor Hidden(ModelConfig config, ParameterSet parameters, ModelInput input, ForwardPlan plan, bool training);
+
+    /// <summary>The vocabulary head: the scores of every entry.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="parameters">Its parameters.</param>
+    /// <param name="hidden">(..., C), from <see cref="Hidden"/>.</param>
+    /// <returns>(..., V).</returns>
+    Tensor Logits(ModelConfig config, ParameterSet parameters, Tensor hidden);
+
+    /// <summary>The mean loss of the vocabulary head, in nats a target.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="parameters">Its parameters.</param>
+    /// <param name="hidden">(N, C), from <see cref="Hidden"/>.</param>
+    /// <param name="targets">(N), int64; <see cref="Functional.IgnoredTarget"/> does not count.</param>
     /// <returns>A scalar.</returns>
-    Tensor Loss(
-        ModelConfig config, ParameterSet parameters, Tensor inputIds, Tensor targets, ForwardPlan plan, bool training);
+    Tensor Loss(ModelConfig config, ParameterSet parameters, Tensor hidden, Tensor targets);
 
     /// <summary>The cost of one forward pass.</summary>
     /// <param name="config">The model.</param>
     /// <param name="plan">Which stored layers run.</param>
     /// <param name="batchSize">B.</param>
     /// <param name="length">T.</param>
-    FlopsCount ForwardFlops(ModelConfig config, ForwardPlan plan, int batchSize, int length);
+    /// <param name="predictions">N: the positions that go through the vocabulary head.</param>
+    FlopsCount ForwardFlops(ModelConfig config, ForwardPlan plan, int batchSize, int length, double predictions);
 }

@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using Espalier.Recipes;
 
 namespace Espalier.Models;
@@ -8,64 +7,50 @@ public enum ModelType
 {
     /// <summary>GPT-2 as Hugging Face defines it: pre-norm decoder, learned positions, tanh-GELU.</summary>
     Gpt2,
+
+    /// <summary>BERT as Hugging Face defines it: post-norm encoder, learned positions and segments, exact GELU.</summary>
+    Bert,
 }
 
-/// <summary>The final model of a run. Keys and defaults are those of Hugging Face's `config.json`.</summary>
-public sealed record ModelConfig
+/// <summary>
+/// The final model of a run: what all architectures share. Each has its own record, whose keys are those of its
+/// Hugging Face <c>config.json</c>.
+/// </summary>
+[RecipeVariant("model_type", nameof(ModelType.Gpt2), typeof(Gpt2Config))]
+[RecipeVariant("model_type", nameof(ModelType.Bert), typeof(BertConfig))]
+public abstract record ModelConfig
 {
+    private protected ModelConfig(ModelType type) => ModelType = type;
+
     /// <summary>`model_type`: the architecture. Default gpt2.</summary>
-    public ModelType ModelType { get; init; } = ModelType.Gpt2;
+    public ModelType ModelType { get; protected init; }
 
-    /// <summary>`n_layer`: transformer blocks of the final model. Default 12.</summary>
-    [YamlKey("n_layer"), Range(1, 1024)]
-    public int Layers { get; init; } = 12;
+    /// <summary>Transformer blocks of the final model.</summary>
+    public abstract int Layers { get; init; }
 
-    /// <summary>`n_embd`: width C of the residual stream.</summary>
-    [YamlKey("n_embd"), Range(1, 1 << 20)]
-    public required int HiddenSize { get; init; }
+    /// <summary>C: the width of the residual stream.</summary>
+    public abstract int HiddenSize { get; init; }
 
-    /// <summary>`n_head`: attention heads; must divide `n_embd`.</summary>
-    [YamlKey("n_head"), Range(1, 1 << 20)]
-    public required int Heads { get; init; }
+    /// <summary>Attention heads; they divide <see cref="HiddenSize"/>.</summary>
+    public abstract int Heads { get; init; }
 
-    /// <summary>`n_positions`: tokens T of one training sequence, and the most the model can read.</summary>
-    [YamlKey("n_positions"), Range(1, 1 << 24)]
-    public required int ContextLength { get; init; }
+    /// <summary>T: tokens of one training sequence, and the most the model can read.</summary>
+    public abstract int ContextLength { get; init; }
 
-    /// <summary>`n_inner`: width of the feed-forward layer. Default (null): 4 x `n_embd`.</summary>
-    [YamlKey("n_inner"), Range(1, 1 << 24)]
-    public int? FfnSize { get; init; }
+    /// <summary>Width of the feed-forward layer; null for 4 x <see cref="HiddenSize"/>.</summary>
+    public abstract int? FfnSize { get; init; }
 
-    /// <summary>`vocab_size`: rows of the token embedding. Default (null): the size of the data's tokenizer.</summary>
-    [YamlKey("vocab_size"), Range(1, 1 << 24)]
-    public int? VocabularySize { get; init; }
+    /// <summary>Rows of the token embedding; null for the size of the data's tokenizer.</summary>
+    public abstract int? VocabularySize { get; init; }
 
-    /// <summary>`layer_norm_epsilon`: added to the variance in every layer norm. Default 1e-5.</summary>
-    [Range(0.0, 1.0, MinimumIsExclusive = true)]
-    public double LayerNormEpsilon { get; init; } = 1e-5;
+    /// <summary>Added to the variance in every layer norm.</summary>
+    public abstract double LayerNormEpsilon { get; init; }
 
-    /// <summary>
-    /// `initializer_range`: standard deviation of initial weights; residual projections start at this over the square
-    /// root of 2 x `n_layer` (GPT-2). Default 0.02.
-    /// </summary>
-    [Range(0.0, 10.0, MinimumIsExclusive = true)]
-    public double InitializerRange { get; init; } = 0.02;
+    /// <summary>Standard deviation of initial weights.</summary>
+    public abstract double InitializerRange { get; init; }
 
-    /// <summary>`embd_pdrop`: dropout probability after the embeddings. Default 0.</summary>
-    [YamlKey("embd_pdrop"), Range(0.0, 1.0, MaximumIsExclusive = true)]
-    public double EmbeddingDropout { get; init; }
-
-    /// <summary>`attn_pdrop`: dropout probability of attention weights. Default 0.</summary>
-    [YamlKey("attn_pdrop"), Range(0.0, 1.0, MaximumIsExclusive = true)]
-    public double AttentionDropout { get; init; }
-
-    /// <summary>`resid_pdrop`: dropout probability of what each sublayer adds to the residual stream. Default 0.</summary>
-    [YamlKey("resid_pdrop"), Range(0.0, 1.0, MaximumIsExclusive = true)]
-    public double ResidualDropout { get; init; }
-
-    /// <summary>`tie_word_embeddings`: the vocabulary head is the token embedding, transposed. Default true.</summary>
-    [YamlKey("tie_word_embeddings")]
-    public bool TiedHead { get; init; } = true;
+    /// <summary>Whether the vocabulary head is the token embedding, transposed.</summary>
+    public abstract bool TiedHead { get; init; }
 
     /// <summary>F: the width of the feed-forward layer.</summary>
     public int FfnWidth => FfnSize ?? 4 * HiddenSize;

@@ -1,4 +1,5 @@
 using Espalier.Growth;
+using Espalier.Models;
 
 namespace Espalier.Recipes;
 
@@ -28,10 +29,14 @@ internal sealed class RecipeChecks
     private void Report(string key, string what, string remedy, string? because = null) =>
         _problems.Add(_binder.PlaceOf(key, because ?? key), key, what, remedy);
 
+    /// <summary>A key of the model under the name that its architecture has for it.</summary>
+    private string ModelKey(string property) => RecipeKeys.NameOf(_recipe.Model.GetType(), property);
+
     private void CheckHeads()
     {
         int width = _recipe.Model.HiddenSize, heads = _recipe.Model.Heads;
-        if (_problems.AreClean("model.n_embd", "model.n_head") && width % heads != 0)
+        string widthKey = ModelKey(nameof(ModelConfig.HiddenSize)), headsKey = "model." + ModelKey(nameof(ModelConfig.Heads));
+        if (_problems.AreClean("model." + widthKey, headsKey) && width % heads != 0)
         {
             int fewer = heads, more = heads;
             while (width % fewer != 0)
@@ -45,13 +50,14 @@ internal sealed class RecipeChecks
             }
 
             string remedy = more <= width && width % more == 0 ? $"{fewer} and {more} do" : $"{fewer} does";
-            Report("model.n_head", $"{heads} heads do not divide n_embd {width}", remedy);
+            Report(headsKey, $"{heads} heads do not divide {widthKey} {width}", remedy);
         }
     }
 
     private bool LengthIsKnown =>
         _problems.AreClean(
-            "training.length", "training.micro_batch", "training.gradient_accumulation", "model.n_positions");
+            "training.length", "training.micro_batch", "training.gradient_accumulation",
+            "model." + ModelKey(nameof(ModelConfig.ContextLength)));
 
     private long TokensPerStep =>
         (long)_recipe.Training.MicroBatch * _recipe.Training.GradientAccumulation * _recipe.Model.ContextLength;
@@ -79,7 +85,7 @@ internal sealed class RecipeChecks
         {
             Report(
                 "training.length", $"`{_recipe.Training.Length}` is less than one step",
-                $"a step takes {TokensPerStep} tokens (micro_batch x gradient_accumulation x n_positions)");
+                $"a step takes {TokensPerStep} tokens (micro_batch x gradient_accumulation x {ModelKey(nameof(ModelConfig.ContextLength))})");
             return;
         }
 
@@ -107,7 +113,7 @@ internal sealed class RecipeChecks
 
     private void CheckMethod()
     {
-        if (!_problems.AreClean("model.n_layer", "method.name", "method.stages"))
+        if (!_problems.AreClean("model." + ModelKey(nameof(ModelConfig.Layers)), "method.name", "method.stages"))
         {
             return;
         }
@@ -143,7 +149,7 @@ internal sealed class RecipeChecks
         else if (stages[^1] != layers)
         {
             Report(
-                "method.stages", $"{text} ends with {stages[^1]} layers where the model has n_layer {layers}",
+                "method.stages", $"{text} ends with {stages[^1]} layers where the model has {ModelKey(nameof(ModelConfig.Layers))} {layers}",
                 $"end with {layers}");
         }
 

@@ -16,12 +16,20 @@ public static class RecipeDifference
     {
         ArgumentNullException.ThrowIfNull(here);
         ArgumentNullException.ThrowIfNull(there);
+        List<(string Key, string Value)> first = Values(here), second = Values(there);
         return
         [
-            .. RecipeKeys.Flatten(here.Resolve()).Zip(RecipeKeys.Flatten(there.Resolve()))
-                .Select(pair => (pair.First.Key, Here: RecipeValue.Format(pair.First.Value), There: RecipeValue.Format(pair.Second.Value)))
+            .. first.Select(value => value.Key).Union(second.Select(value => value.Key))
+                .Select(key => (Key: key, Here: Of(first, key), There: Of(second, key)))
                 .Where(d => d.Here != d.There)
                 .Select(d => $"{d.Key}: {d.Here} {whereHere}, {d.There} {whereThere}"),
         ];
+
+        static List<(string Key, string Value)> Values(Recipe recipe) =>
+            [.. RecipeKeys.Flatten(recipe.Resolve()).Select(leaf => (leaf.Key, RecipeValue.Format(leaf.Value)))];
+
+        // Another kind of model has other keys.
+        static string Of(List<(string Key, string Value)> values, string key) =>
+            values.Find(value => value.Key == key).Value ?? "absent";
     }
 }

@@ -21,13 +21,23 @@ internal static class RecipeKeys
 {
     public static bool IsSection(Type type) => type.Name.EndsWith("Config", StringComparison.Ordinal);
 
-    /// <summary>The keys of a config record in the order of its properties.</summary>
+    /// <summary>The keys of a config record in the order of its properties, inherited ones first.</summary>
     public static IReadOnlyList<RecipeKey> Of(Type config) =>
     [
         .. config.GetProperties(BindingFlags.Public | BindingFlags.Instance)
             .Where(p => p.CanWrite)
+            .OrderBy(p => p.DeclaringType == config)
             .Select(p => new RecipeKey(p.GetCustomAttribute<YamlKeyAttribute>()?.Name ?? Split(p.Name, '_'), p)),
     ];
+
+    /// <summary>The key of a property.</summary>
+    public static string NameOf(Type config, string property) =>
+        Of(config).Single(key => key.Property.Name == property).Name;
+
+    /// <summary>The records that a section can be: its variants, or just itself. The first is the default.</summary>
+    public static IReadOnlyList<Type> VariantsOf(Type section) =>
+        section.GetCustomAttributes<RecipeVariantAttribute>(inherit: false).Select(variant => variant.Type).ToArray()
+            is { Length: > 0 } variants ? variants : [section];
 
     /// <summary>All values of a recipe with their dotted keys.</summary>
     public static IEnumerable<(string Key, object? Value)> Flatten(object config, string path = "")

@@ -35,13 +35,14 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
     public object Bind(Type type, MapNode section, Place place, string path = "")
     {
         _places[path.TrimEnd('.')] = place;
+        type = VariantOf(type, section);
         object config = Activator.CreateInstance(type)!;
         IReadOnlyList<RecipeKey> keys = RecipeKeys.Of(type);
         var seen = new HashSet<string>();
         foreach (MapEntry entry in section.Entries)
         {
             RecipeKey? key = keys.FirstOrDefault(k => k.Name == entry.Key)
-                ?? Guess(entry, path, keys.Where(k => section.Entries.TrueForAll(e => e.Key != k.Name)), keys);
+                ?? Guess(type, entry, path, keys.Where(k => section.Entries.TrueForAll(e => e.Key != k.Name)), keys);
             if (key is not null && seen.Add(key.Name))
             {
                 BindEntry(config, key, entry, path + key.Name);
@@ -50,32 +51,44 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
 
         foreach (RecipeKey key in keys.Where(k => k.IsRequired && !seen.Contains(k.Name)))
         {
+            Type usual = RecipeKeys.VariantsOf(key.Property.PropertyType)[0];
             IEnumerable<string> needed = key.IsSection
-                ? RecipeKeys.Of(key.Property.PropertyType).Where(k => k.IsRequired).Select(k => $"`{k.Name}`")
+                ? RecipeKeys.Of(usual).Where(k => k.IsRequired).Select(k => $"`{k.Name}`")
                 : [];
             string remedy = key.IsSection ? $"add the section with {string.Join(", ", needed)}" : "add it; it has no default";
             problems.Add(place, path + key.Name, "is missing", remedy);
             if (key.IsSection)
             {
                 // Checks between keys look at the properties of sections; those of this one they leave alone.
-                key.Property.SetValue(config, Activator.CreateInstance(key.Property.PropertyType));
+                key.Property.SetValue(config, Activator.CreateInstance(usual));
             }
         }
 
         return config;
     }
 
+    /// <summary>Which record a section is; a value that names none is reported when its key is bound.</summary>
+    private static Type VariantOf(Type type, MapNode section) =>
+        type.GetCustomAttributes<RecipeVariantAttribute>(inherit: false)
+            .FirstOrDefault(variant => section.Entries.Exists(
+                entry => entry.Key == variant.Key && entry.Value is ScalarNode scalar && scalar.Text == variant.Value))?.Type
+        ?? RecipeKeys.VariantsOf(type)[0];
+
     /// <summary>
     /// Reports an unknown key. Where an absent key is but a slip away it is returned, so that its value is checked
     /// too and it is not reported as missing besides.
     /// </summary>
-    private RecipeKey? Guess(MapEntry entry, string path, IEnumerable<RecipeKey> absent, IReadOnlyList<RecipeKey> keys)
+    private RecipeKey? Guess(
+        Type type, MapEntry entry, string path, IEnumerable<RecipeKey> absent, IReadOnlyList<RecipeKey> keys)
     {
-        RecipeKey? meant = absent.Where(k => NearestName.IsClose(entry.Key, k.Name))
-            .MinBy(k => NearestName.Distance(entry.Key, k.Name));
+        string? property = RecipeKeys.VariantsOf(type.BaseType!)
+            .SelectMany(RecipeKeys.Of).FirstOrDefault(k => k.Name == entry.Key)?.Property.Name;
+        RecipeKey? meant = absent.FirstOrDefault(k => k.Property.Name == property)
+            ?? absent.Where(k => NearestName.IsClose(entry.Key, k.Name)).MinBy(k => NearestName.Distance(entry.Key, k.Name));
         string? elsewhere = RecipeKeys.Of(root)
             .Where(s => s.IsSection)
-            .SelectMany(s => RecipeKeys.Of(s.Property.PropertyType).Select(k => (Section: s.Name, k.Name)))
+            .SelectMany(s => RecipeKeys.VariantsOf(s.Property.PropertyType)
+                .SelectMany(RecipeKeys.Of).Select(k => (Section: s.Name, k.Name)))
             .Where(k => k.Name == entry.Key)
             .Select(k => $"{k.Section}.{k.Name}")
             .FirstOrDefault();
@@ -95,7 +108,7 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
             if (inner is null && !isEmpty)
             {
                 problems.Add(entry.Place, dotted, "must be a section", "put its keys below it, indented");
-                key.Property.SetValue(config, Activator.CreateInstance(key.Property.PropertyType));
+                key.Property.SetValue(config, Activator.CreateInstance(RecipeKeys.VariantsOf(key.Property.PropertyType)[0]));
                 return;
             }
 

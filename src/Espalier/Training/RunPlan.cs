@@ -14,7 +14,8 @@ public sealed class RunPlan
     /// <summary>Works a recipe out.</summary>
     /// <param name="recipe">The recipe.</param>
     /// <param name="model">Its final model, the vocabulary filled in.</param>
-    public RunPlan(Recipe recipe, ModelConfig model)
+    /// <param name="predictedShare">The share of positions that go through the vocabulary head.</param>
+    public RunPlan(Recipe recipe, ModelConfig model, double predictedShare = 1)
     {
         TrainingConfig training = recipe.Training;
         FinalModel = model;
@@ -24,7 +25,8 @@ public sealed class RunPlan
         CheckpointEvery = AtLeastOne(recipe.Checkpoint.Every);
         LogEvery = AtLeastOne(recipe.Logging.Every);
         Method = new ProgressiveMethod(recipe.Method, model, TotalSteps, TokensPerStep, recipe.Seed);
-        _costUpTo = Costs(training.MicroBatch * training.GradientAccumulation);
+        int sequences = training.MicroBatch * training.GradientAccumulation;
+        _costUpTo = Costs(sequences, predictedShare * sequences * model.ContextLength);
 
         long AtLeastOne(Duration every) => Math.Max(1, every.ToSteps(TotalSteps, TokensPerStep));
     }
@@ -67,7 +69,7 @@ public sealed class RunPlan
     }
 
     /// <summary>Depth draws depend on nothing but the step, so the future can be read: here at up to 2000 steps.</summary>
-    private double[] Costs(int sequences)
+    private double[] Costs(int sequences, double predictions)
     {
         IArchitecture architecture = Architectures.Of(FinalModel.ModelType);
         int samples = (int)Math.Min(CostSamples, TotalSteps);
@@ -84,7 +86,7 @@ public sealed class RunPlan
 
             ForwardPlan plan = Method.Plan(model, step, 0);
             costUpTo[i + 1] =
-                costUpTo[i] + architecture.ForwardFlops(model, plan, sequences, model.ContextLength).Total;
+                costUpTo[i] + architecture.ForwardFlops(model, plan, sequences, model.ContextLength, predictions).Total;
         }
 
         return costUpTo;

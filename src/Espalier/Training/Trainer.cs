@@ -25,6 +25,7 @@ public sealed class Trainer
     private readonly bool _mixedPrecision;
     private readonly RunPlan _plan;
     private readonly Tokenizer _tokenizer;
+    private readonly IObjective _objective;
 
     private double? _smoothedLoss;
     private double? _validLoss;
@@ -48,7 +49,9 @@ public sealed class Trainer
             Precision.Bf16 => true,
             _ => false,
         };
-        _plan = new RunPlan(recipe, FinalModel(recipe, data));
+        ModelConfig model = FinalModel(recipe, data);
+        _objective = Architectures.Of(model.ModelType).Objective(_tokenizer);
+        _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
     }
 
     /// <summary>Runs, or goes on, to the end of the recipe.</summary>
@@ -99,10 +102,10 @@ public sealed class Trainer
         using var log = new MetricsLog(_run, state.Position.Step);
         var window = new MetricsWindow(state.Position);
         var heldOut = new HeldOutLoss(
-            valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _device, _mixedPrecision);
+            _objective, valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _device, _mixedPrecision);
         var step = new TrainingStep(new AdamW(_recipe.Optimizer), _mixedPrecision, _device);
         var learningRate = new LearningRate(_recipe.LearningRate, _plan.TotalSteps, _plan.TokensPerStep);
-        var batches = new TokenBatches(
+        ITrainingBatches batches = _objective.Training(
             train, _recipe.Training.MicroBatch, _plan.FinalModel.ContextLength,
             _recipe.Training.GradientAccumulation, _recipe.Seed);
 
@@ -164,7 +167,7 @@ public sealed class Trainer
     }
 
     private void Update(
-        TrainingState state, TrainingStep step, TokenBatches batches, LearningRate learningRate, MetricsWindow window)
+        TrainingState state, TrainingStep step, ITrainingBatches batches, LearningRate learningRate, MetricsWindow window)
     {
         long number = state.Position.Step;
         TrainingPosition before = state.Position;
@@ -173,7 +176,7 @@ public sealed class Trainer
         {
             result = step.Run(
                 state,
-                microBatch => Batch(batches, number, microBatch),
+                microBatch => ModelBatch.Of(batches.At(number, microBatch), _device),
                 _recipe.Training.GradientAccumulation,
                 microBatch => _plan.Method.Plan(state.Model, number, microBatch),
                 microBatch => new CounterRandom(_recipe.Seed, RandomPurpose.Dropout, number, microBatch).NextUInt64(),
@@ -201,15 +204,6 @@ public sealed class Trainer
         _speedSeconds += seconds;
         _speedCost += _plan.CostShare(state.Position.Step) - _plan.CostShare(before.Step);
         _tokensPerSecond = (state.Position.Tokens - before.Tokens) / seconds;
-    }
-
-    private (Tensor InputIds, Tensor Targets) Batch(TokenBatches batches, long step, int microBatch)
-    {
-        long[] shape = [_recipe.Training.MicroBatch, _plan.FinalModel.ContextLength];
-        var inputIds = new long[shape[0] * shape[1]];
-        var targets = new long[inputIds.Length];
-        batches.Fill(step, microBatch, inputIds, targets);
-        return (Tensor.From<long>(inputIds, shape, _device), Tensor.From<long>(targets, shape, _device));
     }
 
     private long Save(TrainingState state, long lastSaved)

@@ -23,7 +23,7 @@ public sealed class TrainingStep(AdamW optimizer, bool mixedPrecision, Device de
 {
     /// <summary>Does the update, unless the loss or a gradient is not finite.</summary>
     /// <param name="state">Parameters and moments change in place; the position moves on.</param>
-    /// <param name="batches">Gives the token ids (B, T) and targets (B, T) of a micro-batch.</param>
+    /// <param name="batches">Gives what a micro-batch reads and predicts.</param>
     /// <param name="microBatches">How many micro-batches make the update.</param>
     /// <param name="plan">What each of them executes.</param>
     /// <param name="dropoutSeed">Seeds the dropout of each of them.</param>
@@ -31,7 +31,7 @@ public sealed class TrainingStep(AdamW optimizer, bool mixedPrecision, Device de
     /// <exception cref="DivergenceException">The loss or the gradient is not finite; nothing has changed.</exception>
     public StepResult Run(
         TrainingState state,
-        Func<int, (Tensor InputIds, Tensor Targets)> batches,
+        Func<int, ModelBatch> batches,
         int microBatches,
         Func<int, ForwardPlan> plan,
         Func<int, ulong> dropoutSeed,
@@ -45,9 +45,9 @@ public sealed class TrainingStep(AdamW optimizer, bool mixedPrecision, Device de
         for (int i = 0; i < microBatches; i++)
         {
             using var scope = new TensorScope();
-            (Tensor inputIds, Tensor targets) = batches(i);
+            ModelBatch batch = batches(i);
             ForwardPlan executed = plan(i);
-            Tensor loss = Loss(architecture, state, inputIds, targets, executed, dropoutSeed(i));
+            Tensor loss = Loss(architecture, state, batch, executed, dropoutSeed(i));
             (loss * (1.0 / microBatches)).Backward();
 
             results[i] = (loss.Item(), executed);
@@ -56,8 +56,9 @@ public sealed class TrainingStep(AdamW optimizer, bool mixedPrecision, Device de
                 throw Diverged(state, $"the loss of micro-batch {i} is {results[i].Loss}");
             }
 
-            long[] shape = inputIds.Shape;
-            flops += architecture.ForwardFlops(state.Model, executed, (int)shape[0], (int)shape[1]).ForwardAndBackward;
+            long[] shape = batch.Input.Ids.Shape;
+            flops += architecture.ForwardFlops(
+                state.Model, executed, (int)shape[0], (int)shape[1], batch.Predictions).ForwardAndBackward;
             tokens += shape[0] * shape[1];
         }
 
@@ -81,11 +82,11 @@ public sealed class TrainingStep(AdamW optimizer, bool mixedPrecision, Device de
     }
 
     private Tensor Loss(
-        IArchitecture architecture, TrainingState state, Tensor inputIds, Tensor targets, ForwardPlan plan, ulong seed)
+        IArchitecture architecture, TrainingState state, ModelBatch batch, ForwardPlan plan, ulong seed)
     {
         Engine.ManualSeed(seed);
         using Autocast? autocast = mixedPrecision ? new Autocast(device) : null;
-        return architecture.Loss(state.Model, state.Parameters, inputIds, targets, plan, training: true);
+        return architecture.Loss(state.Model, state.Parameters, batch, plan, training: true);
     }
 
     private static DivergenceException Diverged(TrainingState state, string what)

@@ -48,7 +48,7 @@ public sealed class ModelCommandTests : IDisposable
     public void EvalMeasuresTheDepthThatIsAskedFor(string depth)
     {
         using EvaluationText text = EvaluationText.Open(_text, ByteLevelBpe.RawBytes);
-        double expected = new HeldOutLoss(text.Tokens, 1, null, Device.Cpu, false)
+        double expected = new HeldOutLoss(new NextToken(), text.Tokens, 1, null, Device.Cpu, false)
             .Measure(Model, _parameters, depth == "full" ? FullDepth : ForwardPlan.Plain(2)).Loss;
         JsonElement json = JsonDocument.Parse(CommandLine.Succeed(
             ["eval", _checkpoint, "--data", _text, "--depth", depth, "--precision", "f32", "--json"])).RootElement;

@@ -132,7 +132,7 @@ public sealed class TokenBatchesTests : IDisposable
             for (long batch = 0; batch < batches.Count; batch++)
             {
                 int filled = batches.Fill(batch, inputs, targets);
-                Assert.Equal(filled, targets.Count(target => target != EvaluationBatches.IgnoredTarget));
+                Assert.Equal(filled, targets.Count(target => target != TokenBatch.IgnoredTarget));
                 Assert.Equal(targets[..filled], inputs[..filled].Select(input => input + 1));
                 Assert.All(inputs[filled..], input => Assert.Equal(0, input));
                 all.AddRange(targets[..filled]);

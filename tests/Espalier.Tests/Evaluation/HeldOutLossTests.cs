@@ -25,7 +25,7 @@ public class HeldOutLossTests
         using ParameterSet parameters = Sample.Parameters(model);
         var plan = new ForwardPlan(LayerMap.Interpolate(2, 4));
         using TokenShard valid = TinyRun.Data.OpenValid();
-        LossResult measured = new HeldOutLoss(valid, 3, limit, Device.Cpu, mixedPrecision: false).Measure(model, parameters, plan);
+        LossResult measured = new HeldOutLoss(new NextToken(), valid, 3, limit, Device.Cpu, mixedPrecision: false).Measure(model, parameters, plan);
 
         long tokens = Math.Min(limit ?? long.MaxValue, valid.Count - 1);
         var expected = ByHand(model, parameters, plan, valid, tokens);
@@ -40,9 +40,9 @@ public class HeldOutLossTests
         ModelConfig model = TinyRun.Recipe.Model with { VocabularySize = 257 };
         using ParameterSet parameters = Sample.Parameters(model);
         using TokenShard valid = TinyRun.Data.OpenValid();
-        double single = new HeldOutLoss(valid, 4, null, Device.Cpu, mixedPrecision: false)
+        double single = new HeldOutLoss(new NextToken(), valid, 4, null, Device.Cpu, mixedPrecision: false)
             .Measure(model, parameters, ForwardPlan.Plain(4)).Loss;
-        double half = new HeldOutLoss(valid, 4, null, Device.Cpu, mixedPrecision: true)
+        double half = new HeldOutLoss(new NextToken(), valid, 4, null, Device.Cpu, mixedPrecision: true)
             .Measure(model, parameters, ForwardPlan.Plain(4)).Loss;
         Assert.NotEqual(single, half);
         Assert.Equal(single, half, 0.02);

@@ -67,7 +67,7 @@ public sealed class PerplexityTests : IDisposable
         using ParameterSet parameters = Sample.Parameters(model);
         string path = _folder.Write("a.txt", "To be, or not to be, that is the question");
         using EvaluationText text = EvaluationText.Open(path, ByteLevelBpe.RawBytes);
-        LossResult result = new HeldOutLoss(text.Tokens, 3, null, Device.Cpu, false, stride)
+        LossResult result = new HeldOutLoss(new NextToken(), text.Tokens, 3, null, Device.Cpu, false, stride)
             .Measure(model, parameters, ForwardPlan.Plain(2));
 
         var tokens = new long[text.Tokens.Count];

@@ -67,7 +67,8 @@ public class TrainingGoldenTests
                 int stored = state.Model.Layers;
                 int depth = step < depths.Length ? depths[step][microBatch] : stored;
                 Tensor loss = new Gpt2().Loss(
-                    state.Model, state.Parameters, Batch("input_ids", step, microBatch), Batch("targets", step, microBatch),
+                    state.Model, state.Parameters,
+                    new ModelBatch(Batch("input_ids", step, microBatch), Batch("targets", step, microBatch)),
                     new ForwardPlan(LayerMap.Interpolate(stored, depth)), training: true) * (1.0 / microBatches);
                 loss.Backward();
                 total += loss.Item();

@@ -34,7 +34,7 @@ public class Gpt2GoldenTests
         ModelConfig model = golden.Model();
         using ParameterSet parameters = golden.Parameters(model, "model/param.");
         Tensor loss = Architecture.Loss(
-            model, parameters, golden["model/input_ids"], golden["model/targets"], ForwardPlan.Plain(2), training: true);
+            model, parameters, new ModelBatch(golden["model/input_ids"], golden["model/targets"]), ForwardPlan.Plain(2), training: true);
         Assert.Equal(golden["model/loss"].Item(), loss.Item(), 5);
         loss.Backward();
         foreach (Parameter parameter in parameters)
@@ -56,7 +56,7 @@ public class Gpt2GoldenTests
             Architecture.Logits(tied, parameters, golden["input_ids"], ForwardPlan.Plain(3)),
             Architecture.Logits(untied, separate, golden["input_ids"], ForwardPlan.Plain(3)));
 
-        Architecture.Loss(untied, separate, golden["input_ids"], golden["targets"], ForwardPlan.Plain(3), training: true).Backward();
+        Architecture.Loss(untied, separate, new ModelBatch(golden["input_ids"], golden["targets"]), ForwardPlan.Plain(3), training: true).Backward();
         Near.Equal(
             golden["grad.transformer.wte.weight"],
             separate["transformer.wte.weight"].Grad! + separate["lm_head.weight"].Grad!, 1e-5);
@@ -70,7 +70,7 @@ public class Gpt2GoldenTests
         Tensor ids = golden["input_ids"], targets = golden["targets"];
         Near.Equal(golden[prefix + "logits"], Architecture.Logits(model, parameters, ids, plan), 5e-6, "logits");
 
-        Tensor loss = Architecture.Loss(model, parameters, ids, targets, plan, training: true);
+        Tensor loss = Architecture.Loss(model, parameters, new ModelBatch(ids, targets), plan, training: true);
         double expected = golden[prefix + "loss"].Item();
         Assert.Equal(expected, loss.Item(), 5);
         loss.Backward();
@@ -84,7 +84,7 @@ public class Gpt2GoldenTests
         Tensor lower;
         using (new Autocast(Device.Cpu))
         {
-            lower = Architecture.Loss(model, parameters, ids, targets, plan, training: true);
+            lower = Architecture.Loss(model, parameters, new ModelBatch(ids, targets), plan, training: true);
         }
 
         Assert.NotEqual(loss.Item(), lower.Item());

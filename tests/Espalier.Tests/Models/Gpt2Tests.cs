@@ -11,7 +11,7 @@ public class Gpt2Tests
     [Fact]
     public void ParametersHaveHuggingFacesNamesAndShapesInItsLayout()
     {
-        ModelConfig model = new()
+        Gpt2Config model = new()
         {
             Layers = 2, HiddenSize = 8, Heads = 2, ContextLength = 5, VocabularySize = 11, FfnSize = 24, TiedHead = false,
         };
@@ -71,7 +71,7 @@ public class Gpt2Tests
     [InlineData(24, 1024, 16, 354_823_168)]
     public void TheNumberOfParametersIsThePublishedOne(int layers, int hidden, int heads, long expected)
     {
-        ModelConfig model = new()
+        Gpt2Config model = new()
         {
             Layers = layers, HiddenSize = hidden, Heads = heads, ContextLength = 1024, VocabularySize = 50_257,
         };
@@ -81,7 +81,7 @@ public class Gpt2Tests
     [Fact]
     public void FlopsAreThoseOfTheMatrixProducts()
     {
-        ModelConfig model = new() { Layers = 2, HiddenSize = 8, Heads = 2, ContextLength = 5, VocabularySize = 11 };
+        Gpt2Config model = new() { Layers = 2, HiddenSize = 8, Heads = 2, ContextLength = 5, VocabularySize = 11 };
         const int B = 2, T = 3;
 
         // Every matrix product (rows, inner, columns) of a forward pass, by hand; a multiplication and an addition each.
@@ -92,16 +92,16 @@ public class Gpt2Tests
         Assert.Equal((9216, 576, 1056), (queriesKeysValues + output + up + down, scores + mixing, head));
 
         // Executed depth counts, not stored layers.
-        FlopsCount count = Architecture.ForwardFlops(model, new ForwardPlan([0, 0, 1, 1, 1]), B, T);
+        FlopsCount count = Architecture.ForwardFlops(model, new ForwardPlan([0, 0, 1, 1, 1]), B, T, B * T);
         Assert.Equal(new FlopsCount(5 * 9216, 5 * 576, 1056), count);
         Assert.Equal(50_016, count.Total);
         Assert.Equal(150_048, count.ForwardAndBackward.Total);
-        Assert.Equal(new FlopsCount(7 * 9216, 7 * 576, 2 * 1056), count + Architecture.ForwardFlops(model, ForwardPlan.Plain(2), B, T));
+        Assert.Equal(new FlopsCount(7 * 9216, 7 * 576, 2 * 1056), count + Architecture.ForwardFlops(model, ForwardPlan.Plain(2), B, T, B * T));
 
         // The inner width is the configured one.
         Assert.Equal(
             5 * (queriesKeysValues + output + (2 * Product(B * T, 8, 10))),
-            Architecture.ForwardFlops(model with { FfnSize = 10 }, new ForwardPlan([0, 0, 1, 1, 1]), B, T).Layers);
+            Architecture.ForwardFlops(model with { FfnSize = 10 }, new ForwardPlan([0, 0, 1, 1, 1]), B, T, B * T).Layers);
 
         static long Product(long rows, long inner, long columns) => 2 * rows * inner * columns;
     }
@@ -152,7 +152,7 @@ public class Gpt2Tests
         var plan = new ForwardPlan([1, 0, 1]);
         double[] logSoftmax = Near.Values(Architecture.Logits(model, parameters, ids, plan).LogSoftmax());
         double expected = -targets.ToArray<long>().Select((target, i) => logSoftmax[(i * model.Vocabulary) + target]).Average();
-        Assert.Equal(expected, Architecture.Loss(model, parameters, ids, targets, plan, training: false).Item(), 5);
+        Assert.Equal(expected, Architecture.Loss(model, parameters, new ModelBatch(ids, targets), plan, training: false).Item(), 5);
     }
 
     [Fact]
@@ -179,7 +179,7 @@ public class Gpt2Tests
     [InlineData(33, true)]
     public void OddSizes(int time, bool bf16)
     {
-        ModelConfig model = new() { Layers = 2, HiddenSize = 20, Heads = 5, ContextLength = 40, VocabularySize = 61, FfnSize = 37 };
+        Gpt2Config model = new() { Layers = 2, HiddenSize = 20, Heads = 5, ContextLength = 40, VocabularySize = 61, FfnSize = 37 };
         using ParameterSet single = Sample.Parameters(model);
         using var exact = new ParameterSet(single.Select(parameter => new Parameter(
             parameter.Spec, ParameterSet.Trainable(parameter.Value.Detach().To(ScalarType.Float64, Device.Cpu).Clone()))));
@@ -204,17 +204,17 @@ public class Gpt2Tests
         }
 
         Tensor Loss(ParameterSet parameters) =>
-            Architecture.Loss(model, parameters, ids, Tensor.From<long>(targets, [2, time]), plan, training: true);
+            Architecture.Loss(model, parameters, new ModelBatch(ids, Tensor.From<long>(targets, [2, time])), plan, training: true);
     }
 
     [Fact]
     public void DropoutActsInTrainingOnly()
     {
-        ModelConfig still = Sample.Model(2);
+        Gpt2Config still = Sample.Model(2);
         using ParameterSet parameters = Sample.Parameters(still);
         Tensor ids = Sample.Indices(1, still.Vocabulary, 2, 12), targets = Sample.Indices(2, still.Vocabulary, 2, 12);
         double expected = Loss(still, training: true);
-        foreach (ModelConfig model in (ModelConfig[])[
+        foreach (Gpt2Config model in (Gpt2Config[])[
             still with { EmbeddingDropout = 0.3 }, still with { AttentionDropout = 0.3 }, still with { ResidualDropout = 0.3 }])
         {
             Assert.Equal(expected, Loss(model, training: false));
@@ -223,7 +223,7 @@ public class Gpt2Tests
         }
 
         double Loss(ModelConfig model, bool training) =>
-            Architecture.Loss(model, parameters, ids, targets, ForwardPlan.Plain(2), training).Item();
+            Architecture.Loss(model, parameters, new ModelBatch(ids, targets), ForwardPlan.Plain(2), training).Item();
     }
 
     [Fact]

@@ -5,7 +5,7 @@ namespace Espalier.Tests.Models;
 
 public class InitializationTests
 {
-    private static readonly ModelConfig Model = new()
+    private static readonly Gpt2Config Model = new()
     {
         Layers = 2, HiddenSize = 64, Heads = 2, ContextLength = 128, VocabularySize = 300, InitializerRange = 0.05, TiedHead = false,
     };

@@ -82,7 +82,22 @@ internal static class Generators
             Logging = new LoggingConfig { Every = every },
         };
 
-    private static Gen<ModelConfig> Models =>
+    private static Gen<ModelConfig> Models => Gen.OneOf(
+        Gpt2Models.Select(model => (ModelConfig)model),
+        Gpt2Models.Select(model => (ModelConfig)new BertConfig
+        {
+            Layers = model.Layers,
+            HiddenSize = model.HiddenSize,
+            Heads = model.Heads,
+            ContextLength = model.ContextLength + 2,
+            FfnSize = model.FfnSize,
+            VocabularySize = model.VocabularySize,
+            HiddenDropout = model.ResidualDropout,
+            AttentionDropout = model.AttentionDropout,
+            TiedHead = model.TiedHead,
+        }));
+
+    private static Gen<Gpt2Config> Gpt2Models =>
         from layers in Gen.Choose(1, 48)
         from heads in Gen.Choose(1, 32)
         from headSize in Gen.Choose(1, 128)
@@ -90,7 +105,7 @@ internal static class Generators
         from inner in Gen.Choose(0, 10_000)
         from dropout in Gen.Three(Fraction)
         from tied in Gen.Elements(true, false)
-        select new ModelConfig
+        select new Gpt2Config
         {
             Layers = layers,
             HiddenSize = heads * headSize,

@@ -156,7 +156,7 @@ public class RecipeReaderTests
     [InlineData("model.n_embd=99999999999999", "model.n_embd: is 99999999999999 — it must be between")]
     [InlineData("model.n_embd={a: 1}", "model.n_embd: is a section with keys of its own")]
     [InlineData("model.resid_pdrop=1", "model.resid_pdrop: is 1 — it must be at least 0 and less than 1")]
-    [InlineData("model.model_type=bert", "model.model_type: `bert` is not one of gpt2")]
+    [InlineData("model.model_type=gpt3", "model.model_type: `gpt3` is not one of gpt2, bert")]
     [InlineData("model.tie_word_embeddings=yes", "`yes` is of the wrong type — write true or false")]
     [InlineData("model=7", "model: must be a section")]
     [InlineData("seed=-1", "seed: is -1")]

@@ -143,7 +143,7 @@ public class FunctionalTests
         {
             Tensor target = Tensor.From<long>(targets, [targets.Length]);
             Compare(
-                t => Functional.LinearCrossEntropy(t[0], t[1], target),
+                t => Functional.LinearCrossEntropy(t[0], t[1], Tensor.None, target),
                 t => CrossEntropy(t[0].MatMul(t[1].Transpose(0, 1)), targets), [x, weight], bf16, transposed);
         }
     }
@@ -165,7 +165,7 @@ public class FunctionalTests
     public void IgnoredTargetsGetNoGradientAtAll()
     {
         Tensor x = Leaf(Sample.Normal(1, 6, Hidden)), weight = Leaf(Sample.Normal(2, Vocabulary, Hidden));
-        Functional.LinearCrossEntropy(x, weight, Tensor.From<long>([-100, -100, -100, 5, -100, -100], [6])).Backward();
+        Functional.LinearCrossEntropy(x, weight, Tensor.None, Tensor.From<long>([-100, -100, -100, 5, -100, -100], [6])).Backward();
         double[] gradient = Near.Values(x.Grad!);
         for (int row = 0; row < 6; row++)
         {

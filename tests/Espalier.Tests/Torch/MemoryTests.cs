@@ -171,7 +171,7 @@ public class MemoryTests
                 Tensor loss;
                 using (step % 2 == 0 ? new Autocast(Device.Cpu) : null)
                 {
-                    loss = new Gpt2().Loss(model, state.Parameters, ids, targets, plan, training: true);
+                    loss = new Gpt2().Loss(model, state.Parameters, new ModelBatch(ids, targets), plan, training: true);
                 }
 
                 loss.Backward();

@@ -85,7 +85,7 @@ public sealed class DivergenceTests : IDisposable
     {
         new TrainingStep(new AdamW(new OptimizerConfig()), mixedPrecision: false, Device.Cpu).Run(
             state,
-            microBatch => (Sample.Indices(microBatch, 31, 2, 12), Sample.Indices(9 + microBatch, 31, 2, 12)),
+            microBatch => new ModelBatch(Sample.Indices(microBatch, 31, 2, 12), Sample.Indices(9 + microBatch, 31, 2, 12)),
             2,
             plan,
             _ => 0,

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Espalier.Growth;
+using Espalier.Models;
 using Espalier.Recipes;
 using Espalier.Tests.Data;
 using Espalier.Training;
@@ -124,7 +125,7 @@ public sealed class ResumeTests : IDisposable
     private static Recipe With(Precision precision, double dropout, MomentPolicy moments, DepthDraw draw, long rewarm) =>
         TinyRun.Recipe with
         {
-            Model = TinyRun.Recipe.Model with
+            Model = (Gpt2Config)TinyRun.Recipe.Model with
             {
                 EmbeddingDropout = dropout, AttentionDropout = dropout, ResidualDropout = dropout,
             },

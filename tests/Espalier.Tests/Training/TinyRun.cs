@@ -52,7 +52,7 @@ internal static class TinyRun
     {
         Name = "tiny",
         Seed = 7,
-        Model = new ModelConfig { Layers = 4, HiddenSize = 16, Heads = 2, ContextLength = 16 },
+        Model = new Gpt2Config { Layers = 4, HiddenSize = 16, Heads = 2, ContextLength = 16 },
         Data = new DataConfig { Path = Data.Folder },
         Training = new TrainingConfig
         {

@@ -194,7 +194,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
             using TokenShard valid = TinyRun.Data.OpenValid();
             Assert.Equal(
                 MetricsTable.Number(_metrics.At(step), "valid_loss"),
-                new HeldOutLoss(valid, 3, 200, Device.Cpu, mixedPrecision: false).Measure(state.Model, state.Parameters, plan).Loss);
+                new HeldOutLoss(new NextToken(), valid, 3, 200, Device.Cpu, mixedPrecision: false).Measure(state.Model, state.Parameters, plan).Loss);
         }
     }
 

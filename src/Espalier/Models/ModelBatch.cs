@@ -1,0 +1,22 @@
+using Espalier.Data;
+using Espalier.Torch;
+
+namespace Espalier.Models;
+
+/// <summary>What a model reads, and what it is to predict from it.</summary>
+/// <param name="Input">B sequences of T tokens.</param>
+/// <param name="Targets">The tokens to predict (N) or (B, T), int64; <see cref="Functional.IgnoredTarget"/> does not count.</param>
+/// <param name="Positions">
+/// Where they are to be predicted (N), int64, counted through the B x T positions; null for everywhere, in order.
+/// </param>
+public sealed record ModelBatch(ModelInput Input, Tensor Targets, Tensor? Positions = null)
+{
+    /// <summary>N: the positions that go through the vocabulary head.</summary>
+    public long Predictions => Targets.Count;
+
+    /// <summary>A batch on a device.</summary>
+    public static ModelBatch Of(TokenBatch batch, Device device) => new(
+        Tensor.From<long>(batch.InputIds, [batch.Sequences, batch.Length], device),
+        Tensor.From<long>(batch.Targets, [batch.Targets.Length], device),
+        batch.Positions is null ? null : Tensor.From<long>(batch.Positions, [batch.Positions.Length], device));
+}
