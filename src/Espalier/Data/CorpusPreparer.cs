@@ -55,10 +55,10 @@ public sealed class CorpusPreparer
                 CultureInfo.InvariantCulture, $"The held-out share must lie between 0 and 1, and {options.HeldOutFraction} does not."));
         }
 
-        if (options.Tokenizer is { EndOfText: null })
+        if (options.Tokenizer is { DocumentBoundary: null })
         {
             throw new UserErrorException(
-                $"The tokenizer has no {Tokenizer.EndOfTextToken}, which is to stand between documents.");
+                $"The tokenizer has neither {Tokenizer.EndOfTextToken} nor [SEP], one of which is to stand between documents.");
         }
 
         try

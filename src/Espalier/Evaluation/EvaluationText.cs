@@ -11,7 +11,7 @@ public sealed class EvaluationText : IDisposable
         Size = size;
     }
 
-    /// <summary>The tokens: before each document an <c>&lt;|endoftext|&gt;</c>, as in training.</summary>
+    /// <summary>The tokens: before each document the tokenizer's <see cref="Tokenizer.DocumentBoundary"/>, as in training.</summary>
     public TokenShard Tokens { get; }
 
     /// <summary>The documents, tokens, UTF-8 bytes and words.</summary>
@@ -44,10 +44,10 @@ public sealed class EvaluationText : IDisposable
     /// <summary>Encodes a corpus into a shard that lies nowhere: its file is deleted while it is mapped.</summary>
     private static EvaluationText Tokenize(Corpus corpus, Tokenizer tokenizer)
     {
-        if (tokenizer.EndOfText is null)
+        if (tokenizer.DocumentBoundary is null)
         {
             throw new UserErrorException(
-                $"The model's tokenizer has no {Tokenizer.EndOfTextToken}, so that nothing stands before a text's first token.",
+                $"The model's tokenizer has neither {Tokenizer.EndOfTextToken} nor [SEP], so that nothing stands before a text's first token.",
                 $"Use a tokenizer.json whose added_tokens name {Tokenizer.EndOfTextToken}.");
         }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Espalier.Data;
 
@@ -21,6 +22,9 @@ internal sealed class TokenizerJson
         ModelType = Model.TryGetProperty("type", out _) ? String(Model, "model", "type")
             : Model.TryGetProperty("merges", out _) ? "BPE"
             : throw Damaged("its \"model\" has no \"type\"");
+        AllowOnly(
+            root, "the file", "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
+            "post_processor", "decoder", "model");
     }
 
     /// <summary>The segmentation model.</summary>
@@ -40,9 +44,7 @@ internal sealed class TokenizerJson
                 throw new UserErrorException($"{path} is not a tokenizer.json: it holds no JSON object.");
             }
 
-            var json = new TokenizerJson(path, document.RootElement.Clone());
-            json.AllowOnly(json._root, "the file", "version", "added_tokens", "pre_tokenizer", "post_processor", "decoder", "model");
-            return json;
+            return new TokenizerJson(path, document.RootElement.Clone());
         }
         catch (JsonException e)
         {
@@ -53,6 +55,11 @@ internal sealed class TokenizerJson
             throw new UserErrorException($"{path} cannot be read: {e.Message}", inner: e);
         }
     }
+
+    /// <summary>The same frame, put together from other files.</summary>
+    /// <param name="path">The file to name when something is wrong.</param>
+    /// <param name="root">What a <c>tokenizer.json</c> would hold.</param>
+    public static TokenizerJson Of(string path, JsonObject root) => new(path, JsonSerializer.SerializeToElement(root));
 
     /// <summary>A part of the file, or null when it is missing or null.</summary>
     public JsonElement? Part(string name)
@@ -79,14 +86,70 @@ internal sealed class TokenizerJson
             string content = String(token, "added_tokens", "content");
             string where = $"the added token \"{content}\"";
 
-            // "normalized" decides nothing where there is no normalizer.
-            AllowOnly(token, where, "id", "content", "special", "normalized");
+            AllowOnly(token, where, "id", "content", "single_word", "lstrip", "rstrip", "normalized", "special");
             if (content.Length == 0)
             {
                 throw Damaged("an added token is empty");
             }
 
-            tokens.Add(new AddedToken(Id(token.GetProperty("id"), where), content, Flag(token, "special")));
+            tokens.Add(new AddedToken(Id(Member(token, where, "id"), where), content, Flag(token, "special"))
+            {
+                SingleWord = Flag(token, "single_word"),
+                StripsLeft = Flag(token, "lstrip"),
+                StripsRight = Flag(token, "rstrip"),
+                Normalized = Flag(token, "normalized"),
+            });
+        }
+
+        return tokens;
+    }
+
+    /// <summary>The model's vocabulary.</summary>
+    public Dictionary<string, int> Vocabulary()
+    {
+        if (!Model.TryGetProperty("vocab", out JsonElement vocabulary) || vocabulary.ValueKind != JsonValueKind.Object)
+        {
+            throw Damaged("its \"model\" has no \"vocab\"");
+        }
+
+        var ids = new Dictionary<string, int>();
+        foreach (JsonProperty entry in vocabulary.EnumerateObject())
+        {
+            if (!ids.TryAdd(entry.Name, Id(entry.Value, $"\"{entry.Name}\"")))
+            {
+                throw Damaged($"\"{entry.Name}\" is in its vocabulary twice");
+            }
+        }
+
+        return ids;
+    }
+
+    /// <summary>The tokens of the vocabulary by id; null where only an added token has the id.</summary>
+    public string?[] TokensById(Dictionary<string, int> ids, List<AddedToken> added)
+    {
+        int size = ids.Values.Concat(added.Select(token => token.Id)).DefaultIfEmpty(-1).Max() + 1;
+        if (size > ids.Count + added.Count)
+        {
+            throw Damaged($"its largest id is {size - 1}, but it has only {ids.Count + added.Count} tokens");
+        }
+
+        var tokens = new string?[size];
+        foreach ((string token, int id) in ids)
+        {
+            tokens[id] = tokens[id] is string other ? throw Damaged($"\"{other}\" and \"{token}\" share the id {id}") : token;
+        }
+
+        foreach (AddedToken token in added)
+        {
+            if (tokens[token.Id] is string other && other != token.Content)
+            {
+                throw Damaged($"\"{other}\" and \"{token.Content}\" share the id {token.Id}");
+            }
+
+            if (ids.TryGetValue(token.Content, out int id) && id != token.Id)
+            {
+                throw Damaged($"\"{token.Content}\" is {id} in its vocabulary and {token.Id} among its added tokens");
+            }
         }
 
         return tokens;
@@ -107,6 +170,24 @@ internal sealed class TokenizerJson
             }
         }
     }
+
+    /// <summary>A member that must be there.</summary>
+    public JsonElement Member(JsonElement element, string where, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value)
+            ? value
+            : throw Damaged($"\"{where}\" has no \"{name}\"");
+
+    /// <summary>Whether a part's <c>direction</c>, right by default, is left.</summary>
+    public bool IsLeft(JsonElement part) =>
+        part.TryGetProperty("direction", out JsonElement direction) && direction.ValueKind == JsonValueKind.String
+            ? direction.GetString() switch
+            {
+                "Left" => true,
+                "Right" => false,
+                string other => throw Unsupported($"the direction \"{other}\"", "Left, Right"),
+                null => false,
+            }
+            : false;
 
     /// <summary>A string member.</summary>
     public string String(JsonElement element, string where, string name) =>
@@ -131,8 +212,23 @@ internal sealed class TokenizerJson
     public JsonElement.ArrayEnumerator Items(JsonElement element, string where) =>
         element.ValueKind == JsonValueKind.Array ? element.EnumerateArray() : throw Damaged($"\"{where}\" is not a list");
 
+    /// <summary>Writes the member <c>vocab</c>.</summary>
+    public static void WriteVocabulary(Utf8JsonWriter json, string?[] tokens)
+    {
+        json.WriteStartObject("vocab");
+        for (int id = 0; id < tokens.Length; id++)
+        {
+            if (tokens[id] is string token)
+            {
+                json.WriteNumber(token, id);
+            }
+        }
+
+        json.WriteEndObject();
+    }
+
     /// <summary>An error for a file that contradicts itself or lacks something.</summary>
-    public UserErrorException Damaged(string how) => new($"{_path} is not a usable tokenizer.json: {how}.");
+    public UserErrorException Damaged(string how) => new($"{_path} is not a usable tokenizer: {how}.");
 
     /// <summary>An error for something that this program cannot do.</summary>
     public UserErrorException Unsupported(string what, string? supported = null) =>

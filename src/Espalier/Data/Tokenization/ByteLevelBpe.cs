@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Espalier.Data;
@@ -27,20 +26,20 @@ public sealed class ByteLevelBpe : Tokenizer
     /// <param name="tokens">The token strings by id; null where only an added token has the id, or none.</param>
     /// <param name="merges">The merges in order of rank.</param>
     /// <param name="splitsWords">Whether text is cut by GPT-2's expression first.</param>
-    /// <param name="addedTokens">The added tokens.</param>
+    /// <param name="parts">What stands around the model.</param>
     internal ByteLevelBpe(
-        IReadOnlyList<string?> tokens,
+        string?[] tokens,
         IReadOnlyList<(int Left, int Right, int Merged)> merges,
         bool splitsWords,
-        IReadOnlyList<AddedToken> addedTokens)
-        : base(addedTokens)
+        TokenizerParts parts)
+        : base(tokens, parts)
     {
         _cached = _cache.GetAlternateLookup<ReadOnlySpan<byte>>();
         _splitsWords = splitsWords;
         _merges = new BpeMerges(merges);
-        _tokens = [.. tokens];
+        _tokens = tokens;
         _bytes = [.. _tokens.Select(token => token is null ? [] : ByteAlphabet.ToBytes(token))];
-        foreach (AddedToken added in addedTokens)
+        foreach (AddedToken added in parts.AddedTokens)
         {
             _bytes[added.Id] = Encoding.UTF8.GetBytes(added.Content);
         }
@@ -56,7 +55,7 @@ public sealed class ByteLevelBpe : Tokenizer
         [.. Enumerable.Range(0, 256).Select(b => ByteAlphabet.ToToken([(byte)b]))], [], splitsWords: false);
 
     /// <inheritdoc/>
-    public override int VocabularySize => _tokens.Length;
+    public override int? Unknown => null;
 
     /// <summary>The number of merges; 0 for raw bytes.</summary>
     public int MergeCount => _merges.InOrder.Count;
@@ -73,14 +72,14 @@ public sealed class ByteLevelBpe : Tokenizer
         return output.WrittenSpan.ToArray();
     }
 
-    /// <inheritdoc/>
-    public override string TokenOf(int id) =>
-        _tokens[Checked(id)] ?? AddedTokens.FirstOrDefault(token => token.Id == id)?.Content ?? "";
-
     /// <summary>A tokenizer whose last token is <c>&lt;|endoftext|&gt;</c>.</summary>
     internal static ByteLevelBpe Create(
         List<string> tokens, IReadOnlyList<(int Left, int Right, int Merged)> merges, bool splitsWords) =>
-        new([.. tokens, EndOfTextToken], merges, splitsWords, [new AddedToken(tokens.Count, EndOfTextToken, IsSpecial: true)]);
+        new(
+            [.. tokens, EndOfTextToken],
+            merges,
+            splitsWords,
+            new TokenizerParts([new AddedToken(tokens.Count, EndOfTextToken, IsSpecial: true)]));
 
     /// <summary>Builds the tokenizer that a <c>tokenizer.json</c> describes.</summary>
     internal static ByteLevelBpe FromJson(TokenizerJson json)
@@ -91,35 +90,14 @@ public sealed class ByteLevelBpe : Tokenizer
         json.AllowOnly(model, "the model", "type", "vocab", "merges", "unk_token", "fuse_unk");
         bool splitsWords = ReadPreTokenizer(json);
         RequireByteLevel(json, "decoder");
-        if (json.Part("post_processor") is not null)
+        if (json.Part("normalizer") is not null)
         {
-            // ByteLevel's post-processing moves only the offsets of tokens in the text, which nothing here reports.
-            RequireByteLevel(json, "post_processor");
+            throw json.Unsupported("a \"normalizer\" with byte-pair encoding");
         }
 
+        TokenizerParts parts = TokenizerParts.FromJson(json);
         Dictionary<string, int> ids = ReadVocabulary(json);
-        List<AddedToken> added = json.AddedTokens();
-        int size = ids.Values.Concat(added.Select(token => token.Id)).DefaultIfEmpty(-1).Max() + 1;
-        if (size > ids.Count + added.Count)
-        {
-            throw json.Damaged($"its largest id is {size - 1}, but it has only {ids.Count + added.Count} tokens");
-        }
-
-        var tokens = new string?[size];
-        foreach ((string token, int id) in ids)
-        {
-            tokens[id] = tokens[id] is string other ? throw json.Damaged($"\"{other}\" and \"{token}\" share the id {id}") : token;
-        }
-
-        foreach (AddedToken token in added)
-        {
-            if (tokens[token.Id] is string other && other != token.Content)
-            {
-                throw json.Damaged($"\"{other}\" and \"{token.Content}\" share the id {token.Id}");
-            }
-        }
-
-        return new ByteLevelBpe(tokens, ReadMerges(json, ids), splitsWords, added);
+        return new ByteLevelBpe(json.TokensById(ids, [.. parts.AddedTokens]), ReadMerges(json, ids), splitsWords, parts);
     }
 
     private protected override void EncodeOrdinary(ReadOnlySpan<byte> utf8, List<int> ids)
@@ -132,31 +110,10 @@ public sealed class ByteLevelBpe : Tokenizer
         }
     }
 
-    private protected override byte[] ToJson()
+    private protected override void WriteSplitting(Utf8JsonWriter json)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        var options = new JsonWriterOptions
-        {
-            Indented = true,
-            NewLine = "\n",
-            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        };
-        using (var json = new Utf8JsonWriter(buffer, options))
-        {
-            json.WriteStartObject();
-            json.WriteString("version", "1.0");
-            json.WriteNull("truncation");
-            json.WriteNull("padding");
-            WriteAddedTokens(json);
-            json.WriteNull("normalizer");
-            WriteByteLevel(json, "pre_tokenizer", _splitsWords);
-            json.WriteNull("post_processor");
-            WriteByteLevel(json, "decoder", useRegex: true);
-            WriteModel(json);
-            json.WriteEndObject();
-        }
-
-        return buffer.WrittenSpan.ToArray();
+        json.WriteNull("normalizer");
+        WriteByteLevel(json, "pre_tokenizer", _splitsWords);
     }
 
     private void EncodeWord(ReadOnlySpan<byte> word, List<int> ids)
@@ -202,10 +159,6 @@ public sealed class ByteLevelBpe : Tokenizer
         }
     }
 
-    private int Checked(int id) => (uint)id < (uint)_tokens.Length
-        ? id
-        : throw new UserErrorException($"Token id {id} is outside the vocabulary of {VocabularySize} tokens.");
-
     private static bool ReadPreTokenizer(TokenizerJson json)
     {
         JsonElement preTokenizer = RequireByteLevel(json, "pre_tokenizer");
@@ -229,20 +182,7 @@ public sealed class ByteLevelBpe : Tokenizer
 
     private static Dictionary<string, int> ReadVocabulary(TokenizerJson json)
     {
-        if (!json.Model.TryGetProperty("vocab", out JsonElement vocabulary) || vocabulary.ValueKind != JsonValueKind.Object)
-        {
-            throw json.Damaged("its \"model\" has no \"vocab\"");
-        }
-
-        var ids = new Dictionary<string, int>();
-        foreach (JsonProperty entry in vocabulary.EnumerateObject())
-        {
-            if (!ids.TryAdd(entry.Name, json.Id(entry.Value, $"\"{entry.Name}\"")))
-            {
-                throw json.Damaged($"\"{entry.Name}\" is in its vocabulary twice");
-            }
-        }
-
+        Dictionary<string, int> ids = json.Vocabulary();
         for (int b = 0; b < 256; b++)
         {
             if (!ids.ContainsKey(ByteAlphabet.ToToken([(byte)b])))
@@ -292,25 +232,6 @@ public sealed class ByteLevelBpe : Tokenizer
             : throw json.Damaged($"its merge {merges.Count} needs \"{token}\", which is not in the vocabulary");
     }
 
-    private void WriteAddedTokens(Utf8JsonWriter json)
-    {
-        json.WriteStartArray("added_tokens");
-        foreach (AddedToken token in AddedTokens)
-        {
-            json.WriteStartObject();
-            json.WriteNumber("id", token.Id);
-            json.WriteString("content", token.Content);
-            json.WriteBoolean("single_word", false);
-            json.WriteBoolean("lstrip", false);
-            json.WriteBoolean("rstrip", false);
-            json.WriteBoolean("normalized", false);
-            json.WriteBoolean("special", token.IsSpecial);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-    }
-
     private static void WriteByteLevel(Utf8JsonWriter json, string name, bool useRegex)
     {
         json.WriteStartObject(name);
@@ -321,8 +242,9 @@ public sealed class ByteLevelBpe : Tokenizer
         json.WriteEndObject();
     }
 
-    private void WriteModel(Utf8JsonWriter json)
+    private protected override void WriteModel(Utf8JsonWriter json)
     {
+        WriteByteLevel(json, "decoder", useRegex: true);
         json.WriteStartObject("model");
         json.WriteString("type", "BPE");
         json.WriteNull("dropout");
@@ -332,16 +254,7 @@ public sealed class ByteLevelBpe : Tokenizer
         json.WriteBoolean("fuse_unk", false);
         json.WriteBoolean("byte_fallback", false);
         json.WriteBoolean("ignore_merges", false);
-        json.WriteStartObject("vocab");
-        for (int id = 0; id < _tokens.Length; id++)
-        {
-            if (_tokens[id] is string token)
-            {
-                json.WriteNumber(token, id);
-            }
-        }
-
-        json.WriteEndObject();
+        TokenizerJson.WriteVocabulary(json, _tokens);
 
         // The older form of merges: every version of Hugging Face's library reads it, and no token holds a space.
         json.WriteStartArray("merges");

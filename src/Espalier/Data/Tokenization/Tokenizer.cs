@@ -1,0 +1,337 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Espalier.Data;
+
+/// <summary>
+/// Turns text into token ids and back; kept on disk as a Hugging Face <c>tokenizer.json</c>. Immutable, and safe to use
+/// from several threads.
+/// </summary>
+public abstract class Tokenizer
+{
+    /// <summary>The token that stands before every document of a GPT.</summary>
+    public const string EndOfTextToken = "<|endoftext|>";
+
+    private readonly string?[] _tokens;
+    private readonly TokenizerParts _parts;
+    private readonly AddedTokenMatcher _inText;
+    private readonly Lazy<AddedTokenMatcher> _inNormalizedText;
+    private readonly Dictionary<string, int> _ids = [];
+    private readonly HashSet<int> _special;
+    private readonly Lazy<string> _fingerprint;
+
+    /// <param name="tokens">The model's tokens by id; null where only an added token has the id, or none.</param>
+    /// <param name="parts">What stands around the model.</param>
+    private protected Tokenizer(string?[] tokens, TokenizerParts parts)
+    {
+        _tokens = tokens;
+        _parts = parts;
+        for (int id = 0; id < tokens.Length; id++)
+        {
+            if (tokens[id] is string token)
+            {
+                _ids[token] = id;
+            }
+        }
+
+        foreach (AddedToken added in parts.AddedTokens)
+        {
+            _ids[added.Content] = added.Id;
+        }
+
+        int?[] named = [Cls, Sep, Mask, Pad, EndOfText];
+        _special = [.. parts.AddedTokens.Where(token => token.IsSpecial).Select(token => token.Id), .. named.OfType<int>()];
+        _inText = new AddedTokenMatcher(
+            parts.AddedTokens.Where(token => !token.Normalized).Select(token => (Encoding.UTF8.GetBytes(token.Content), token)));
+        _inNormalizedText = new Lazy<AddedTokenMatcher>(() => new AddedTokenMatcher(
+            parts.AddedTokens.Where(token => token.Normalized)
+                .Select(token => (Normalize(Encoding.UTF8.GetBytes(token.Content)), token))));
+        _fingerprint = new Lazy<string>(() => Convert.ToHexStringLower(SHA256.HashData(ToJson())));
+    }
+
+    /// <summary>The number of ids, 0 to this less one; a model needs as many rows of embedding.</summary>
+    public int VocabularySize => _tokens.Length;
+
+    /// <summary>The id of <see cref="EndOfTextToken"/>, or null when the vocabulary has none.</summary>
+    public int? EndOfText => IdOf(EndOfTextToken);
+
+    /// <summary>The id of BERT's <c>[CLS]</c>, which begins an input, or null.</summary>
+    public int? Cls => IdOf("[CLS]");
+
+    /// <summary>The id of BERT's <c>[SEP]</c>, which ends a text, or null.</summary>
+    public int? Sep => IdOf("[SEP]");
+
+    /// <summary>The id of BERT's <c>[MASK]</c>, or null.</summary>
+    public int? Mask => IdOf("[MASK]");
+
+    /// <summary>The id of BERT's <c>[PAD]</c>, which fills up an input, or null.</summary>
+    public int? Pad => IdOf("[PAD]");
+
+    /// <summary>The id that stands for words outside the vocabulary, or null when there are none such.</summary>
+    public abstract int? Unknown { get; }
+
+    /// <summary>The id that stands before every document: <see cref="EndOfText"/>, else <see cref="Sep"/>, else null.</summary>
+    public int? DocumentBoundary => EndOfText ?? Sep;
+
+    /// <summary>The tokens outside the model's own segmentation.</summary>
+    public IReadOnlyList<AddedToken> AddedTokens => _parts.AddedTokens;
+
+    /// <summary>SHA-256 in hexadecimal of the tokenizer as <see cref="Save"/> writes it: equal if they encode alike.</summary>
+    public string Fingerprint => _fingerprint.Value;
+
+    /// <summary>The id of a token as <c>tokenizer.json</c> writes it, or null when there is none such.</summary>
+    public int? IdOf(string token) => _ids.TryGetValue(token, out int id) ? id : null;
+
+    /// <summary>Whether an id stands for no text: an added token that is special, or one that this class has a name for.</summary>
+    public bool IsSpecial(int id) => _special.Contains(id) || id == Unknown;
+
+    /// <summary>The token ids of a text, without special tokens around it.</summary>
+    /// <param name="text">Any text; a lone surrogate counts as U+FFFD.</param>
+    /// <param name="allowSpecial">
+    /// Whether special tokens written out in the text become their ids. Leave it off for text from elsewhere.
+    /// </param>
+    public int[] Encode(string text, bool allowSpecial = false) => [.. List(text, allowSpecial)];
+
+    /// <summary>Appends the token ids of a UTF-8 text to <paramref name="ids"/>.</summary>
+    /// <param name="utf8">The text.</param>
+    /// <param name="ids">Where the ids go.</param>
+    /// <param name="allowSpecial">Whether special tokens written out in the text become their ids.</param>
+    public void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool allowSpecial = false)
+    {
+        if (_inText.IsEmpty || (!allowSpecial && !_inText.HasOrdinary))
+        {
+            EncodeNext(utf8, ids, allowSpecial);
+            return;
+        }
+
+        int from = 0, consumed = 0;
+        while (_inText.TryFind(utf8, ref from, allowSpecial, consumed, out var found))
+        {
+            if (consumed < found.Start)
+            {
+                EncodeNext(utf8[consumed..found.Start], ids, allowSpecial);
+            }
+
+            ids.Add(found.Token.Id);
+            consumed = found.End;
+        }
+
+        EncodeNext(utf8[consumed..], ids, allowSpecial);
+    }
+
+    /// <summary>A text, or a pair of texts, as a model takes it in, with its special tokens.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="pair">A second text.</param>
+    /// <param name="maxLength">
+    /// The most tokens, special ones included: what is too long loses its end, of a pair the longer text first.
+    /// </param>
+    /// <exception cref="UserErrorException"><paramref name="maxLength"/> has no room for the special tokens.</exception>
+    public EncodedText EncodeForModel(string text, string? pair = null, int? maxLength = null) =>
+        Process(text, pair, addSpecialTokens: true, maxLength is int length ? new Truncation(length) : null);
+
+    /// <summary>
+    /// A text, or a pair of texts, as Hugging Face's library encodes it with this <c>tokenizer.json</c>: cut and filled up
+    /// to the lengths that the file asks for.
+    /// </summary>
+    /// <param name="text">The text.</param>
+    /// <param name="pair">A second text.</param>
+    /// <param name="addSpecialTokens">Whether to set special tokens around the texts.</param>
+    /// <exception cref="UserErrorException">The texts cannot be cut as the file asks.</exception>
+    public EncodedText EncodeAsHuggingFace(string text, string? pair = null, bool addSpecialTokens = true)
+    {
+        EncodedText encoded = Process(text, pair, addSpecialTokens, _parts.Truncation);
+        return _parts.Padding?.Apply(encoded) ?? encoded;
+    }
+
+    /// <summary>The text of some ids; bytes that are no valid UTF-8 become U+FFFD.</summary>
+    /// <param name="ids">The ids.</param>
+    /// <param name="skipSpecial">Whether to leave out special tokens.</param>
+    /// <exception cref="UserErrorException">An id is outside the vocabulary.</exception>
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecial = false)
+    {
+        if (!skipSpecial)
+        {
+            return Encoding.UTF8.GetString(DecodeToBytes(ids));
+        }
+
+        var kept = new List<int>();
+        foreach (int id in ids)
+        {
+            if (!_special.Contains(id))
+            {
+                kept.Add(id);
+            }
+        }
+
+        return Encoding.UTF8.GetString(DecodeToBytes([.. kept]));
+    }
+
+    /// <summary>The bytes of some ids, which need not end at the end of a character.</summary>
+    /// <exception cref="UserErrorException">An id is outside the vocabulary.</exception>
+    public abstract byte[] DecodeToBytes(ReadOnlySpan<int> ids);
+
+    /// <summary>The token of an id as <c>tokenizer.json</c> writes it.</summary>
+    /// <exception cref="UserErrorException">The id is outside the vocabulary.</exception>
+    public string TokenOf(int id) =>
+        AddedTokens.FirstOrDefault(token => token.Id == Checked(id))?.Content ?? _tokens[Checked(id)] ?? "";
+
+    /// <summary>Saves the tokenizer as a Hugging Face <c>tokenizer.json</c>.</summary>
+    /// <exception cref="UserErrorException">The file cannot be written.</exception>
+    public void Save(string path) => AtomicFile.Write(path, stream => stream.Write(ToJson()));
+
+    /// <summary>
+    /// Loads a Hugging Face <c>tokenizer.json</c>, GPT-2's <c>vocab.json</c> and <c>merges.txt</c> (or <c>encoder.json</c>
+    /// and <c>vocab.bpe</c>), or BERT's <c>vocab.txt</c>. The latter is uncased if a <c>tokenizer_config.json</c> beside it
+    /// says so or, where none does, if no token has a capital but those in brackets.
+    /// </summary>
+    /// <param name="path">The file, or a folder that holds one of them.</param>
+    /// <exception cref="UserErrorException">
+    /// The file is missing or damaged, or asks for something that is not supported.
+    /// </exception>
+    public static Tokenizer Load(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            string file = Path.Combine(path, "tokenizer.json");
+            path = File.Exists(file) ? file : VocabularyFiles.Find(path) ?? throw new UserErrorException(
+                $"{path} holds no tokenizer.", "It needs a tokenizer.json, a vocab.json with merges.txt, or a vocab.txt.");
+        }
+
+        if (VocabularyFiles.IsOne(path))
+        {
+            return VocabularyFiles.Load(path);
+        }
+
+        TokenizerJson json = TokenizerJson.Read(path);
+        return json.ModelType switch
+        {
+            "BPE" => ByteLevelBpe.FromJson(json),
+            "WordPiece" => WordPiece.FromJson(json),
+            string other => throw json.Unsupported($"the model \"{other}\"", "BPE, WordPiece"),
+        };
+    }
+
+    /// <summary>Appends the ids of a text in which no added token is to be recognised.</summary>
+    private protected abstract void EncodeOrdinary(ReadOnlySpan<byte> utf8, List<int> ids);
+
+    /// <summary>The same for text that has been normalized.</summary>
+    private protected virtual void EncodeNormalized(ReadOnlySpan<byte> utf8, List<int> ids) => EncodeOrdinary(utf8, ids);
+
+    /// <summary>The text as the model sees it, before it is cut into words.</summary>
+    private protected virtual byte[] Normalize(ReadOnlySpan<byte> utf8) => utf8.ToArray();
+
+    /// <summary>Writes the members <c>normalizer</c> and <c>pre_tokenizer</c>.</summary>
+    private protected abstract void WriteSplitting(Utf8JsonWriter json);
+
+    /// <summary>Writes the members <c>decoder</c> and <c>model</c>.</summary>
+    private protected abstract void WriteModel(Utf8JsonWriter json);
+
+    /// <summary>Refuses an id outside the vocabulary.</summary>
+    private protected int Checked(int id) => (uint)id < (uint)_tokens.Length
+        ? id
+        : throw new UserErrorException($"Token id {id} is outside the vocabulary of {VocabularySize} tokens.");
+
+    private List<int> List(string text, bool allowSpecial)
+    {
+        var ids = new List<int>();
+        byte[] bytes = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetMaxByteCount(text.Length));
+        Encode(bytes.AsSpan(0, Encoding.UTF8.GetBytes(text, bytes)), ids, allowSpecial);
+        ArrayPool<byte>.Shared.Return(bytes);
+        return ids;
+    }
+
+    private EncodedText Process(string text, string? pair, bool addSpecialTokens, Truncation? truncation)
+    {
+        List<int> ids = List(text, allowSpecial: true);
+        List<int>? pairIds = pair is null ? null : List(pair, allowSpecial: true);
+        truncation?.Apply(ids, pairIds, addSpecialTokens ? _parts.PostProcessor.Added(pair is not null) : 0);
+        return _parts.PostProcessor.Apply(ids, pairIds, addSpecialTokens);
+    }
+
+    /// <summary>Encodes what stands between the added tokens that are looked for in the text as it is.</summary>
+    private void EncodeNext(ReadOnlySpan<byte> utf8, List<int> ids, bool allowSpecial)
+    {
+        AddedTokenMatcher matcher = _inNormalizedText.Value;
+        if (matcher.IsEmpty || (!allowSpecial && !matcher.HasOrdinary))
+        {
+            EncodeOrdinary(utf8, ids);
+            return;
+        }
+
+        byte[] normalized = Normalize(utf8);
+        int from = 0, consumed = 0;
+        while (matcher.TryFind(normalized, ref from, allowSpecial, consumed, out var found))
+        {
+            if (consumed < found.Start)
+            {
+                EncodeNormalized(normalized.AsSpan(consumed..found.Start), ids);
+            }
+
+            ids.Add(found.Token.Id);
+            consumed = found.End;
+        }
+
+        EncodeNormalized(normalized.AsSpan(consumed), ids);
+    }
+
+    /// <summary>The tokenizer as <c>tokenizer.json</c>, always the same bytes for the same tokenizer.</summary>
+    private byte[] ToJson()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        var options = new JsonWriterOptions
+        {
+            Indented = true,
+            NewLine = "\n",
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        };
+        using (var json = new Utf8JsonWriter(buffer, options))
+        {
+            json.WriteStartObject();
+            json.WriteString("version", "1.0");
+            WritePart(json, "truncation", _parts.Source.Truncation);
+            WritePart(json, "padding", _parts.Source.Padding);
+            WriteAddedTokens(json);
+            WriteSplitting(json);
+            WritePart(json, "post_processor", _parts.PostProcessor.Source);
+            WriteModel(json);
+            json.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void WritePart(Utf8JsonWriter json, string name, JsonElement? part)
+    {
+        json.WritePropertyName(name);
+        if (part is JsonElement element)
+        {
+            element.WriteTo(json);
+        }
+        else
+        {
+            json.WriteNullValue();
+        }
+    }
+
+    private void WriteAddedTokens(Utf8JsonWriter json)
+    {
+        json.WriteStartArray("added_tokens");
+        foreach (AddedToken token in AddedTokens)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("id", token.Id);
+            json.WriteString("content", token.Content);
+            json.WriteBoolean("single_word", token.SingleWord);
+            json.WriteBoolean("lstrip", token.StripsLeft);
+            json.WriteBoolean("rstrip", token.StripsRight);
+            json.WriteBoolean("normalized", token.Normalized);
+            json.WriteBoolean("special", token.IsSpecial);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+}
