@@ -39,8 +39,9 @@ internal sealed class Golden : IDisposable
         };
     }
 
-    public ParameterSet Parameters(ModelConfig model, string prefix = "param.") => new(new Gpt2().Parameters(model).Select(
-        spec => new Parameter(spec, ParameterSet.Trainable(this[prefix + spec.Name]))));
+    public ParameterSet Parameters(ModelConfig model, string prefix = "param.") => new(
+        Architectures.Of(model.ModelType).Parameters(model).Select(
+            spec => new Parameter(spec, ParameterSet.Trainable(this[prefix + spec.Name]))));
 
     public void Dispose() => _file.Dispose();
 

@@ -1,0 +1,106 @@
+"""BERT with its masked-language-model head as Hugging Face's BertForMaskedLM defines it, in plain PyTorch: the oracle of
+the golden tests.
+
+It shares no code with Espalier and favours the textbook form over speed. Parameters are a dict under Hugging Face's
+names; linear weights are [out, in]. B sequences, T tokens, C width, H heads, V vocabulary.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+IGNORED = -100
+
+
+def shapes(config):
+    C, I, V = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
+    result = {"bert.embeddings.word_embeddings.weight": (V, C),
+              "bert.embeddings.position_embeddings.weight": (config["max_position_embeddings"], C),
+              "bert.embeddings.token_type_embeddings.weight": (config["type_vocab_size"], C),
+              "bert.embeddings.LayerNorm.weight": (C,), "bert.embeddings.LayerNorm.bias": (C,)}
+    for layer in range(config["num_hidden_layers"]):
+        prefix = f"bert.encoder.layer.{layer}."
+        linear = {"attention.self.query": (C, C), "attention.self.key": (C, C), "attention.self.value": (C, C),
+                  "attention.output.dense": (C, C), "intermediate.dense": (I, C), "output.dense": (C, I)}
+        for name, (out, into) in linear.items():
+            result[prefix + name + ".weight"], result[prefix + name + ".bias"] = (out, into), (out,)
+        for name in ("attention.output.LayerNorm", "output.LayerNorm"):
+            result[prefix + name + ".weight"], result[prefix + name + ".bias"] = (C,), (C,)
+    result.update({"cls.predictions.transform.dense.weight": (C, C), "cls.predictions.transform.dense.bias": (C,),
+                   "cls.predictions.transform.LayerNorm.weight": (C,), "cls.predictions.transform.LayerNorm.bias": (C,),
+                   "cls.predictions.bias": (V,)})
+    return result
+
+
+def random_parameters(config, seed):
+    """Weights that exercise everything: no bias is 0, no norm is 1. float64 tensors that hold exact float32 values."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(name, shape):
+        values = torch.randn(shape, generator=generator, dtype=torch.float64)
+        if "LayerNorm" in name:
+            return 0.2 * values + (1.0 if name.endswith("weight") else 0.0)
+        if name.endswith("bias"):
+            return 0.1 * values
+        return values * (0.5 if "_embeddings" in name else shape[1] ** -0.5)
+
+    return {name: draw(name, shape).float().double() for name, shape in shapes(config).items()}
+
+
+def layer_norm(x, weight, bias, epsilon):
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / torch.sqrt((centred ** 2).mean(-1, keepdim=True) + epsilon) * weight + bias
+
+
+def gelu(x):
+    return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+
+
+def hidden(p, input_ids, config, token_type_ids=None, lengths=None, layer_map=None):
+    """(B, T, C); layer_map names the stored layer of each executed one (default: each once, in order)."""
+    B, T = input_ids.shape
+    H, epsilon = config["num_attention_heads"], config["layer_norm_eps"]
+    types = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
+    lengths = torch.full((B,), T) if lengths is None else lengths
+    visible = (torch.arange(T)[None, :] < lengths[:, None])[:, None, None, :]
+
+    def linear(x, name):
+        return x @ p[name + ".weight"].T + p[name + ".bias"]
+
+    def norm(x, name):
+        return layer_norm(x, p[name + ".weight"], p[name + ".bias"], epsilon)
+
+    e = "bert.embeddings."
+    x = (p[e + "word_embeddings.weight"][input_ids] + p[e + "position_embeddings.weight"][:T]
+         + p[e + "token_type_embeddings.weight"][types])
+    x = norm(x, e + "LayerNorm")
+    for layer in range(config["num_hidden_layers"]) if layer_map is None else layer_map:
+        l = f"bert.encoder.layer.{layer}."
+        q, k, v = (linear(x, l + f"attention.self.{part}").reshape(B, T, H, -1).transpose(1, 2)
+                   for part in ("query", "key", "value"))
+        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        mixed = scores.masked_fill(~visible, float("-inf")).softmax(-1) @ v
+        mixed = mixed.transpose(1, 2).reshape(B, T, -1)
+        x = norm(x + linear(mixed, l + "attention.output.dense"), l + "attention.output.LayerNorm")
+        inner = gelu(linear(x, l + "intermediate.dense"))
+        x = norm(x + linear(inner, l + "output.dense"), l + "output.LayerNorm")
+    return x
+
+
+def logits(p, x, config):
+    h = gelu(x @ p["cls.predictions.transform.dense.weight"].T + p["cls.predictions.transform.dense.bias"])
+    h = layer_norm(h, p["cls.predictions.transform.LayerNorm.weight"], p["cls.predictions.transform.LayerNorm.bias"],
+                   config["layer_norm_eps"])
+    decoder = p.get("cls.predictions.decoder.weight", p["bert.embeddings.word_embeddings.weight"])
+    return h @ decoder.T + p["cls.predictions.bias"]
+
+
+def loss_and_gradients(parameters, input_ids, targets, config, **inputs):
+    """targets (B, T): IGNORED where nothing is masked."""
+    leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
+    scores = logits(leaves, hidden(leaves, input_ids, config, **inputs), config)
+    loss = F.cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1), ignore_index=IGNORED)
+    loss.backward()
+    gradients = {name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for name, leaf in leaves.items()}
+    return scores.detach(), loss.detach(), gradients
