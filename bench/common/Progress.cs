@@ -1,4 +1,4 @@
-namespace Espalier.Bench.Step;
+namespace Espalier.Bench;
 
 /// <summary>What is under way, on stderr.</summary>
 internal static class Progress

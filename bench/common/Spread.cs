@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Espalier.Bench.Step;
+namespace Espalier.Bench;
 
 /// <summary>A ratio measured pair by pair.</summary>
 internal sealed record Spread(double Median, double Least, double Most)

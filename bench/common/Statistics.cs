@@ -1,4 +1,4 @@
-namespace Espalier.Bench.Step;
+namespace Espalier.Bench;
 
 /// <summary>The few statistics that the tables show.</summary>
 internal static class Statistics
