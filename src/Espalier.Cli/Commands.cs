@@ -23,6 +23,7 @@ internal static class Commands
             TokenizerCommand.Create(),
             TrainCommand.Create(),
             EvalCommand.Create(),
+            FinetuneCommand.Create(),
             GenerateCommand.Create(),
             LogitsCommand.Create(),
             ImportCommand.Create(),

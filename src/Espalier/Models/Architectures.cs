@@ -10,4 +10,12 @@ public static class Architectures
         ModelType.Bert => new Bert(),
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not an architecture"),
     };
+
+    /// <summary>What gives a model's sequences scores.</summary>
+    public static ISequenceHead SequenceHeadOf(ModelType type) => type switch
+    {
+        ModelType.Gpt2 => new Gpt2SequenceHead(),
+        ModelType.Bert => new BertSequenceHead(),
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not an architecture"),
+    };
 }

@@ -23,6 +23,9 @@ public enum AxisKind
 
     /// <summary>Units of the feed-forward layer.</summary>
     Ffn,
+
+    /// <summary>Scores of a whole sequence: one for each class.</summary>
+    Class,
 }
 
 /// <summary>Whether a parameter reads an axis, writes it, or neither.</summary>

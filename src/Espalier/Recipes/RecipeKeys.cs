@@ -9,6 +9,9 @@ internal sealed record RecipeKey(string Name, PropertyInfo Property)
 {
     public bool IsRequired { get; } = Property.IsDefined(typeof(RequiredMemberAttribute));
 
+    /// <summary>Whether the property's type ends with a question mark: then the value may be left empty.</summary>
+    public bool MayBeNull { get; } = new NullabilityInfoContext().Create(Property).WriteState == NullabilityState.Nullable;
+
     /// <summary>A section has keys of its own; all else is a value.</summary>
     public bool IsSection => RecipeKeys.IsSection(Property.PropertyType);
 }

@@ -142,6 +142,7 @@ internal static partial class RecipeValue
             _ when type.IsEnum => $"write one of {string.Join(", ", Enum.GetValues(type).Cast<object>().Select(RecipeKeys.Kebab))}",
             _ when type == typeof(int[]) => "write a list of whole numbers, such as [1, 3, 6, 12]",
             _ when type == typeof(Duration[]) => "write a list of durations, such as [5 %, 10 %, 2000 steps]",
+            _ when type.IsArray => "write a list, such as [a, b]",
             _ when type == typeof(LayerMapChoice) => "write interpolate, stack, or a list of stored layers",
             _ when type == typeof(Duration) => "write a number and its unit: `2000 steps`, `5 %` or `1.5e9 tokens`",
             _ when type == typeof(bool) => "write true or false",

@@ -8,7 +8,10 @@ namespace Espalier.Recipes;
 /// Fills config records from YAML: keys by <see cref="RecipeKeys"/>, values by <see cref="RecipeValue"/>, limits by
 /// the <see cref="ValidationAttribute"/>s of the properties. Goes on after a problem, so as to find them all.
 /// </summary>
-internal sealed class RecordBinder(RecipeProblems problems)
+/// <param name="problems">Where they go.</param>
+/// <param name="root">The config record of the whole file.</param>
+/// <param name="noun">What such a file is called.</param>
+internal sealed class RecordBinder(RecipeProblems problems, Type root, string noun)
 {
     private readonly Dictionary<string, Place> _places = [];
 
@@ -82,7 +85,8 @@ internal sealed class RecordBinder(RecipeProblems problems)
             .SelectMany(RecipeKeys.Of).FirstOrDefault(k => k.Name == entry.Key)?.Property.Name;
         RecipeKey? meant = absent.FirstOrDefault(k => k.Property.Name == property)
             ?? absent.Where(k => NearestName.IsClose(entry.Key, k.Name)).MinBy(k => NearestName.Distance(entry.Key, k.Name));
-        string? elsewhere = RecipeSections
+        string? elsewhere = RecipeKeys.Of(root)
+            .Where(s => s.IsSection)
             .SelectMany(s => RecipeKeys.VariantsOf(s.Property.PropertyType)
                 .SelectMany(RecipeKeys.Of).Select(k => (Section: s.Name, k.Name)))
             .Where(k => k.Name == entry.Key)
@@ -90,11 +94,9 @@ internal sealed class RecordBinder(RecipeProblems problems)
             .FirstOrDefault();
         string nearest = meant is not null ? path + meant.Name
             : elsewhere ?? path + NearestName.Of(entry.Key, keys.Select(k => k.Name));
-        problems.Add(entry.Place, path + entry.Key, "is not a key of a recipe", $"did you mean `{nearest}`?");
+        problems.Add(entry.Place, path + entry.Key, $"is not a key of a {noun}", $"did you mean `{nearest}`?");
         return meant;
     }
-
-    private static IEnumerable<RecipeKey> RecipeSections => RecipeKeys.Of(typeof(Recipe)).Where(k => k.IsSection);
 
     private void BindEntry(object config, RecipeKey key, MapEntry entry, string dotted)
     {
@@ -117,7 +119,9 @@ internal sealed class RecordBinder(RecipeProblems problems)
 
         try
         {
-            object? value = RecipeValue.Read(key.Property.PropertyType, entry.Value);
+            object? value = entry.Value is ScalarNode { IsNull: true } && key.MayBeNull
+                ? null
+                : RecipeValue.Read(key.Property.PropertyType, entry.Value);
             CheckLimits(key.Property, value);
             key.Property.SetValue(config, value);
         }

@@ -1,0 +1,211 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Espalier.Evaluation;
+using Espalier.Finetuning;
+using Espalier.Interop;
+using Espalier.Models;
+using Espalier.Torch;
+using Spectre.Console;
+
+namespace Espalier.Cli;
+
+/// <summary><c>espalier finetune</c>.</summary>
+internal static class FinetuneCommand
+{
+    public static Verb Create()
+    {
+        var checkpoint = new Argument<string>("CHECKPOINT")
+        {
+            Description = "A checkpoint, any model in Hugging Face's form, or a run: then its latest checkpoint.",
+        };
+        var overrides = new Argument<string[]>("KEY=VALUE")
+        {
+            Description = "Values in place of the task's, for example training.learning_rate=1e-4 or data.test=null.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var task = new Option<string>("--task")
+        {
+            Description = "What to fine-tune for: a task file such as recipes/tasks/sst2.yaml.",
+            Required = true,
+            HelpName = "FILE.yaml",
+        };
+        var data = new Option<string?>("--data")
+        {
+            Description = "The folder of the task's files. Default: the task file's own.",
+            HelpName = "DIR",
+        };
+        var seeds = new Option<string?>("--seeds")
+        {
+            Description = "How many fine-tunings (3: with the seeds 1, 2 and 3), or a list of seeds (1,5,9). Default: the task's.",
+            HelpName = "N|LIST",
+        };
+        var output = new Option<string?>("--out")
+        {
+            Description = "Writes here, into a folder for each seed, the fine-tuned model and the predictions for the task's test file; and results.json.",
+            HelpName = "DIR",
+        };
+        var random = new Option<bool>("--random-init")
+        {
+            Description = "Begins with random weights instead of the checkpoint's, for comparison.",
+        };
+        var json = new Option<bool>("--json") { Description = "Prints a JSON object." };
+        var compute = new ComputeOptions();
+        var command = new Verb("finetune", "Fine-tunes a model to give texts a class or a score, and measures how well it does.")
+        {
+            checkpoint, overrides, task, data, seeds, output, random, json,
+        };
+        command.Examples =
+        [
+            "espalier finetune runs/bert --task recipes/tasks/sst2.yaml --data data/SST-2",
+            "espalier finetune runs/bert --task recipes/tasks/cola.yaml --data data/CoLA --seeds 5 training.learning_rate=1e-4 --out tuned/cola",
+        ];
+        compute.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            (Device device, bool mixedPrecision) = compute.Of(parsed);
+            string file = parsed.GetValue(task)!;
+            string[] settings = parsed.GetValue(overrides) ?? [];
+            TaskConfig config = TaskFile.Read(
+                file, parsed.GetValue(seeds) is string given ? [.. settings, $"training.seeds=[{Seeds(given)}]"] : settings);
+            string folder = parsed.GetValue(data) ?? Path.GetDirectoryName(Path.GetFullPath(file))!;
+            string? outputFolder = parsed.GetValue(output);
+            using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, device);
+            TaskData examples = TaskData.Read(
+                config, folder, loaded.Tokenizer, loaded.Model.ContextLength, withTest: outputFolder is not null);
+            foreach (string warning in examples.Warnings)
+            {
+                Console.Error.WriteLine($"warning: {warning}");
+            }
+
+            var job = new Job(loaded, config, examples, parsed.GetValue(random), outputFolder, device, mixedPrecision);
+            FinetuneSummary summary = job.Run();
+            string results = summary.ToJson().ToJsonString(new JsonSerializerOptions { WriteIndented = true });
+            if (outputFolder is not null)
+            {
+                AtomicFile.Write(Path.Combine(outputFolder, "results.json"), results + "\n");
+            }
+
+            if (parsed.GetValue(json))
+            {
+                Console.Out.WriteLine(results);
+            }
+            else
+            {
+                Print(summary);
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    /// <summary>A count N stands for the seeds 1 to N.</summary>
+    private static string Seeds(string given)
+    {
+        if (given.Contains(',', StringComparison.Ordinal))
+        {
+            return given.Trim(',');
+        }
+
+        return int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is > 0 and <= 1000
+            ? string.Join(',', Enumerable.Range(1, count))
+            : throw new UserErrorException($"--seeds {given} is neither a count nor a list.", "Write 3, or 1,5,9; a single seed 7 is 7,");
+    }
+
+    private static void Print(FinetuneSummary summary)
+    {
+        TaskConfig task = summary.Task;
+        string[] columns =
+        [
+            "metric", "mean", "std", .. summary.Seeds.Select(seed => $"seed {seed.Seed}"), "best epoch", "constant",
+        ];
+        Table table = Tables.Of(columns);
+        for (int i = 0; i < task.Metrics.Length; i++)
+        {
+            MetricKind metric = task.Metrics[i];
+            SeedStatistics last = summary.Last(i);
+            table.AddRow(
+            [
+                TaskMetrics.NameOf(metric), Figure(last.Mean), Figure(last.Deviation), .. last.Values.Select(Figure),
+                Figure(summary.Best(i).Mean), Figure(TaskMetrics.OfConstant(metric, summary.Data)),
+            ]);
+        }
+
+        Tables.Print(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{task.Name}: {summary.Data.TrainCount:N0} training and {summary.Data.ValidationCount:N0} validation examples. " +
+                $"On the validation set, after the last of {task.Training.Epochs} epochs."),
+            table);
+        Console.Out.WriteLine(
+            $"std: sample standard deviation over the seeds. best epoch: mean of each seed's best by {TaskMetrics.NameOf(task.Metrics[0])}, " +
+            "chosen on the same examples, so flattering. constant: always the commonest class, or the mean score.");
+
+        static string Figure(double value) => double.IsNaN(value) ? "-" : value.ToString("F4", CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The fine-tunings of one command line, one for each seed.</summary>
+    private sealed class Job(
+        LoadedModel loaded, TaskConfig task, TaskData data, bool random, string? output, Device device, bool mixedPrecision)
+    {
+        private readonly long _started = TimeProvider.System.GetTimestamp();
+
+        public FinetuneSummary Run()
+        {
+            using var signals = new StopSignals();
+            using var line = new ProgressLine();
+            using var extras = new TensorScope();
+            IReadOnlyDictionary<string, Tensor> pretrainedHead = new Dictionary<string, Tensor>();
+            var finetuner = new Finetuner(task, data, device);
+            var results = new List<(ulong, IReadOnlyList<EpochResult>)>();
+            foreach (ulong seed in task.Training.Seeds)
+            {
+                using SequenceModel model = random
+                    ? SequenceModel.Random(loaded.Model, loaded.FullDepth, task.Outputs, seed, device, mixedPrecision)
+                    : SequenceModel.On(
+                        loaded.Model, loaded.Parameters, pretrainedHead, loaded.FullDepth, task.Outputs, seed, device, mixedPrecision);
+                int seedsDone = results.Count;
+                results.Add((seed, finetuner.Run(
+                    model, seed,
+                    progress => line.Show(() => Text(seed, seedsDone, progress), always: progress.Finished is not null),
+                    signals.Token)));
+                if (output is not null)
+                {
+                    Save(finetuner, model, Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{seed}")));
+                }
+            }
+
+            return new FinetuneSummary(task, data, results);
+        }
+
+        private void Save(Finetuner finetuner, SequenceModel model, string folder)
+        {
+            Directory.CreateDirectory(folder);
+            (ModelConfig config, ParameterSet parameters) = model.AtFullDepth();
+            SequenceModelFolder.Write(folder, config, parameters, loaded.Tokenizer, task.Labels);
+            if (data.HasTest)
+            {
+                // The form in which GLUE takes them.
+                IEnumerable<string> rows = finetuner.PredictTest(model).Select(
+                    (label, i) => string.Create(CultureInfo.InvariantCulture, $"{i}\t{label}\n"));
+                AtomicFile.Write(Path.Combine(folder, "predictions.tsv"), "index\tprediction\n" + string.Concat(rows));
+            }
+        }
+
+        private string Text(ulong seed, int seedsDone, FinetuneProgress progress)
+        {
+            double share = (seedsDone + ((double)progress.Step / progress.TotalSteps)) / task.Training.Seeds.Length;
+            TimeSpan left = TimeProvider.System.GetElapsedTime(_started) * ((1 - share) / share);
+            string metrics = progress.Finished is EpochResult finished
+                ? string.Concat(task.Metrics.Select((metric, i) => string.Create(
+                    CultureInfo.InvariantCulture, $"  {TaskMetrics.NameOf(metric)} {finished.Metrics[i]:F4}")))
+                : "";
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{task.Name} seed {seed} {ProgressLine.Bar(share, 16)}  epoch {progress.Epoch}/{task.Training.Epochs}  " +
+                $"{progress.Step}/{progress.TotalSteps}  loss {progress.Loss:F4}{metrics}  " +
+                $"{progress.ExamplesPerSecond:N0} examples/s  {ProgressLine.Time(left)} left");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using Espalier.Models;
+using Espalier.Torch;
+
+namespace Espalier.Finetuning;
+
+/// <summary>A model that gives whole sequences scores.</summary>
+/// <param name="config">The model as it is stored.</param>
+/// <param name="parameters">Those of the backbone and of the head; they belong to it from now on.</param>
+/// <param name="plan">Which stored layers run.</param>
+/// <param name="outputs">The scores of a sequence.</param>
+/// <param name="device">Where the parameters lie.</param>
+/// <param name="mixedPrecision">Whether the backbone's matrix products run in bfloat16.</param>
+public sealed class SequenceModel(
+    ModelConfig config, ParameterSet parameters, ForwardPlan plan, int outputs, Device device, bool mixedPrecision)
+    : IDisposable
+{
+    private readonly IArchitecture _architecture = Architectures.Of(config.ModelType);
+    private readonly ISequenceHead _head = Architectures.SequenceHeadOf(config.ModelType);
+
+    /// <summary>The model as it is stored.</summary>
+    public ModelConfig Config { get; } = config;
+
+    /// <summary>The parameters of the backbone and of the head.</summary>
+    public ParameterSet Parameters { get; } = parameters;
+
+    /// <summary>Which stored layers run.</summary>
+    public ForwardPlan Plan { get; } = plan;
+
+    /// <summary>A model on a pre-trained backbone, whose tensors are copied.</summary>
+    /// <param name="config">The model as it is stored.</param>
+    /// <param name="pretrained">Its parameters.</param>
+    /// <param name="extras">Parameters of the head that came with it, by name: BERT's pooler.</param>
+    /// <param name="plan">Which stored layers run.</param>
+    /// <param name="outputs">The scores of a sequence.</param>
+    /// <param name="seed">Of the head's other weights.</param>
+    /// <param name="device">Where the parameters lie.</param>
+    /// <param name="mixedPrecision">Whether the backbone's matrix products run in bfloat16.</param>
+    public static SequenceModel On(
+        ModelConfig config, ParameterSet pretrained, IReadOnlyDictionary<string, Tensor> extras, ForwardPlan plan,
+        int outputs, ulong seed, Device device, bool mixedPrecision)
+    {
+        ISequenceHead head = Architectures.SequenceHeadOf(config.ModelType);
+        ParameterSet fresh = ParameterSet.Initialize(
+            head.Parameters(config, outputs), config, plan.Depth, seed, device);
+        foreach (Parameter parameter in fresh)
+        {
+            if (extras.TryGetValue(parameter.Name, out Tensor? value))
+            {
+                using var noGrad = new NoGrad();
+                parameter.Value.CopyFrom(value);
+            }
+        }
+
+        var parameters = new ParameterSet(pretrained
+            .Where(parameter => IsBackbone(parameter.Spec, head))
+            .Select(parameter => parameter with { Value = ParameterSet.Trainable(parameter.Value.Clone()) })
+            .Concat(fresh));
+        return new SequenceModel(config, parameters, plan, outputs, device, mixedPrecision);
+    }
+
+    /// <summary>The same architecture at full depth, freshly initialised.</summary>
+    /// <inheritdoc cref="On"/>
+    public static SequenceModel Random(
+        ModelConfig config, ForwardPlan plan, int outputs, ulong seed, Device device, bool mixedPrecision)
+    {
+        ISequenceHead head = Architectures.SequenceHeadOf(config.ModelType);
+        ModelConfig full = config with { Layers = plan.Depth };
+        ParameterSpec[] specs =
+        [
+            .. Architectures.Of(config.ModelType).Parameters(full).Where(spec => IsBackbone(spec, head)),
+            .. head.Parameters(full, outputs),
+        ];
+        return new SequenceModel(
+            full, ParameterSet.Initialize(specs, full, full.Layers, seed, device), ForwardPlan.Plain(full.Layers),
+            outputs, device, mixedPrecision);
+    }
+
+    /// <summary>The scores of sequences, in single precision.</summary>
+    /// <param name="input">B sequences.</param>
+    /// <param name="training">Whether dropout is on.</param>
+    /// <returns>(B, outputs).</returns>
+    public Tensor Scores(ModelInput input, bool training)
+    {
+        Tensor hidden_BTC;
+        using (Autocast? autocast = mixedPrecision ? new Autocast(device) : null)
+        {
+            hidden_BTC = _architecture.Hidden(Config, Parameters, input, Plan, training);
+        }
+
+        // The head costs nothing, and scores rounded to bfloat16 would often be equal.
+        return _head.Scores(Config, Parameters, input, hidden_BTC.To(ScalarType.Float32, device), training);
+    }
+
+    /// <summary>The model that stores every layer that runs. Its parameters are these, not copies: do not dispose of them.</summary>
+    public (ModelConfig Config, ParameterSet Parameters) AtFullDepth()
+    {
+        ModelConfig full = Config with { Layers = Plan.Depth };
+        IEnumerable<ParameterSpec> specs = Architectures.Of(full.ModelType).Parameters(full)
+            .Where(spec => IsBackbone(spec, _head))
+            .Concat(_head.Parameters(full, outputs));
+        return (full, new ParameterSet(specs.Select(spec => new Parameter(
+            spec, spec.Layer is int layer ? Parameters[Plan.Layers[layer], spec.Role] : Parameters[spec.Role]))));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Parameters.Dispose();
+
+    private static bool IsBackbone(ParameterSpec spec, ISequenceHead head) =>
+        spec.Name.StartsWith(head.BackbonePrefix, StringComparison.Ordinal);
+}

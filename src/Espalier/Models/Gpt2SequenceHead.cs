@@ -1,0 +1,42 @@
+using Espalier.Torch;
+
+using static Espalier.Torch.Functional;
+
+namespace Espalier.Models;
+
+/// <summary>
+/// Hugging Face's <c>GPT2ForSequenceClassification</c>: the last token, which has seen all others, goes through a linear
+/// layer without a bias.
+/// </summary>
+public sealed class Gpt2SequenceHead : ISequenceHead
+{
+    private const string Score = "score.weight";
+
+    /// <inheritdoc/>
+    public string ClassName => "GPT2ForSequenceClassification";
+
+    /// <inheritdoc/>
+    public string BackbonePrefix => "transformer.";
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ParameterSpec> Parameters(ModelConfig config, int outputs) =>
+    [
+        new(
+            Score, null, Score,
+            [new Axis(AxisKind.Class, AxisSide.Output, outputs), new Axis(AxisKind.Hidden, AxisSide.Input, config.HiddenSize)],
+            Initialization.Normal),
+    ];
+
+    /// <inheritdoc/>
+    public Tensor Scores(ModelConfig config, ParameterSet parameters, ModelInput input, Tensor hidden, bool training)
+    {
+        // Counted through all B x T positions, sequence b begins at b T.
+        long[] shape = hidden.Shape;
+        long length = shape[1];
+        long[] beforeSequence = [.. Enumerable.Range(0, (int)shape[0]).Select(b => (b * length) - 1)];
+        Tensor lengths = input.Lengths ?? Tensor.Full([shape[0]], length, ScalarType.Int64, hidden.Device);
+        Tensor last_B = Tensor.From<long>(beforeSequence, [shape[0]], hidden.Device) + lengths;
+        Tensor last_BC = hidden.Reshape(-1, config.HiddenSize).IndexSelect(0, last_B);
+        return Linear(last_BC, parameters[Score], Tensor.None, transposed: true);
+    }
+}

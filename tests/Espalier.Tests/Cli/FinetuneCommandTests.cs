@@ -1,0 +1,107 @@
+using System.Text.Json;
+using Espalier.Interop;
+using Espalier.Models;
+using Espalier.Tests.Finetuning;
+
+namespace Espalier.Tests.Cli;
+
+[Collection(ConsoleCollection.Name)]
+public sealed class FinetuneCommandTests : IDisposable
+{
+    private readonly TinyTask _task = new();
+    private readonly string _model, _file;
+
+    public FinetuneCommandTests()
+    {
+        _model = _task.Folder.File("model");
+        Directory.CreateDirectory(_model);
+        using ParameterSet parameters = TinyTask.Pretrained(TinyTask.Bert);
+        ModelFolder.Write(_model, TinyTask.Bert, parameters, _task.WordPiece);
+        _file = _task.Folder.File("task.yaml");
+    }
+
+    public void Dispose() => _task.Dispose();
+
+    [Fact]
+    public void SeedsAreSummedUp()
+    {
+        string output = _task.Folder.File("tuned");
+        _task.Folder.Write("test.tsv", "index\tsentence\n0\tthe good film\n1\ta bad one\n");
+        string[] command =
+        [
+            "finetune", _model, "--task", _file, "--seeds", "2", "--precision", "f32", "--json", "--out", output,
+            "data.test=test.tsv", "training.epochs=2",
+        ];
+        JsonElement json = JsonDocument.Parse(CommandLine.Succeed(command)).RootElement;
+        JsonElement accuracy = json.GetProperty("metrics").GetProperty("accuracy");
+        double[] values = [.. accuracy.GetProperty("values").EnumerateArray().Select(value => value.GetDouble())];
+        Assert.Equal(2, values.Length);
+        Assert.Equal(values.Average(), accuracy.GetProperty("mean").GetDouble(), 12);
+        Assert.Equal(Math.Abs(values[0] - values[1]) / Math.Sqrt(2), accuracy.GetProperty("std").GetDouble(), 12);
+        Assert.Equal(0, json.GetProperty("constant_metrics").GetProperty("matthews").GetDouble());
+        Assert.Equal([1, 2], json.GetProperty("seeds").EnumerateArray().Select(seed => seed.GetProperty("seed").GetInt32()));
+
+        string tuned = Path.Combine(output, "seed-2");
+        Assert.Equal(3, File.ReadAllLines(Path.Combine(tuned, "predictions.tsv")).Length);
+        JsonElement config = JsonDocument.Parse(File.ReadAllText(Path.Combine(tuned, "config.json"))).RootElement;
+        Assert.Equal("BertForSequenceClassification", config.GetProperty("architectures")[0].GetString());
+        Assert.Equal("good", config.GetProperty("id2label").GetProperty("1").GetString());
+        using SafetensorsFile weights = SafetensorsFile.Open(Path.Combine(tuned, ModelFolder.WeightsFile));
+        Assert.Equal([2, 16], weights["classifier.weight"].Shape);
+        Assert.Equal([16, 16], weights["bert.pooler.dense.weight"].Shape);
+        Assert.DoesNotContain(weights.Names, name => name.StartsWith("cls.", StringComparison.Ordinal));
+        Assert.True(File.Exists(Path.Combine(output, "results.json")));
+    }
+
+    [Fact]
+    public void RandomWeightsBeginElsewhere()
+    {
+        string[] command = ["finetune", _model, "--task", _file, "--seeds", "7,", "training.epochs=1"];
+        Assert.NotEqual(CommandLine.Succeed([.. command, "--json"]), CommandLine.Succeed([.. command, "--json", "--random-init"]));
+        Assert.Contains("seed 7", CommandLine.Succeed(command), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CutExamplesAreCountedOnce()
+    {
+        CommandLine result = CommandLine.Run(["finetune", _model, "--task", _file, "training.max_length=6", "training.epochs=1"]);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Equal(2, result.Error.Split('\n').Count(line => line.StartsWith("warning: ", StringComparison.Ordinal)));
+        Assert.Contains("examples are cut to max_length 6", result.Error, StringComparison.Ordinal);
+        CommandLine.Fail(
+            ["finetune", _model, "--task", _file, "training.max_length=6", "training.truncate=false"],
+            "train.tsv", "longer than max_length 6", "training.truncate=true");
+    }
+
+    [Fact]
+    public void MistakesAreNamed()
+    {
+        Fail([], ["There is no task `none.yaml`", "recipes/tasks"], task: "none.yaml");
+        Fail(["data.train=none.tsv"], ["none.tsv does not exist", "--data"]);
+        Fail(["labels=[bad, fine]"], ["train.tsv:", "the label `good` is none of the task's: bad, fine"]);
+        Fail(["labels=[]", "range=[0, 5]", "metrics=[pearson]"], ["train.tsv:2", "no number in the task's range of 0 to 5"]);
+        Fail(["data.text=sentense"], ["no column `sentense`", "sentence, label"]);
+        Fail(["data.header=false"], ["data.text: `sentence` is a name", "data.label: `label` is a name"]);
+        Fail(["training.epoch=3"], ["training.epoch: is not a key of a task", "training.epochs"]);
+        Fail(["metrics=[pearson]"], ["pearson is a measure of scores"]);
+        Fail(["labels=[bad]"], ["labels: is [bad]", "two classes"]);
+        Fail(["range=[0, 5]"], ["labels: stands beside range"]);
+        Fail(["training.seeds=[1, 1]"], ["training.seeds", "none twice"]);
+        Fail(["training.learning_rate=1e30"], ["diverged", "Lower training.learning_rate"]);
+        Fail(["--seeds", "many"], ["--seeds many is neither a count nor a list"]);
+
+        _task.Folder.Write("dev.tsv", "sentence\tlabel\ngood\tgood\ngood\n");
+        Fail([], ["dev.tsv:3: the row has 1 column, where the header has 2"]);
+        _task.Folder.Write("dev.tsv", "sentence\tlabel\n");
+        Fail([], ["dev.tsv holds no examples"]);
+        _task.Folder.Write("dev.csv", "sentence,label\n\"good,good\n");
+        Fail(["data.validation=dev.csv"], ["dev.csv:2: the quote that opens a column here is never closed"]);
+        _task.Folder.Write("dev.jsonl", "{\"sentence\": \"good\"}\n");
+        Fail(["data.validation=dev.jsonl"], ["dev.jsonl:1 has no \"label\""]);
+        _task.Folder.Write("dev.txt", "good\n");
+        Fail(["data.validation=dev.txt"], ["dev.txt is of an unknown kind"]);
+
+        void Fail(string[] with, string[] says, string? task = null) =>
+            CommandLine.Fail(["finetune", _model, "--task", task ?? _file, .. with], says);
+    }
+}
