@@ -165,10 +165,10 @@ async function compare(name, file, groups, alsoSame = []) {
         }
         const ids = expected.map(line => JSON.parse(line));
         const decoded = await Promise.all(ids.map(async list => JSON.stringify(await tokenizer.decode(list, false))));
-        report(`${name}, ${group}: decoded`, ids, decoded, ours('decode', file, ids).map(line => JSON.stringify(JSON.parse(line))));
+        const texts = ours('decode', file, ids).map(line => JSON.stringify(JSON.parse(line)));
+        report(`${name}, ${group}: decoded`, ids, decoded, texts);
         if (name.startsWith('GPT-2')) {
-            report(`${name}, ${group}: text restored`, inputs, inputs.map(input => JSON.stringify(text(input))),
-                ours('decode', file, ids).map(line => JSON.stringify(JSON.parse(line))));
+            report(`${name}, ${group}: text restored`, inputs, inputs.map(input => JSON.stringify(text(input))), texts);
         }
     }
     const some = groups['generated Unicode'];
@@ -198,7 +198,7 @@ const uncased = Object.fromEntries(tokens.map((token, id) => [token, id]));
 await compare('BERT uncased', bert('bert-uncased', uncased, true, undefined, 'template'), groups, [join(out, 'bert')]);
 const cased = casedVocabulary(groups['State of the Union, by lines and sentences']);
 await compare('BERT cased', bert('bert-cased', cased, false, false, 'bert'), groups);
-const { 'every code point, between letters': _, ...fewer } = groups;
-await compare('BERT lower case with accents', bert('bert-accents', uncased, true, false, 'bert'), groups);
-await compare('BERT cased without accents', bert('bert-bare', cased, false, true, 'bert'), fewer);
+const unicode = Object.fromEntries(Object.entries(groups).filter(([group]) => !group.startsWith('State')));
+await compare('BERT lower case with accents', bert('bert-accents', uncased, true, false, 'bert'), unicode);
+await compare('BERT cased without accents', bert('bert-bare', cased, false, true, 'bert'), unicode);
 process.exit(failed ? 1 : 0);
