@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Espalier.Data;
 using Espalier.Evaluation;
 using Espalier.Models;
 using Espalier.Torch;
@@ -19,13 +20,18 @@ internal static class EvalCommand
     {
         var checkpoint = new Argument<string>("CHECKPOINT")
         {
-            Description = "A checkpoint, any GPT-2 in Hugging Face's form, or a run: then its latest checkpoint.",
+            Description = "A checkpoint, any model in Hugging Face's form, or a run: then its latest checkpoint.",
         };
-        var data = new Option<string>("--data")
+        var data = new Option<string?>("--data")
         {
             Description = "A text file, a folder of them, or a prepared dataset: then its held-out part.",
-            Required = true,
             HelpName = "PATH",
+        };
+        var lambada = new Option<string?>("--lambada")
+        {
+            Description = "Instead of --data: passages whose last word is to be guessed (LAMBADA), one a line of a .txt, or as " +
+                "\"text\" in a .jsonl; also .gz.",
+            HelpName = "FILE",
         };
         var stride = new Option<int?>("--stride")
         {
@@ -36,14 +42,15 @@ internal static class EvalCommand
         var depth = new DepthOption();
         var json = new Option<bool>("--json") { Description = "Prints a JSON object." };
         var compute = new ComputeOptions();
-        var command = new Verb("eval", "Measures how well a model predicts a text: loss, perplexity, bits a byte.")
+        var command = new Verb("eval", "Measures how well a model predicts a text: loss, perplexity, bits a byte; of a BERT, masked tokens.")
         {
-            checkpoint, data, stride, depth, json,
+            checkpoint, data, lambada, stride, depth, json,
         };
         command.Examples =
         [
             "espalier eval runs/apollo --data data/sotu-bytes",
             "espalier eval runs/apollo/checkpoints/step-00006000 --data book.txt --stride 32 --json",
+            "espalier eval runs/apollo --lambada lambada_test.jsonl",
         ];
         compute.AddTo(command);
         command.SetAction(parsed =>
@@ -51,60 +58,136 @@ internal static class EvalCommand
             (Device device, bool mixedPrecision) = compute.Of(parsed);
             using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, device);
             ForwardPlan plan = loaded.Plan(parsed.GetValue(depth));
-            int? step = parsed.GetValue(stride);
-            if (step < 1 || step > loaded.Model.ContextLength)
+            IObjective objective = Architectures.Of(loaded.Model.ModelType).Objective(loaded.Tokenizer);
+            var run = new Run(loaded, plan, objective, device, mixedPrecision, parsed.GetValue(json));
+            switch (parsed.GetValue(data), parsed.GetValue(lambada))
             {
-                throw new UserErrorException(
-                    $"--stride {step} is not between 1 and the model's context of {loaded.Model.ContextLength} tokens.");
+                case (string text, null):
+                    run.Text(text, parsed.GetValue(stride));
+                    return 0;
+                case (null, string passages):
+                    run.Lambada(passages);
+                    return 0;
+                default:
+                    throw new UserErrorException("Name what to measure on: either --data PATH or --lambada FILE.");
             }
-
-            using EvaluationText text = EvaluationText.Open(parsed.GetValue(data)!, loaded.Tokenizer);
-            int windows = Math.Max(
-                1, Math.Min(BatchTokens, BatchLogits / loaded.Model.Vocabulary) / loaded.Model.ContextLength);
-            var measure = new HeldOutLoss(
-                Architectures.Of(loaded.Model.ModelType).Objective(loaded.Tokenizer), text.Tokens, windows, null, device, mixedPrecision, step);
-            LossResult loss;
-            using (var line = new ProgressLine())
-            {
-                loss = measure.Measure(loaded.Model, loaded.Parameters, plan, share => line.Show(() => string.Create(
-                    CultureInfo.InvariantCulture, $"evaluating {ProgressLine.Bar(share, 16)} {share:P0}")));
-            }
-
-            Print(new Perplexity(loss, text.Size), plan, parsed.GetValue(json));
-            return 0;
         });
         return command;
     }
 
-    private static void Print(Perplexity result, ForwardPlan plan, bool json)
+    /// <summary>A loaded model on a device, and how its figures are to be printed.</summary>
+    private sealed class Run(
+        LoadedModel loaded, ForwardPlan plan, IObjective objective, Device device, bool mixedPrecision, bool json)
     {
-        if (json)
+        private readonly int _batchTokens = Math.Min(BatchTokens, BatchLogits / loaded.Model.Vocabulary);
+
+        // A masked model is measured on some tokens only, and sees what follows them.
+        private readonly bool _predictsEveryToken = objective.PredictedShare(loaded.Model.ContextLength) == 1;
+
+        public void Text(string path, int? stride)
         {
-            Console.Out.WriteLine(new JsonObject
+            if (stride < 1 || stride > loaded.Model.ContextLength)
             {
-                ["loss"] = result.Loss,
-                ["perplexity"] = Finite(result.PerToken),
-                ["tokens"] = result.Tokens,
-                ["bytes"] = result.Bytes,
-                ["loss_per_byte"] = result.LossPerByte,
-                ["bits_per_byte"] = result.BitsPerByte,
-                ["words"] = result.Words,
-                ["perplexity_per_word"] = Finite(result.PerWord),
-            }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
-            return;
+                throw new UserErrorException(
+                    $"--stride {stride} is not between 1 and the model's context of {loaded.Model.ContextLength} tokens.");
+            }
+
+            using EvaluationText text = EvaluationText.Open(path, loaded.Tokenizer);
+            int windows = Math.Max(1, _batchTokens / loaded.Model.ContextLength);
+            var measure = new HeldOutLoss(objective, text.Tokens, windows, null, device, mixedPrecision, stride);
+            LossResult loss = WithProgress(show => measure.Measure(
+                loaded.Model, loaded.Parameters, plan, show, withAccuracy: !_predictsEveryToken));
+            Figure[] figures = _predictsEveryToken ? Predicted(new Perplexity(loss, text.Size)) : Masked(loss, text.Size);
+            Print([.. figures, .. Windows(stride ?? loaded.Model.ContextLength)]);
         }
 
-        Line("loss", $"{result.Loss:F4} nats a token");
-        Line("perplexity", $"{result.PerToken:F3}");
-        Line("tokens", $"{result.Tokens:N0}");
-        Line("bits per byte", $"{result.BitsPerByte:F4}  ({result.LossPerByte:F4} nats, {result.Bytes:N0} bytes)");
-        Line("perplexity per word", $"{result.PerWord:G6}  ({result.Words:N0} words)");
-        Line("executed layers", $"{plan.Depth}");
+        public void Lambada(string path)
+        {
+            if (!_predictsEveryToken)
+            {
+                throw new UserErrorException(
+                    $"{loaded.Folder} is a masked language model, which does not guess what comes next.",
+                    "LAMBADA is for models of the GPT kind; measure this one with --data.");
+            }
 
-        static void Line(string name, FormattableString value) =>
-            Console.Out.WriteLine($"{name,-20} {value.ToString(CultureInfo.InvariantCulture)}");
+            Lambada passages = Evaluation.Lambada.Open(path, loaded.Tokenizer);
+            LambadaResult result = WithProgress(show => passages.Measure(
+                loaded.Model, loaded.Parameters, plan, _batchTokens, device, mixedPrecision, show));
+            Print(
+            [
+                new("accuracy", "accuracy", result.Accuracy, $"{result.Accuracy:F4} of the last words"),
+                new("perplexity", "perplexity", result.Perplexity, $"{result.Perplexity:F3} a last word"),
+                new("loss", "loss", result.Loss, $"{result.Loss:F4} nats a last word"),
+                new("passages", "passages", result.Passages, $"{result.Passages:N0}"),
+                new("tokens", "tokens", result.Tokens, $"{result.Tokens:N0} of last words"),
+                new("cut_passages", "cut passages", result.Cut, $"{result.Cut:N0}: longer than the context, of which the end was read"),
+                Layers,
+            ]);
+        }
 
-        // JSON knows no infinity: an untrained model's perplexity per word is beyond any double.
-        static JsonNode? Finite(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
+        private Figure[] Predicted(Perplexity result) =>
+        [
+            new("loss", "loss", result.Loss, $"{result.Loss:F4} nats a token"),
+            new("perplexity", "perplexity", result.PerToken, $"{result.PerToken:F3}"),
+            new("tokens", "tokens", result.Tokens, $"{result.Tokens:N0}"),
+            new("bytes", "bytes", result.Bytes, $"{result.Bytes:N0}"),
+            new("loss_per_byte", "loss per byte", result.LossPerByte, $"{result.LossPerByte:F4} nats"),
+            new("bits_per_byte", "bits per byte", result.BitsPerByte, $"{result.BitsPerByte:F4}"),
+            new("words", "words", result.Words, $"{result.Words:N0}"),
+            new("perplexity_per_word", "perplexity per word", result.PerWord, $"{result.PerWord:G6}"),
+        ];
+
+        private static Figure[] Masked(LossResult result, DatasetPart text) =>
+        [
+            new("loss", "loss", result.Loss, $"{result.Loss:F4} nats a masked token"),
+            new("perplexity", "perplexity", result.Perplexity, $"{result.Perplexity:F3} a masked token"),
+            new("accuracy", "accuracy", result.Accuracy, $"{result.Accuracy:F4} of the masked tokens"),
+            new("masked_tokens", "masked tokens", result.Tokens, $"{result.Tokens:N0}"),
+            new("tokens", "tokens", text.Tokens, $"{text.Tokens:N0}"),
+        ];
+
+        private Figure[] Windows(int stride) =>
+        [
+            new("context", "context", loaded.Model.ContextLength, $"{loaded.Model.ContextLength} tokens"),
+            new("stride", "stride", stride, $"{stride} tokens from window to window"),
+            Layers,
+        ];
+
+        private Figure Layers => new("executed_layers", "executed layers", plan.Depth, $"{plan.Depth}");
+
+        private static T WithProgress<T>(Func<Action<double>, T> work)
+        {
+            using var line = new ProgressLine();
+            return work(share => line.Show(() => string.Create(
+                CultureInfo.InvariantCulture, $"evaluating {ProgressLine.Bar(share, 16)} {share:P0}")));
+        }
+
+        private void Print(Figure[] figures)
+        {
+            if (json)
+            {
+                var result = new JsonObject();
+                foreach (Figure figure in figures)
+                {
+                    result[figure.Key] = figure.Json;
+                }
+
+                Console.Out.WriteLine(result.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
+                return;
+            }
+
+            foreach (Figure figure in figures)
+            {
+                Console.Out.WriteLine($"{figure.Name,-20} {figure.Text.ToString(CultureInfo.InvariantCulture)}");
+            }
+        }
+    }
+
+    /// <summary>A measured value: for programs under a key, for people with a name and its unit.</summary>
+    private sealed record Figure(string Key, string Name, double Value, FormattableString Text)
+    {
+        // Whole numbers stay whole. JSON knows no infinity: an untrained model's perplexity per word is beyond any double.
+        public JsonNode? Json => !double.IsFinite(Value) ? null
+            : Value == Math.Floor(Value) && Math.Abs(Value) < 1L << 53 ? JsonValue.Create((long)Value) : JsonValue.Create(Value);
     }
 }

@@ -7,7 +7,8 @@ namespace Espalier.Evaluation;
 /// <summary>A mean loss and how much text it was measured on.</summary>
 /// <param name="Loss">Nats a token.</param>
 /// <param name="Tokens">Predicted tokens.</param>
-public readonly record struct LossResult(double Loss, long Tokens)
+/// <param name="Accuracy">The share of them to which the model gives the highest score; NaN where it was not measured.</param>
+public readonly record struct LossResult(double Loss, long Tokens, double Accuracy = double.NaN)
 {
     /// <summary>exp of the loss.</summary>
     public double Perplexity => Math.Exp(Loss);
@@ -29,25 +30,34 @@ public sealed class HeldOutLoss(
     /// <param name="parameters">Its parameters.</param>
     /// <param name="plan">Which stored layers run.</param>
     /// <param name="progress">Hears of the share that is done, in [0, 1].</param>
+    /// <param name="withAccuracy">Whether to measure the accuracy too, for which all scores are computed.</param>
     public LossResult Measure(
-        ModelConfig model, ParameterSet parameters, ForwardPlan plan, Action<double>? progress = null)
+        ModelConfig model, ParameterSet parameters, ForwardPlan plan, Action<double>? progress = null,
+        bool withAccuracy = false)
     {
         using var noGrad = new NoGrad();
         IArchitecture architecture = Architectures.Of(model.ModelType);
         double sum = 0;
-        long predicted = 0;
+        long predicted = 0, right = 0;
         IHeldOutBatches batches = objective.HeldOut(tokens, batchSize, model.ContextLength, tokenLimit, stride);
         for (long i = 0; i < batches.Count; i++)
         {
             using var scope = new TensorScope();
             using Autocast? autocast = mixedPrecision ? new Autocast(device) : null;
             TokenBatch batch = batches.At(i);
-            Tensor loss = architecture.Loss(model, parameters, ModelBatch.Of(batch, device), plan, training: false);
-            sum += loss.Item() * batch.Predicted;
+            ModelBatch tensors = ModelBatch.Of(batch, device);
+            Tensor hidden_NC = architecture.HiddenAtTargets(model, parameters, tensors, plan, training: false);
+            sum += architecture.Loss(model, parameters, hidden_NC, tensors.Targets).Item() * batch.Predicted;
+            if (withAccuracy)
+            {
+                long[] best = architecture.Logits(model, parameters, hidden_NC).ArgMax().ToArray<long>();
+                right += best.Zip(batch.Targets).Count(pair => pair.First == pair.Second);
+            }
+
             predicted += batch.Predicted;
             progress?.Invoke((i + 1.0) / batches.Count);
         }
 
-        return new LossResult(sum / predicted, predicted);
+        return new LossResult(sum / predicted, predicted, withAccuracy ? (double)right / predicted : double.NaN);
     }
 }

@@ -28,13 +28,19 @@ public static class ArchitectureExtensions
         this IArchitecture architecture, ModelConfig config, ParameterSet parameters, ModelBatch batch, ForwardPlan plan,
         bool training)
     {
+        Tensor hidden_NC = architecture.HiddenAtTargets(config, parameters, batch, plan, training);
+        return architecture.Loss(config, parameters, hidden_NC, batch.Targets.Reshape(-1));
+    }
+
+    /// <summary>What the last layer makes of the input where something is to be predicted.</summary>
+    /// <inheritdoc cref="Loss(IArchitecture, ModelConfig, ParameterSet, ModelBatch, ForwardPlan, bool)"/>
+    /// <returns>(N, C).</returns>
+    internal static Tensor HiddenAtTargets(
+        this IArchitecture architecture, ModelConfig config, ParameterSet parameters, ModelBatch batch, ForwardPlan plan,
+        bool training)
+    {
         Tensor hidden_NC = architecture.Hidden(config, parameters, batch.Input, plan, training)
             .Reshape(-1, config.HiddenSize);
-        if (batch.Positions is not null)
-        {
-            hidden_NC = hidden_NC.IndexSelect(0, batch.Positions);
-        }
-
-        return architecture.Loss(config, parameters, hidden_NC, batch.Targets.Reshape(-1));
+        return batch.Positions is null ? hidden_NC : hidden_NC.IndexSelect(0, batch.Positions);
     }
 }

@@ -87,7 +87,7 @@ public sealed class FinetuneCommandTests : IDisposable
         Fail(["labels=[bad]"], ["labels: is [bad]", "two classes"]);
         Fail(["range=[0, 5]"], ["labels: stands beside range"]);
         Fail(["training.seeds=[1, 1]"], ["training.seeds", "none twice"]);
-        Fail(["training.learning_rate=1e30"], ["diverged", "Lower training.learning_rate"]);
+        Fail(["training.learning_rate=1e30"], ["training.learning_rate: is 1e+30", "at most 100"]);
         Fail(["--seeds", "many"], ["--seeds many is neither a count nor a list"]);
 
         _task.Folder.Write("dev.tsv", "sentence\tlabel\ngood\tgood\ngood\n");
