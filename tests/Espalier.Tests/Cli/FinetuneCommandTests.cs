@@ -104,4 +104,20 @@ public sealed class FinetuneCommandTests : IDisposable
         void Fail(string[] with, string[] says, string? task = null) =>
             CommandLine.Fail(["finetune", _model, "--task", task ?? _file, .. with], says);
     }
+
+    [Fact]
+    public void AMaskedModelIsMeasuredOnMaskedTokens()
+    {
+        string text = _task.Folder.Write("text.txt", string.Concat(Enumerable.Repeat("the good film is a very bad one and so long ", 20)));
+        JsonElement json = JsonDocument.Parse(
+            CommandLine.Succeed(["eval", _model, "--data", text, "--json", "--precision", "f32"])).RootElement;
+        int masked = json.GetProperty("masked_tokens").GetInt32();
+        Assert.InRange(masked, 15, 60);
+        double right = json.GetProperty("accuracy").GetDouble() * masked;
+        Assert.Equal(Math.Round(right), right, 9);
+        Assert.True(json.GetProperty("loss").GetDouble() > 1);
+        Assert.Equal(16, json.GetProperty("stride").GetInt32());
+        CommandLine.Fail(["eval", _model, "--lambada", text], "is a masked language model");
+        CommandLine.Fail(["eval", _model], "either --data PATH or --lambada FILE");
+    }
 }
