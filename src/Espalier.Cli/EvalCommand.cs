@@ -106,7 +106,7 @@ internal static class EvalCommand
             if (!_predictsEveryToken)
             {
                 throw new UserErrorException(
-                    $"{loaded.Folder} is a masked language model, which does not guess what comes next.",
+                    $"{loaded.Path} is a masked language model, which does not guess what comes next.",
                     "LAMBADA is for models of the GPT kind; measure this one with --data.");
             }
 
