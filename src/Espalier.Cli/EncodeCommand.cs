@@ -58,7 +58,7 @@ internal static class EncodeCommand
     /// <summary><c>--tokenizer FILE</c>, without which nothing can be done.</summary>
     public static Option<string> TokenizerOption() => new("--tokenizer")
     {
-        Description = "A Hugging Face tokenizer.json (byte-level BPE), or a folder that holds one, such as prepared data.",
+        Description = "A Hugging Face tokenizer.json (byte-level BPE or WordPiece), or a folder that holds one, such as prepared data.",
         HelpName = "FILE",
         Required = true,
     };
