@@ -44,9 +44,9 @@ public sealed class CorpusPreparer
         Action<DataProgress>? progress = null,
         CancellationToken cancellation = default)
     {
-        if ((options.Tokenizer is null) == (options.BpeVocabularySize is null))
+        if (new object?[] { options.Tokenizer, options.BpeVocabularySize, options.WordPieceVocabularySize }.Count(given => given is not null) != 1)
         {
-            throw new UserErrorException("Either a tokenizer or the size of a vocabulary to train is needed, and not both.");
+            throw new UserErrorException("Either a tokenizer or the size of one vocabulary to train is needed, and not both.");
         }
 
         if (options.HeldOutFraction is not (> 0 and < 1))
@@ -85,10 +85,7 @@ public sealed class CorpusPreparer
         Directory.CreateDirectory(partial);
         try
         {
-            Tokenizer tokenizer = _options.Tokenizer ?? BpeTrainer.Train(
-                from assigned in Assigned(cancellation) where !assigned.HeldOut select assigned.Document,
-                _options.BpeVocabularySize!.Value,
-                _progress);
+            Tokenizer tokenizer = _options.Tokenizer ?? TrainTokenizer(cancellation);
             tokenizer.Save(Path.Combine(partial, Dataset.TokenizerFileName));
             (DatasetPart train, DatasetPart valid) = WriteShards(partial, tokenizer, cancellation);
             var dataset = new Dataset
@@ -111,6 +108,16 @@ public sealed class CorpusPreparer
             DeleteFolder(partial);
             throw;
         }
+    }
+
+    private Tokenizer TrainTokenizer(CancellationToken cancellation)
+    {
+        IEnumerable<Document> documents =
+            from assigned in Assigned(cancellation) where !assigned.HeldOut select assigned.Document;
+        return _options.BpeVocabularySize is int size
+            ? BpeTrainer.Train(documents, size, _progress)
+            : WordPieceTrainer.Train(
+                documents, _options.WordPieceVocabularySize!.Value, lowercase: !_options.Cased, progress: _progress);
     }
 
     private static Dataset Existing(string folder, string inputs)
@@ -159,7 +166,7 @@ public sealed class CorpusPreparer
         string[] parts =
         [
             "1",
-            _options.Tokenizer?.Fingerprint ?? string.Create(CultureInfo.InvariantCulture, $"bpe {_options.BpeVocabularySize}"),
+            _options.Tokenizer?.Fingerprint ?? TrainingInWords(),
             _options.HeldOutFiles.Count > 0
                 ? string.Join('\n', _options.HeldOutFiles)
                 : string.Create(CultureInfo.InvariantCulture, $"{_options.HeldOutFraction} {_options.Seed}"),
@@ -168,6 +175,12 @@ public sealed class CorpusPreparer
         ];
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', parts))));
     }
+
+    private string TrainingInWords() => _options.BpeVocabularySize is int size
+        ? string.Create(CultureInfo.InvariantCulture, $"bpe {size}")
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"wordpiece {_options.WordPieceVocabularySize} {(_options.Cased ? "cased" : "uncased")}");
 
     private string SplitInWords() => _options.HeldOutFiles.Count > 0
         ? "held out: files named " + string.Join(", ", _options.HeldOutFiles)
