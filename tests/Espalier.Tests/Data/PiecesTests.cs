@@ -23,6 +23,10 @@ public sealed class PiecesTests : IDisposable
     private static readonly Tokenizer Bpe =
         Tokenizer.Load(Path.Combine(AppContext.BaseDirectory, "golden", "tokenizer"));
 
+    /// <summary>Has tokens of several white space characters, which a cut within white space would miss.</summary>
+    private static readonly Tokenizer SpacesBpe = BpeTrainer.Train(
+        [new Document("a.txt", Encoding.UTF8.GetBytes("a\n\n\na    a\n \na\t \ta\u3000 \u3000a \r\n\r\n  a\u00A0  \n"), 0)], 272);
+
     private readonly TemporaryFolder _folder = new(inMemory: true);
 
     public void Dispose() => _folder.Dispose();
@@ -45,7 +49,7 @@ public sealed class PiecesTests : IDisposable
     [Fact]
     public void PiecesEncodeLikeTheWhole()
     {
-        Tokenizer[] tokenizers = [Bpe, ByteLevelBpe.RawBytes, Bert(lowercase: true), Bert(lowercase: false)];
+        Tokenizer[] tokenizers = [Bpe, SpacesBpe, ByteLevelBpe.RawBytes, Bert(lowercase: true), Bert(lowercase: false)];
         Assert.All(tokenizers, tokenizer => Assert.True(tokenizer.EncodesPieces));
         int cuts = 0;
         Check.One(
@@ -89,7 +93,7 @@ public sealed class PiecesTests : IDisposable
             Config.QuickThrowOnFailure.WithMaxTest(25),
             Prop.ForAll(Arb.From(texts), Arb.From(Gen.Choose(1, 40)), Arb.From(Gen.Elements(0.03, 0.25, 0.9)), (text, pieceBytes, share) =>
             {
-                var options = new PreparationOptions { Tokenizer = Bpe, HeldOutFraction = share };
+                var options = new PreparationOptions { Tokenizer = SpacesBpe, HeldOutFraction = share };
                 Same(Text(text, 1 << 16), Text(text, pieceBytes), options);
                 _folder.Write($"{run}/a.txt", text);
                 _folder.Write($"{run}/b.txt", "\uFEFF" + text + text);
