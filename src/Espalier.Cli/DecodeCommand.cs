@@ -24,10 +24,11 @@ internal static class DecodeCommand
         {
             Description = "Read many texts from stdin: one JSON array of ids a line in, one JSON string a line out.",
         };
+        var skipSpecial = new Option<bool>("--skip-special") { Description = "Leave out special tokens, such as [CLS] and [SEP]." };
         var command = new Verb(
             "decode", "Turns token ids into text, with no line feed added. Bytes that are no whole character become U+FFFD.")
         {
-            ids, file, jsonLines,
+            ids, file, jsonLines, skipSpecial,
         };
         command.Examples =
         [
@@ -37,19 +38,20 @@ internal static class DecodeCommand
         command.SetAction(parsed =>
         {
             Tokenizer tokenizer = Tokenizer.Load(parsed.GetValue(file)!);
+            bool skip = parsed.GetValue(skipSpecial);
             int[] given = parsed.GetValue(ids) ?? [];
             if (parsed.GetValue(jsonLines))
             {
                 StandardInput.RequireAlone(given, "--json-lines");
                 foreach (int[] line in StandardInput.JsonLines<int[]>("array of token ids"))
                 {
-                    Console.Out.WriteLine(JsonSerializer.Serialize(tokenizer.Decode(line), Json));
+                    Console.Out.WriteLine(JsonSerializer.Serialize(tokenizer.Decode(line, skip), Json));
                 }
 
                 return 0;
             }
 
-            Console.Out.Write(tokenizer.Decode(given.Length > 0 ? given : FromStandardInput()));
+            Console.Out.Write(tokenizer.Decode(given.Length > 0 ? given : FromStandardInput(), skip));
             if (!Console.IsOutputRedirected)
             {
                 Console.Out.WriteLine();

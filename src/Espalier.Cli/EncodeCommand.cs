@@ -17,13 +17,13 @@ internal static class EncodeCommand
         Option<string> file = TokenizerOption();
         var jsonLines = new Option<bool>("--json-lines")
         {
-            Description = "Read many texts from stdin: one JSON string a line in, one JSON array of ids a line out.",
+            Description = "Read many texts from stdin: one JSON string a line in, or an array of two for a pair, one JSON array of ids a line out.",
         };
         var special = new Option<bool>("--special")
         {
-            Description = $"Let special tokens written out in the text, such as {Tokenizer.EndOfTextToken}, become their ids.",
+            Description = "Set the tokenizer's special tokens around each text, such as [CLS] and [SEP].",
         };
-        var command = new Verb("encode", "Turns text into token ids.") { texts, file, jsonLines, special };
+        var command = new Verb("encode", "Turns text into token ids, as Hugging Face's library does.") { texts, file, jsonLines, special };
         command.Examples =
         [
             "espalier tokenizer encode --tokenizer tokenizer.json 'Fellow citizens'",
@@ -32,14 +32,14 @@ internal static class EncodeCommand
         command.SetAction(parsed =>
         {
             Tokenizer tokenizer = Tokenizer.Load(parsed.GetValue(file)!);
-            bool allowSpecial = parsed.GetValue(special);
+            bool addSpecial = parsed.GetValue(special);
             string[] given = parsed.GetValue(texts) ?? [];
             if (parsed.GetValue(jsonLines))
             {
                 StandardInput.RequireAlone(given, "--json-lines");
-                foreach (string text in StandardInput.JsonLines<string>("string"))
+                foreach ((string text, string? pair) in StandardInput.JsonTexts())
                 {
-                    Console.Out.WriteLine(JsonSerializer.Serialize(tokenizer.Encode(text, allowSpecial)));
+                    Console.Out.WriteLine(JsonSerializer.Serialize(tokenizer.EncodeAsHuggingFace(text, pair, addSpecial).Ids));
                 }
 
                 return 0;
@@ -47,7 +47,7 @@ internal static class EncodeCommand
 
             foreach (string text in given.Length > 0 ? given : [StandardInput.Text()])
             {
-                Console.Out.WriteLine(string.Join(' ', tokenizer.Encode(text, allowSpecial)));
+                Console.Out.WriteLine(string.Join(' ', tokenizer.EncodeAsHuggingFace(text, null, addSpecial).Ids));
             }
 
             return 0;
@@ -58,7 +58,7 @@ internal static class EncodeCommand
     /// <summary><c>--tokenizer FILE</c>, without which nothing can be done.</summary>
     public static Option<string> TokenizerOption() => new("--tokenizer")
     {
-        Description = "A Hugging Face tokenizer.json (byte-level BPE), or a folder that holds one, such as prepared data.",
+        Description = "A Hugging Face tokenizer.json (byte-level BPE or WordPiece), vocab.json beside merges.txt, vocab.txt, or a folder that holds them.",
         HelpName = "FILE",
         Required = true,
     };

@@ -16,12 +16,6 @@ internal static class EvalCommand
     private const int BatchTokens = 4096;
     private const int BatchLogits = 1 << 27;
 
-    private enum Depth
-    {
-        Full,
-        Stored,
-    }
-
     public static Verb Create()
     {
         var checkpoint = new Argument<string>("CHECKPOINT")
@@ -45,13 +39,7 @@ internal static class EvalCommand
                 "with less, every token is predicted from a longer context, and it takes longer.",
             HelpName = "N",
         };
-        var depth = new Option<Depth>("--depth")
-        {
-            Description = "full: every layer that the finished model will have, through the layer map of training; " +
-                "stored: each layer of the checkpoint once.",
-            HelpName = "full|stored",
-            DefaultValueFactory = _ => Depth.Full,
-        };
+        var depth = new DepthOption();
         var json = new Option<bool>("--json") { Description = "Prints a JSON object." };
         var compute = new ComputeOptions();
         var command = new Verb("eval", "Measures how well a model predicts a text: loss, perplexity, bits a byte; of a BERT, masked tokens.")
@@ -69,9 +57,7 @@ internal static class EvalCommand
         {
             (Device device, bool mixedPrecision) = compute.Of(parsed);
             using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, device);
-            ForwardPlan plan = parsed.GetValue(depth) == Depth.Full
-                ? loaded.FullDepth
-                : ForwardPlan.Plain(loaded.Model.Layers);
+            ForwardPlan plan = loaded.Plan(parsed.GetValue(depth));
             IObjective objective = Architectures.Of(loaded.Model.ModelType).Objective(loaded.Tokenizer);
             var run = new Run(loaded, plan, objective, device, mixedPrecision, parsed.GetValue(json));
             switch (parsed.GetValue(data), parsed.GetValue(lambada))
@@ -120,7 +106,7 @@ internal static class EvalCommand
             if (!_predictsEveryToken)
             {
                 throw new UserErrorException(
-                    $"{loaded.Folder} is a masked language model, which does not guess what comes next.",
+                    $"{loaded.Path} is a masked language model, which does not guess what comes next.",
                     "LAMBADA is for models of the GPT kind; measure this one with --data.");
             }
 

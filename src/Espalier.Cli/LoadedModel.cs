@@ -9,24 +9,27 @@ namespace Espalier.Cli;
 /// <summary>A model and its tokenizer, as a command line names them.</summary>
 internal sealed class LoadedModel : IDisposable
 {
-    private LoadedModel(string folder, Device device)
+    private readonly Tokenizer? _tokenizer;
+
+    private LoadedModel(string path, Device device, Func<string, Tokenizer>? tokenizerOf)
     {
-        Folder = folder;
-        Model = ModelFolder.ReadConfig(folder);
+        Path = RunDirectory.LatestCheckpointOf(path) ?? path;
+        Model = ModelFolder.ReadConfig(Path);
+        string folder = ModelFolder.FolderOf(Path);
         FullDepth = Checkpoint.FullDepthPlan(folder, Model);
-        Tokenizer = Tokenizer.Load(folder);
-        if (Tokenizer.VocabularySize > Model.Vocabulary)
+        _tokenizer = tokenizerOf?.Invoke(folder);
+        if (_tokenizer?.VocabularySize > Model.Vocabulary)
         {
             throw new UserErrorException(
-                $"{folder}: the tokenizer has {Tokenizer.VocabularySize} tokens, but the model only {Model.Vocabulary}.",
-                "The folder's tokenizer.json belongs to another model.");
+                $"{path}: the tokenizer has {_tokenizer.VocabularySize} tokens, but the model only {Model.Vocabulary}.",
+                "The tokenizer belongs to another model.");
         }
 
-        Parameters = ModelFolder.ReadParameters(folder, Model, device);
+        Parameters = ModelFolder.ReadParameters(Path, Model, device);
     }
 
-    /// <summary>The folder that it was read from.</summary>
-    public string Folder { get; }
+    /// <summary>The folder, or the file in it, that the weights were read from.</summary>
+    public string Path { get; }
 
     /// <summary>Its configuration.</summary>
     public ModelConfig Model { get; }
@@ -35,7 +38,7 @@ internal sealed class LoadedModel : IDisposable
     public ParameterSet Parameters { get; }
 
     /// <summary>Its tokenizer.</summary>
-    public Tokenizer Tokenizer { get; }
+    public Tokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException("The model was loaded without its tokenizer.");
 
     /// <summary>What runs at full depth: of a model that has not finished growing, its layers through the map.</summary>
     public ForwardPlan FullDepth { get; }
@@ -43,9 +46,32 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Loads a model.</summary>
     /// <param name="path">A checkpoint, any folder of a model in Hugging Face's form, or a run: then its latest checkpoint.</param>
     /// <param name="device">Where to put the parameters.</param>
+    /// <param name="tokenizer">The tokenizer where it is not the folder's own.</param>
     /// <exception cref="UserErrorException">There is no model, or none that fits its tokenizer.</exception>
-    public static LoadedModel Load(string path, Device device) =>
-        new(RunDirectory.LatestCheckpointOf(path) ?? path, device);
+    public static LoadedModel Load(string path, Device device, string? tokenizer = null) =>
+        new(path, device, folder => tokenizer is null ? TokenizerIn(folder) : Tokenizer.Load(tokenizer));
+
+    /// <summary>Loads a model for token ids; its folder need not hold a tokenizer.</summary>
+    /// <inheritdoc cref="Load"/>
+    public static LoadedModel WithoutTokenizer(string path, Device device) => new(path, device, null);
+
+    /// <summary>What runs at a depth that the command line asks for.</summary>
+    public ForwardPlan Plan(Depth depth) => depth == Depth.Full ? FullDepth : ForwardPlan.Plain(Model.Layers);
 
     public void Dispose() => Parameters.Dispose();
+
+    private static Tokenizer TokenizerIn(string folder)
+    {
+        try
+        {
+            return Tokenizer.Load(folder);
+        }
+        catch (UserErrorException exception)
+        {
+            throw new UserErrorException(
+                exception.Message,
+                exception.Hint ?? $"To give the model another tokenizer: espalier import {folder} --tokenizer FILE --out DIR",
+                exception);
+        }
+    }
 }

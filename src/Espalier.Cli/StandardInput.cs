@@ -1,10 +1,11 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Espalier.Cli;
 
 /// <summary>What is read from stdin.</summary>
-internal static class StandardInput
+internal static partial class StandardInput
 {
     private const int Shown = 60;
 
@@ -29,6 +30,19 @@ internal static class StandardInput
         }
     }
 
+    /// <summary>A text, or a pair of texts, of each line: a JSON string, or an array of two.</summary>
+    /// <exception cref="UserErrorException">A line holds something else; the message names it.</exception>
+    public static IEnumerable<(string Text, string? Pair)> JsonTexts()
+    {
+        TellPerson();
+        for (int number = 1; Utf8(Console.In.ReadLine) is string line; number++)
+        {
+            yield return line.AsSpan().TrimStart() is ['[', ..]
+                ? Value<string[]>(line, number, "string or pair of strings") is [string text, string pair] ? (text, pair) : throw Not(line, number, "pair of strings")
+                : (Value<string>(line, number, "string"), null);
+        }
+    }
+
     /// <summary>Refuses arguments beside an option that reads stdin.</summary>
     public static void RequireAlone<T>(T[] arguments, string option)
     {
@@ -43,14 +57,32 @@ internal static class StandardInput
     {
         try
         {
-            return JsonSerializer.Deserialize<T>(line) ?? throw new JsonException();
+            try
+            {
+                return JsonSerializer.Deserialize<T>(line) ?? throw new JsonException();
+            }
+            catch (Exception e) when (e is JsonException or InvalidOperationException && LoneSurrogate().IsMatch(line))
+            {
+                return JsonSerializer.Deserialize<T>(LoneSurrogate().Replace(line, Replacement))!;
+            }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new UserErrorException(
-                $"stdin:{number} is not a JSON {kind}: {(line.Length > Shown ? line[..Shown] + "..." : line)}", inner: e);
+            throw Not(line, number, kind, e);
         }
     }
+
+    private static UserErrorException Not(string line, int number, string kind, Exception? inner = null) =>
+        new($"stdin:{number} is not a JSON {kind}: {(line.Length > Shown ? line[..Shown] + "..." : line)}", inner: inner);
+
+    /// <summary>
+    /// JSON may escape half of a surrogate pair, as JavaScript writes its strings; like there, it becomes U+FFFD as UTF-8.
+    /// What else follows a backslash, and whole pairs, are matched first and left as they are.
+    /// </summary>
+    [GeneratedRegex(@"\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})")]
+    private static partial Regex LoneSurrogate();
+
+    private static string Replacement(Match match) => match.Groups["lone"].Success ? @"\ufffd" : match.Value;
 
     private static T Utf8<T>(Func<T> read)
     {

@@ -82,6 +82,17 @@ public sealed partial class Tensor : SafeHandle
         }
     }
 
+    /// <summary>A tensor whose elements are whatever the memory held: to be overwritten.</summary>
+    /// <exception cref="TorchException">The shape is impossible or memory has run out.</exception>
+    public static unsafe Tensor Empty(
+        ReadOnlySpan<long> shape, ScalarType type = ScalarType.Float32, Device device = default)
+    {
+        fixed (long* pointer = shape)
+        {
+            return Check(esp_empty(pointer, shape.Length, type, device.Type, device.Index));
+        }
+    }
+
     /// <summary>A tensor of zeros.</summary>
     public static Tensor Zeros(
         ReadOnlySpan<long> shape, ScalarType type = ScalarType.Float32, Device device = default) =>

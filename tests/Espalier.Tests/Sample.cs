@@ -37,8 +37,18 @@ internal static class Sample
         VocabularySize = 31,
     };
 
+    /// <summary>A small BERT.</summary>
+    public static BertConfig Bert(int layers) => new()
+    {
+        Layers = layers,
+        HiddenSize = 16,
+        Heads = 2,
+        ContextLength = 12,
+        VocabularySize = 31,
+    };
+
     /// <summary>Parameters of which none is at its initial 0 or 1, so that every one matters.</summary>
-    public static ParameterSet Parameters(ModelConfig model, int seed = 1) => new(new Gpt2().Parameters(model).Select(
+    public static ParameterSet Parameters(ModelConfig model, int seed = 1) => new(Architectures.Of(model.ModelType).Parameters(model).Select(
         (spec, i) =>
         {
             Tensor value = Normal((seed * 1000) + i, spec.Shape) * (spec.Axes.Count > 1 ? 0.3 : 0.1);

@@ -11,7 +11,7 @@ namespace Espalier.Interop;
 public static class ModelFolder
 {
     /// <summary>The weights' file.</summary>
-    public const string WeightsFile = "model.safetensors";
+    public const string WeightsFile = StoredTensors.SingleFile;
 
     /// <summary>The tokenizer's file.</summary>
     public const string TokenizerFile = "tokenizer.json";
@@ -21,48 +21,70 @@ public static class ModelFolder
     /// <param name="model">The model as it is stored.</param>
     /// <param name="parameters">Its parameters.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
-    /// <exception cref="UserErrorException">A file cannot be written.</exception>
-    public static void Write(string folder, ModelConfig model, ParameterSet parameters, Tokenizer tokenizer)
+    /// <param name="extras">What <see cref="ReadExtras"/> gave, if anything.</param>
+    /// <param name="type">What weights are rounded to: F32, BF16 or F16.</param>
+    /// <exception cref="UserErrorException">A file cannot be written, or a weight is too large for the type.</exception>
+    public static void Write(
+        string folder, ModelConfig model, ParameterSet parameters, Tokenizer tokenizer,
+        IReadOnlyDictionary<string, Tensor>? extras = null, SafetensorsDType type = SafetensorsDType.F32)
     {
-        AtomicFile.Write(Path.Combine(folder, HuggingFaceConfig.FileName), HuggingFaceConfig.Write(model, tokenizer));
+        AtomicFile.Write(
+            Path.Combine(folder, HuggingFaceConfig.FileName), HuggingFaceConfig.Write(model, tokenizer, type));
         tokenizer.Save(Path.Combine(folder, TokenizerFile));
         SafetensorsWriter.Write(
             Path.Combine(folder, WeightsFile),
-            parameters.Select(parameter => TensorFile.Entry(parameter.Name, parameter.Value)));
+            parameters.Select(parameter => TensorFile.Entry(parameter.Name, parameter.Value, type))
+                .Concat(extras?.Select(extra => TensorFile.Entry(extra.Key, extra.Value, type)) ?? []));
     }
 
     /// <summary>Reads a model's configuration.</summary>
-    /// <exception cref="UserErrorException">The folder holds no model that Espalier knows.</exception>
-    public static ModelConfig ReadConfig(string folder)
+    /// <param name="path">A folder, or a file of weights with <c>config.json</c> beside it.</param>
+    /// <exception cref="UserErrorException">There is no model that Espalier knows.</exception>
+    public static ModelConfig ReadConfig(string path)
     {
+        string folder = FolderOf(path);
         string config = Path.Combine(folder, HuggingFaceConfig.FileName);
         if (!File.Exists(config))
         {
             throw new UserErrorException(
                 $"{folder} is no model: it holds no {HuggingFaceConfig.FileName}.",
-                "Name a run, a checkpoint of one, or a folder with config.json and model.safetensors.");
+                $"Name a run, a checkpoint of one, or a folder with {HuggingFaceConfig.FileName} and {WeightsFile}.");
         }
 
         return HuggingFaceConfig.Read(config);
     }
 
-    /// <summary>Reads a model's parameters.</summary>
-    /// <param name="folder">The folder.</param>
+    /// <summary>Reads a model's parameters, in single precision.</summary>
+    /// <param name="path">A folder with <c>model.safetensors</c> or an index of shards, or one of these files.</param>
     /// <param name="model">Its configuration.</param>
     /// <param name="device">Where to put them.</param>
-    /// <exception cref="UserErrorException">A tensor is missing, superfluous or of another shape.</exception>
-    public static ParameterSet ReadParameters(string folder, ModelConfig model, Device device)
+    /// <exception cref="UserErrorException">Tensors are missing, superfluous or of another shape, or a file is damaged.</exception>
+    public static ParameterSet ReadParameters(string path, ModelConfig model, Device device)
     {
-        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, WeightsFile));
-        IReadOnlyList<ParameterSpec> specs = Architectures.Of(model.ModelType).Parameters(model);
-        var expected = specs.Select(spec => spec.Name).ToHashSet();
-        if (file.Names.FirstOrDefault(name => !expected.Contains(name)) is string superfluous)
-        {
-            throw new UserErrorException(
-                $"{file.Path}: the tensor '{superfluous}' has no place in the model that config.json describes.");
-        }
-
-        return new ParameterSet(specs.Select(spec => new Parameter(
-            spec, ParameterSet.Trainable(TensorFile.Read(file, spec.Name, spec.Shape, device)))));
+        using ModelWeights weights = ModelWeights.Open(path, model);
+        return weights.Read(device);
     }
+
+    /// <summary>
+    /// Reads tensors that only some tasks need and only some files have, in single precision: BERT's pooler.
+    /// </summary>
+    /// <inheritdoc cref="ReadParameters"/>
+    /// <returns>The tensors that are there, by Hugging Face's names.</returns>
+    public static IReadOnlyDictionary<string, Tensor> ReadExtras(string path, ModelConfig model, Device device)
+    {
+        using ModelWeights weights = ModelWeights.Open(path, model);
+        return weights.ReadExtras(device);
+    }
+
+    /// <summary>The names of stored tensors that <see cref="ReadParameters"/> and <see cref="ReadExtras"/> leave aside.</summary>
+    /// <inheritdoc cref="ReadParameters"/>
+    public static IReadOnlyList<string> UnusedTensors(string path, ModelConfig model)
+    {
+        using ModelWeights weights = ModelWeights.Open(path, model);
+        return weights.Unused;
+    }
+
+    /// <summary>The folder of a model that is named by its folder, or by a file in it.</summary>
+    internal static string FolderOf(string path) =>
+        File.Exists(path) ? Path.GetDirectoryName(Path.GetFullPath(path))! : path;
 }

@@ -105,8 +105,19 @@ public sealed unsafe class SafetensorsFile : IDisposable
 
     /// <summary>The bytes of a tensor: little-endian, row-major. Valid until <see cref="Dispose"/>.</summary>
     /// <exception cref="UserErrorException">There is no such tensor.</exception>
-    /// <exception cref="OverflowException">The tensor has 2 GiB or more: use <see cref="Address"/>.</exception>
-    public ReadOnlySpan<byte> Bytes(string name) => new((void*)Address(name), checked((int)this[name].ByteLength));
+    /// <exception cref="OverflowException">The tensor has 2 GiB or more: use <see cref="Bytes(string, long, int)"/>.</exception>
+    public ReadOnlySpan<byte> Bytes(string name) => Bytes(name, 0, checked((int)this[name].ByteLength));
+
+    /// <summary>Some of the bytes of a tensor, which may have any number of them. Valid until <see cref="Dispose"/>.</summary>
+    /// <exception cref="UserErrorException">There is no such tensor.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The tensor ends before.</exception>
+    public ReadOnlySpan<byte> Bytes(string name, long offset, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, this[name].ByteLength - offset, nameof(count));
+        return new ReadOnlySpan<byte>((byte*)Address(name) + offset, count);
+    }
 
     /// <summary>
     /// The address of a tensor's first byte, followed by <see cref="SafetensorsEntry.ByteLength"/> readable bytes. Valid

@@ -34,6 +34,9 @@ public sealed record BertConfig() : ModelConfig(ModelType.Bert)
     [YamlKey("type_vocab_size"), Range(1, 1 << 20)]
     public int TypeVocabularySize { get; init; } = 2;
 
+    /// <inheritdoc/>
+    public override int SegmentCount => TypeVocabularySize;
+
     /// <summary>`layer_norm_eps`: added to the variance in every layer norm. Default 1e-12.</summary>
     [YamlKey("layer_norm_eps"), Range(0.0, 1.0, MinimumIsExclusive = true)]
     public override double LayerNormEpsilon { get; init; } = 1e-12;

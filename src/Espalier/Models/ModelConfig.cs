@@ -52,6 +52,9 @@ public abstract record ModelConfig
     /// <summary>Whether the vocabulary head is the token embedding, transposed.</summary>
     public abstract bool TiedHead { get; init; }
 
+    /// <summary>The segments that a token can belong to: 1 where the model knows of none.</summary>
+    public virtual int SegmentCount => 1;
+
     /// <summary>F: the width of the feed-forward layer.</summary>
     public int FfnWidth => FfnSize ?? 4 * HiddenSize;
 

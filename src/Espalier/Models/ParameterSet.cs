@@ -59,6 +59,15 @@ public sealed class ParameterSet : IReadOnlyCollection<Parameter>, IDisposable
         }));
     }
 
+    /// <summary>
+    /// The parameters of the model that stores every layer which a plan executes. It shares this set's tensors: dispose of
+    /// this set alone.
+    /// </summary>
+    /// <param name="specs">The parameters of that model.</param>
+    /// <param name="plan">The layer of this set for each of its layers.</param>
+    public ParameterSet Unroll(IReadOnlyList<ParameterSpec> specs, ForwardPlan plan) => new(specs.Select(spec => new Parameter(
+        spec, spec.Layer is int layer ? this[plan.Layers[layer], spec.Role] : this[spec.Role])));
+
     /// <summary>Marks a tensor as one that backward passes accumulate a gradient for.</summary>
     public static Tensor Trainable(Tensor value)
     {

@@ -131,7 +131,9 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
         }
     }
 
-    private static void CheckLimits(PropertyInfo property, object? value)
+    /// <summary>Checks a value against the <see cref="ValidationAttribute"/>s of its property.</summary>
+    /// <exception cref="BadValueException">It is outside of them.</exception>
+    internal static void CheckLimits(PropertyInfo property, object? value)
     {
         if (value is null)
         {

@@ -28,35 +28,22 @@ public static class Checkpoint
     public static void Write(
         string folder, TrainingState state, ForwardPlan fullDepth, Tokenizer tokenizer)
     {
-        string partial = Path.Combine(Path.GetDirectoryName(folder)!, ".partial-" + Path.GetFileName(folder));
-        try
-        {
-            DeleteIfThere(partial);
-            Directory.CreateDirectory(partial);
-            ModelFolder.Write(partial, state.Model, state.Parameters, tokenizer);
-            SafetensorsWriter.Write(Path.Combine(partial, OptimizerFile), state.Optimizer.Moments.SelectMany(pair =>
-                new[]
-                {
-                    TensorFile.Entry(ExpAvg(pair.Key), pair.Value.ExpAvg),
-                    TensorFile.Entry(ExpAvgSq(pair.Key), pair.Value.ExpAvgSq),
-                }));
-            AtomicFile.Write(Path.Combine(partial, StateFile), StateJson(state, fullDepth));
-            DeleteIfThere(folder);
-            Directory.Move(partial, folder);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            TryDelete(partial);
-            throw new UserErrorException(
-                $"The checkpoint {folder} cannot be written: {exception.Message}",
-                "Free some space, or choose a folder that you may write to; the same command then goes on from the last complete checkpoint.",
-                exception);
-        }
-        catch (UserErrorException)
-        {
-            TryDelete(partial);
-            throw;
-        }
+        AtomicFolder.Write(
+            folder,
+            partial =>
+            {
+                ModelFolder.Write(partial, state.Model, state.Parameters, tokenizer);
+                SafetensorsWriter.Write(Path.Combine(partial, OptimizerFile), state.Optimizer.Moments.SelectMany(pair =>
+                    new[]
+                    {
+                        TensorFile.Entry(ExpAvg(pair.Key), pair.Value.ExpAvg),
+                        TensorFile.Entry(ExpAvgSq(pair.Key), pair.Value.ExpAvgSq),
+                    }));
+                AtomicFile.Write(Path.Combine(partial, StateFile), StateJson(state, fullDepth));
+            },
+            replace: true,
+            "The checkpoint",
+            "Free some space, or choose a folder that you may write to; the same command then goes on from the last complete checkpoint.");
     }
 
     /// <summary>Reads a state back.</summary>
@@ -121,7 +108,7 @@ public static class Checkpoint
 
     private static T Read<T>(string path, Func<JsonObject, T> read)
     {
-        JsonObject json = HuggingFaceConfig.ReadObject(path);
+        JsonObject json = JsonFile.ReadObject(path);
         try
         {
             int version = json["format"]!.GetValue<int>();
@@ -138,24 +125,4 @@ public static class Checkpoint
     private static string ExpAvg(string name) => name + ".exp_avg";
 
     private static string ExpAvgSq(string name) => name + ".exp_avg_sq";
-
-    private static void DeleteIfThere(string folder)
-    {
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
-
-    private static void TryDelete(string folder)
-    {
-        try
-        {
-            DeleteIfThere(folder);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // The failure being reported matters more than the leftover, which the next checkpoint clears away.
-        }
-    }
 }

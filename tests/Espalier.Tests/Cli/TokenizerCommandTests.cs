@@ -50,12 +50,35 @@ public sealed class TokenizerCommandTests : IDisposable
     }
 
     [Fact]
-    public void SpecialTokensAreRecognisedOnRequest()
+    public void SpecialTokensAreSetOnRequest()
     {
-        Tokenizer tokenizer = Tokenizer.Load(_file);
-        Assert.Equal($"{tokenizer.EndOfText}\n", Encode(Tokenizer.EndOfTextToken, "--special"));
-        Assert.Equal($"[{tokenizer.EndOfText}]\n", Encode($"\"{Tokenizer.EndOfTextToken}\"\n", "--special", "--json-lines"));
-        Assert.DoesNotContain($"{tokenizer.EndOfText}", Encode(Tokenizer.EndOfTextToken).Split(), StringComparer.Ordinal);
+        string vocabulary = _folder.Write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n##b\n");
+        Assert.Equal("5 7 4 1\n", Bert("encode", "AB [MASK] x"));
+        Assert.Equal("2 5 3\n", Bert("encode", "a", "--special"));
+        Assert.Equal("a b", Bert("decode", "2", "5", "6", "3", "--skip-special"));
+        Assert.Equal("[CLS] ab [SEP]", Bert("decode", "2", "5", "7", "3"));
+        Assert.Equal(
+            "[2,5,3]\n[2,5,3,6,3]\n",
+            CommandLine.Succeed(
+                ["tokenizer", "encode", "--tokenizer", vocabulary, "--special", "--json-lines"], "\"a\"\n[\"a\",\"b\"]\n"));
+
+        string Bert(string verb, params string[] more) =>
+            CommandLine.Succeed(["tokenizer", verb, "--tokenizer", vocabulary, .. more]);
+    }
+
+    /// <summary>As JavaScript hands its strings to Hugging Face's library.</summary>
+    [Fact]
+    public void HalfASurrogatePairIsAReplacementCharacter()
+    {
+        string halves = """
+            "\ud800" "\uDC00\ud83d" "a\\ud800" "\\\ud83d\ude42\ud83d" "\ud83d\n"
+            """.Replace(' ', '\n') + "\n";
+        string[] expected = ["\ufffd", "\ufffd\ufffd", "a\\ud800", "\\\ud83d\ude42\ufffd", "\ufffd\n"];
+        string ids = Encode(halves, "--json-lines");
+        Assert.Equal(
+            expected,
+            Decode(ids, "--json-lines").Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => JsonSerializer.Deserialize<string>(line)));
     }
 
     [Fact]
@@ -104,7 +127,8 @@ public sealed class TokenizerCommandTests : IDisposable
         CommandLine.FailOn("3\n", [.. encode, "--json-lines"], "stdin:1", "not a JSON string", "3");
         CommandLine.FailOn("\n", [.. encode, "--json-lines"], "stdin:1");
         CommandLine.FailOn("null\n", [.. encode, "--json-lines"], "stdin:1");
-        CommandLine.FailOn("\"\\ud800\"\n", [.. encode, "--json-lines"], "stdin:1");
+        CommandLine.FailOn("[\"a\"]\n", [.. encode, "--json-lines"], "stdin:1", "pair of strings");
+        CommandLine.FailOn("\"\\ud800\n", [.. encode, "--json-lines"], "stdin:1");
         CommandLine.FailOn("[1,\"x\"]\n", [.. decode, "--json-lines"], "stdin:1", "array of token ids");
         CommandLine.FailOn("1 two 3", decode, "'two'");
         CommandLine.FailOn("5 264", decode, "264", "vocabulary");

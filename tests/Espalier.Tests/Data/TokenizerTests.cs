@@ -145,7 +145,6 @@ public class TokenizerTests
     [InlineData("truncation", """{"max_length":8,"strategy":"Middle"}""", "Middle")]
     [InlineData("padding", """{"strategy":"Novel"}""", "Novel")]
     [InlineData("pre_tokenizer", """{"type":"Metaspace"}""", "Metaspace")]
-    [InlineData("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":true}""", "add_prefix_space")]
     [InlineData("pre_tokenizer", "null", "pre_tokenizer")]
     [InlineData("post_processor", """{"type":"TemplateProcessing"}""", "special_tokens")]
     [InlineData("post_processor", """{"type":"Novel"}""", "Novel")]

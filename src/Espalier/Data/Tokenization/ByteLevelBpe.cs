@@ -17,7 +17,7 @@ public sealed class ByteLevelBpe : Tokenizer
     private readonly string?[] _tokens;
     private readonly byte[][] _bytes;
     private readonly int[] _byteIds = new int[256];
-    private readonly bool _splitsWords;
+    private readonly bool _splitsWords, _addsPrefixSpace;
     private readonly BpeMerges _merges;
     private readonly ConcurrentDictionary<byte[], int[]> _cache = new(ByteStringComparer.Instance);
     private readonly ConcurrentDictionary<byte[], int[]>.AlternateLookup<ReadOnlySpan<byte>> _cached;
@@ -27,15 +27,17 @@ public sealed class ByteLevelBpe : Tokenizer
     /// <param name="merges">The merges in order of rank.</param>
     /// <param name="splitsWords">Whether text is cut by GPT-2's expression first.</param>
     /// <param name="parts">What stands around the model.</param>
+    /// <param name="addsPrefixSpace">Whether text that begins with no space is given one.</param>
     internal ByteLevelBpe(
         string?[] tokens,
         IReadOnlyList<(int Left, int Right, int Merged)> merges,
         bool splitsWords,
-        TokenizerParts parts)
+        TokenizerParts parts,
+        bool addsPrefixSpace = false)
         : base(tokens, parts)
     {
         _cached = _cache.GetAlternateLookup<ReadOnlySpan<byte>>();
-        _splitsWords = splitsWords;
+        (_splitsWords, _addsPrefixSpace) = (splitsWords, addsPrefixSpace);
         _merges = new BpeMerges(merges);
         _tokens = tokens;
         _bytes = [.. _tokens.Select(token => token is null ? [] : ByteAlphabet.ToBytes(token))];
@@ -88,7 +90,7 @@ public sealed class ByteLevelBpe : Tokenizer
 
         // With all 256 bytes in the vocabulary nothing is ever unknown, so the unknown token and its fusing are idle.
         json.AllowOnly(model, "the model", "type", "vocab", "merges", "unk_token", "fuse_unk");
-        bool splitsWords = ReadPreTokenizer(json);
+        JsonElement preTokenizer = RequireByteLevel(json, "pre_tokenizer");
         RequireByteLevel(json, "decoder");
         if (json.Part("normalizer") is not null)
         {
@@ -97,11 +99,21 @@ public sealed class ByteLevelBpe : Tokenizer
 
         TokenizerParts parts = TokenizerParts.FromJson(json);
         Dictionary<string, int> ids = ReadVocabulary(json);
-        return new ByteLevelBpe(json.TokensById(ids, [.. parts.AddedTokens]), ReadMerges(json, ids), splitsWords, parts);
+        return new ByteLevelBpe(
+            json.TokensById(ids, [.. parts.AddedTokens]),
+            ReadMerges(json, ids),
+            json.Flag(preTokenizer, "use_regex", otherwise: true),
+            parts,
+            json.Flag(preTokenizer, "add_prefix_space"));
     }
 
     private protected override void EncodeOrdinary(ReadOnlySpan<byte> utf8, List<int> ids)
     {
+        if (_addsPrefixSpace && !utf8.IsEmpty && utf8[0] != ' ')
+        {
+            utf8 = (byte[])[(byte)' ', .. utf8];
+        }
+
         while (!utf8.IsEmpty)
         {
             int length = _splitsWords ? Gpt2Splitter.NextWord(utf8) : utf8.Length;
@@ -113,7 +125,7 @@ public sealed class ByteLevelBpe : Tokenizer
     private protected override void WriteSplitting(Utf8JsonWriter json)
     {
         json.WriteNull("normalizer");
-        WriteByteLevel(json, "pre_tokenizer", _splitsWords);
+        WriteByteLevel(json, "pre_tokenizer", _splitsWords, _addsPrefixSpace);
     }
 
     private void EncodeWord(ReadOnlySpan<byte> word, List<int> ids)
@@ -157,14 +169,6 @@ public sealed class ByteLevelBpe : Tokenizer
         {
             Interlocked.Increment(ref _cachedWords);
         }
-    }
-
-    private static bool ReadPreTokenizer(TokenizerJson json)
-    {
-        JsonElement preTokenizer = RequireByteLevel(json, "pre_tokenizer");
-        return json.Flag(preTokenizer, "add_prefix_space")
-            ? throw json.Unsupported("\"add_prefix_space\" of the pre-tokenizer ByteLevel")
-            : json.Flag(preTokenizer, "use_regex", otherwise: true);
     }
 
     private static JsonElement RequireByteLevel(TokenizerJson json, string name)
@@ -232,11 +236,11 @@ public sealed class ByteLevelBpe : Tokenizer
             : throw json.Damaged($"its merge {merges.Count} needs \"{token}\", which is not in the vocabulary");
     }
 
-    private static void WriteByteLevel(Utf8JsonWriter json, string name, bool useRegex)
+    private static void WriteByteLevel(Utf8JsonWriter json, string name, bool useRegex, bool addPrefixSpace)
     {
         json.WriteStartObject(name);
         json.WriteString("type", "ByteLevel");
-        json.WriteBoolean("add_prefix_space", false);
+        json.WriteBoolean("add_prefix_space", addPrefixSpace);
         json.WriteBoolean("trim_offsets", true);
         json.WriteBoolean("use_regex", useRegex);
         json.WriteEndObject();
@@ -244,7 +248,7 @@ public sealed class ByteLevelBpe : Tokenizer
 
     private protected override void WriteModel(Utf8JsonWriter json)
     {
-        WriteByteLevel(json, "decoder", useRegex: true);
+        WriteByteLevel(json, "decoder", useRegex: true, addPrefixSpace: false);
         json.WriteStartObject("model");
         json.WriteString("type", "BPE");
         json.WriteNull("dropout");

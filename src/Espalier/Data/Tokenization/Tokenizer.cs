@@ -21,6 +21,7 @@ public abstract class Tokenizer
     private readonly Lazy<AddedTokenMatcher> _inNormalizedText;
     private readonly Dictionary<string, int> _ids = [];
     private readonly HashSet<int> _special;
+    private readonly Lazy<string[]> _asDecoded;
     private readonly Lazy<string> _fingerprint;
 
     /// <param name="tokens">The model's tokens by id; null where only an added token has the id, or none.</param>
@@ -49,6 +50,7 @@ public abstract class Tokenizer
         _inNormalizedText = new Lazy<AddedTokenMatcher>(() => new AddedTokenMatcher(
             parts.AddedTokens.Where(token => token.Normalized)
                 .Select(token => (Normalize(Encoding.UTF8.GetBytes(token.Content)), token))));
+        _asDecoded = new Lazy<string[]>(AsDecoded);
         _fingerprint = new Lazy<string>(() => Convert.ToHexStringLower(SHA256.HashData(ToJson())));
     }
 
@@ -185,7 +187,7 @@ public abstract class Tokenizer
     /// <summary>
     /// Loads a Hugging Face <c>tokenizer.json</c>, GPT-2's <c>vocab.json</c> and <c>merges.txt</c> (or <c>encoder.json</c>
     /// and <c>vocab.bpe</c>), or BERT's <c>vocab.txt</c>. The latter is uncased if a <c>tokenizer_config.json</c> beside it
-    /// says so or, where none does, if no token has a capital but those in brackets.
+    /// says so or, where none does, if no token but those in brackets has one of the capitals A to Z.
     /// </summary>
     /// <param name="path">The file, or a folder that holds one of them.</param>
     /// <exception cref="UserErrorException">
@@ -233,6 +235,22 @@ public abstract class Tokenizer
     private protected int Checked(int id) => (uint)id < (uint)_tokens.Length
         ? id
         : throw new UserErrorException($"Token id {id} is outside the vocabulary of {VocabularySize} tokens.");
+
+    /// <summary>The token of an id as it is decoded: as Hugging Face has it, in its normalized form where it has one.</summary>
+    private protected string DecodedToken(int id) => _asDecoded.Value[Checked(id)];
+
+    private string[] AsDecoded()
+    {
+        string[] tokens = [.. _tokens.Select(token => token ?? "")];
+        foreach (AddedToken added in AddedTokens)
+        {
+            tokens[added.Id] = added.Normalized
+                ? Encoding.UTF8.GetString(Normalize(Encoding.UTF8.GetBytes(added.Content)))
+                : added.Content;
+        }
+
+        return tokens;
+    }
 
     private List<int> List(string text, bool allowSpecial)
     {

@@ -108,9 +108,9 @@ internal static class VocabularyFiles
 
         string[] tokens = [.. File.ReadLines(path).Select(line => line.TrimEnd())];
 
-        // An uncased vocabulary has no capitals: its only ones are those of tokens in brackets, [CLS] and the like.
+        // An uncased vocabulary has no capitals of Latin: its only ones are those of tokens in brackets, [CLS] and the like.
         bool lowercase = Setting(path, "do_lower_case")
-            ?? !tokens.Any(token => !(token.StartsWith('[') && token.EndsWith(']')) && token.Any(char.IsUpper));
+            ?? !tokens.Any(token => !(token.StartsWith('[') && token.EndsWith(']')) && token.Any(char.IsAsciiLetterUpper));
         try
         {
             return WordPiece.Create(tokens, lowercase);

@@ -85,7 +85,7 @@ public sealed class WordPiece : Tokenizer
         var text = new StringBuilder();
         for (int i = 0; i < ids.Length; i++)
         {
-            _decoder.Append(TokenOf(ids[i]), isFirst: i == 0, text);
+            _decoder.Append(DecodedToken(ids[i]), isFirst: i == 0, text);
         }
 
         return Encoding.UTF8.GetBytes(text.ToString());

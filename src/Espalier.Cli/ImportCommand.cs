@@ -1,0 +1,55 @@
+using System.CommandLine;
+using Espalier.Interop;
+using Espalier.Torch;
+
+namespace Espalier.Cli;
+
+/// <summary><c>espalier import</c>.</summary>
+internal static class ImportCommand
+{
+    public static Verb Create()
+    {
+        var source = new Argument<string>("MODEL")
+        {
+            Description = "A folder in Hugging Face's form: config.json, model.safetensors or shards with an index, a tokenizer; " +
+                "or a .safetensors file with config.json beside it.",
+        };
+        var tokenizer = new Option<string>("--tokenizer")
+        {
+            Description = "The tokenizer: its file or folder. Default: that of the model's folder.",
+            HelpName = "PATH",
+        };
+        var output = new OutputFolder();
+        var command = new Verb(
+            "import",
+            "Copies a model in Hugging Face's form into one file of f32 weights under today's names, with its tokenizer. " +
+            "Other verbs take such a folder as it is: importing checks it once, and makes it alike whatever it came from.")
+        {
+            source, tokenizer, output,
+        };
+        command.Examples = ["espalier import downloads/gpt2 --out models/gpt2"];
+        command.SetAction(parsed =>
+        {
+            string folder = output.Of(parsed);
+            string path = parsed.GetValue(source)!;
+            using LoadedModel loaded = LoadedModel.Load(path, Device.Cpu, parsed.GetValue(tokenizer));
+            if (loaded.FullDepth.Depth != loaded.Model.Layers)
+            {
+                throw new UserErrorException(
+                    $"{path} is a checkpoint of a model that still grows: a copy would not say to what depth.",
+                    $"Every verb takes it as it is; espalier export {path} --depth {loaded.FullDepth.Depth} writes all layers.");
+            }
+
+            foreach (string name in ModelFolder.UnusedTensors(loaded.Path, loaded.Model))
+            {
+                Console.Error.WriteLine($"note: left out {name}, which Espalier has no use for.");
+            }
+
+            OutputFolder.Write(
+                folder, loaded.Model, loaded.Parameters, loaded.Tokenizer,
+                ModelFolder.ReadExtras(loaded.Path, loaded.Model, Device.Cpu), SafetensorsDType.F32);
+            return 0;
+        });
+        return command;
+    }
+}

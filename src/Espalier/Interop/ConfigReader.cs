@@ -1,0 +1,77 @@
+using System.Text.Json.Nodes;
+using Espalier.Models;
+using Espalier.Recipes;
+
+namespace Espalier.Interop;
+
+/// <summary>
+/// The keys of a <c>config.json</c>. Those that ask for a computation which Espalier does not do are errors; others that it
+/// does not know change nothing about the computation, and pass.
+/// </summary>
+internal sealed class ConfigReader(string path, JsonObject json)
+{
+    /// <summary>A key that must be there.</summary>
+    public T Required<T>(string key) => json[key] is null
+        ? throw new UserErrorException($"{path}: the key '{key}' is missing.")
+        : Optional<T>(key, default!);
+
+    /// <summary>A key that may be missing or null.</summary>
+    public T Optional<T>(string key, T fallback)
+    {
+        try
+        {
+            return json[key] is JsonNode node ? node.GetValue<T>() : fallback;
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or FormatException)
+        {
+            throw new UserErrorException(
+                $"{path}: the key '{key}' has the wrong type: {json[key]!.ToJsonString()}.", inner: exception);
+        }
+    }
+
+    /// <summary>Refuses a key unless it asks for what is computed anyway; the first of the values is the default.</summary>
+    public void Demand<T>(string key, params ReadOnlySpan<T> computed)
+        where T : IEquatable<T>
+    {
+        T asked = Optional(key, computed[0]);
+        if (!computed.Contains(asked))
+        {
+            throw new UserErrorException(
+                $"{path}: {key} is {JsonValue.Create(asked)!.ToJsonString()}.",
+                $"Espalier computes such models with {JsonValue.Create(computed[0])!.ToJsonString()} only.");
+        }
+    }
+
+    /// <summary>Refuses a key that has any content.</summary>
+    public void DemandNone(string key)
+    {
+        if (json[key] is JsonObject { Count: > 0 } or JsonArray { Count: > 0 } or JsonValue)
+        {
+            throw new UserErrorException($"{path}: {key} is set.", "Espalier does not compute such models.");
+        }
+    }
+
+    /// <summary>The model, if its numbers are within the limits that recipes have too.</summary>
+    public ModelConfig Checked(ModelConfig model)
+    {
+        foreach (RecipeKey key in RecipeKeys.Of(model.GetType()))
+        {
+            try
+            {
+                RecordBinder.CheckLimits(key.Property, key.Property.GetValue(model));
+            }
+            catch (BadValueException exception)
+            {
+                throw new UserErrorException($"{path}: {key.Name} {exception.Message}: {exception.Remedy}.", inner: exception);
+            }
+        }
+
+        return model.HiddenSize % model.Heads == 0
+            ? model
+            : throw new UserErrorException(
+                $"{path}: {Key(nameof(ModelConfig.Heads))} {model.Heads} does not divide " +
+                $"{Key(nameof(ModelConfig.HiddenSize))} {model.HiddenSize}.");
+
+        string Key(string property) => RecipeKeys.NameOf(model.GetType(), property);
+    }
+}

@@ -1,0 +1,120 @@
+using System.Text.Json.Nodes;
+using Espalier.Data;
+using Espalier.Interop;
+using Espalier.Models;
+using Espalier.Tests.Data;
+
+namespace Espalier.Tests.Interop;
+
+/// <summary>What a config.json may ask for, and what is refused by name.</summary>
+public sealed class HuggingFaceConfigTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void WhatIsWrittenIsRead()
+    {
+        Gpt2Config gpt2 = Sample.Model(3) with
+        {
+            FfnSize = 40, LayerNormEpsilon = 1e-6, InitializerRange = 0.1, EmbeddingDropout = 0.1, AttentionDropout = 0.2,
+            ResidualDropout = 0.3, TiedHead = false,
+        };
+        BertConfig bert = Sample.Bert(3) with
+        {
+            FfnSize = 40, LayerNormEpsilon = 1e-6, InitializerRange = 0.1, HiddenDropout = 0.1, AttentionDropout = 0.2,
+            TypeVocabularySize = 3, TiedHead = false,
+        };
+        foreach (ModelConfig model in new ModelConfig[] { gpt2, bert, Sample.Model(1), Sample.Bert(1) })
+        {
+            Assert.Equal(model, Read(HuggingFaceConfig.Write(model, ByteLevelBpe.RawBytes)));
+        }
+    }
+
+    /// <summary>The config.json of the published gpt2 and bert-base-uncased, as to the keys that matter.</summary>
+    [Fact]
+    public void PublishedConfigurations()
+    {
+        Assert.Equal(
+            new Gpt2Config
+            {
+                Layers = 12, HiddenSize = 768, Heads = 12, ContextLength = 1024, VocabularySize = 50257,
+                EmbeddingDropout = 0.1, AttentionDropout = 0.1, ResidualDropout = 0.1,
+            },
+            Read("""
+                {"activation_function":"gelu_new","architectures":["GPT2LMHeadModel"],"attn_pdrop":0.1,"bos_token_id":50256,
+                "embd_pdrop":0.1,"eos_token_id":50256,"initializer_range":0.02,"layer_norm_epsilon":1e-05,"model_type":"gpt2",
+                "n_ctx":1024,"n_embd":768,"n_head":12,"n_layer":12,"n_positions":1024,"resid_pdrop":0.1,
+                "summary_activation":null,"summary_first_dropout":0.1,"task_specific_params":{"text-generation":{"max_length":50}},
+                "vocab_size":50257,"pruned_heads":{}}
+                """));
+        Assert.Equal(
+            new BertConfig
+            {
+                Layers = 12, HiddenSize = 768, Heads = 12, ContextLength = 512, VocabularySize = 30522,
+                HiddenDropout = 0.1, AttentionDropout = 0.1,
+            },
+            Read("""
+                {"architectures":["BertForMaskedLM"],"attention_probs_dropout_prob":0.1,"gradient_checkpointing":false,
+                "hidden_act":"gelu","hidden_dropout_prob":0.1,"hidden_size":768,"initializer_range":0.02,
+                "intermediate_size":3072,"layer_norm_eps":1e-12,"max_position_embeddings":512,"model_type":"bert",
+                "num_attention_heads":12,"num_hidden_layers":12,"pad_token_id":0,"position_embedding_type":"absolute",
+                "transformers_version":"4.6.0.dev0","type_vocab_size":2,"use_cache":true,"vocab_size":30522}
+                """));
+    }
+
+    [Theory]
+    [InlineData("activation_function", "\"relu\"", "activation_function is \"relu\"")]
+    [InlineData("scale_attn_weights", "false", "scale_attn_weights is false")]
+    [InlineData("scale_attn_by_inverse_layer_idx", "true", "scale_attn_by_inverse_layer_idx is true")]
+    [InlineData("reorder_and_upcast_attn", "true", "reorder_and_upcast_attn is true")]
+    [InlineData("add_cross_attention", "true", "add_cross_attention is true")]
+    [InlineData("is_encoder_decoder", "true", "is_encoder_decoder is true")]
+    [InlineData("pruned_heads", "{\"0\":[1]}", "pruned_heads is set")]
+    [InlineData("quantization_config", "{\"bits\":4}", "quantization_config is set")]
+    [InlineData("model_type", "\"llama\"", "model_type is 'llama'")]
+    [InlineData("model_type", "null", "the key 'model_type' is missing")]
+    [InlineData("n_layer", "null", "the key 'n_layer' is missing")]
+    [InlineData("n_layer", "\"12\"", "the key 'n_layer' has the wrong type")]
+    [InlineData("n_layer", "1.5", "the key 'n_layer' has the wrong type")]
+    [InlineData("n_layer", "99999999999999999999", "the key 'n_layer' has the wrong type")]
+    [InlineData("n_layer", "1000000000", "n_layer is 1000000000")]
+    [InlineData("n_layer", "0", "n_layer is 0")]
+    [InlineData("n_embd", "-16", "n_embd is -16")]
+    [InlineData("n_head", "3", "n_head 3 does not divide n_embd 16")]
+    [InlineData("layer_norm_epsilon", "0", "layer_norm_epsilon is 0")]
+    [InlineData("resid_pdrop", "1.5", "resid_pdrop is 1.5")]
+    public void WhatGpt2DoesNotComputeIsNamed(string key, string value, string says) =>
+        Refuses(Sample.Model(2), key, value, says);
+
+    [Theory]
+    [InlineData("hidden_act", "\"gelu_new\"", "hidden_act is \"gelu_new\"")]
+    [InlineData("position_embedding_type", "\"relative_key\"", "position_embedding_type is \"relative_key\"")]
+    [InlineData("is_decoder", "true", "is_decoder is true")]
+    [InlineData("add_cross_attention", "true", "add_cross_attention is true")]
+    [InlineData("num_attention_heads", "5", "num_attention_heads 5 does not divide hidden_size 16")]
+    [InlineData("type_vocab_size", "0", "type_vocab_size is 0")]
+    [InlineData("intermediate_size", "null", "the key 'intermediate_size' is missing")]
+    public void WhatBertDoesNotComputeIsNamed(string key, string value, string says) =>
+        Refuses(Sample.Bert(2), key, value, says);
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("[]")]
+    [InlineData("null")]
+    [InlineData("{")]
+    [InlineData("""{"model_type":"gpt2","model_type":"bert"}""")]
+    public void WhatIsNoJsonObjectIsRefused(string text) =>
+        Assert.Contains("config.json", Assert.Throws<UserErrorException>(() => Read(text)).Message, StringComparison.Ordinal);
+
+    private void Refuses(ModelConfig model, string key, string value, string says)
+    {
+        JsonObject json = JsonNode.Parse(HuggingFaceConfig.Write(model, ByteLevelBpe.RawBytes))!.AsObject();
+        json[key] = JsonNode.Parse(value);
+        var error = Assert.Throws<UserErrorException>(() => Read(json.ToJsonString()));
+        Assert.Contains("config.json: " + says, error.Message, StringComparison.Ordinal);
+    }
+
+    private ModelConfig Read(string text) => HuggingFaceConfig.Read(_folder.Write("config.json", text));
+}
