@@ -155,8 +155,7 @@ internal static class FinetuneCommand
         {
             using var signals = new StopSignals();
             using var line = new ProgressLine();
-            using var extras = new TensorScope();
-            IReadOnlyDictionary<string, Tensor> pretrainedHead = new Dictionary<string, Tensor>();
+            IReadOnlyDictionary<string, Tensor> pretrainedHead = ModelFolder.ReadExtras(loaded.Path, loaded.Model, device);
             var finetuner = new Finetuner(task, data, device);
             var results = new List<(ulong, IReadOnlyList<EpochResult>)>();
             foreach (ulong seed in task.Training.Seeds)
@@ -174,6 +173,11 @@ internal static class FinetuneCommand
                 {
                     Save(finetuner, model, Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{seed}")));
                 }
+            }
+
+            foreach (Tensor tensor in pretrainedHead.Values)
+            {
+                tensor.Dispose();
             }
 
             return new FinetuneSummary(task, data, results);

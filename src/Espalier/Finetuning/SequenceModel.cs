@@ -98,8 +98,7 @@ public sealed class SequenceModel(
         IEnumerable<ParameterSpec> specs = Architectures.Of(full.ModelType).Parameters(full)
             .Where(spec => IsBackbone(spec, _head))
             .Concat(_head.Parameters(full, outputs));
-        return (full, new ParameterSet(specs.Select(spec => new Parameter(
-            spec, spec.Layer is int layer ? Parameters[Plan.Layers[layer], spec.Role] : Parameters[spec.Role]))));
+        return (full, Parameters.Unroll([.. specs], Plan));
     }
 
     /// <inheritdoc/>
