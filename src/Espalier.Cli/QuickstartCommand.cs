@@ -11,9 +11,6 @@ internal static class QuickstartCommand
 {
     private const string Corpus = "data/sotu";
 
-    // Of a letter or two: with such, a BERT learns to look at a token's neighbours within a minute.
-    private const int WordPieces = 200;
-
     // In this order: the first is the baseline.
     private static readonly string[] Methods = ["scratch", "apollo"];
 
@@ -31,7 +28,7 @@ internal static class QuickstartCommand
         };
         var model = new Option<ModelType>("--model")
         {
-            Description = "gpt2: a 12-layer GPT on bytes; bert: a 6-layer BERT on masked pieces of words.",
+            Description = "gpt2: a 12-layer GPT on bytes; bert: a 6-layer BERT on masked characters.",
             HelpName = "gpt2|bert",
             DefaultValueFactory = _ => ModelType.Gpt2,
         };
@@ -53,7 +50,7 @@ internal static class QuickstartCommand
         {
             (string name, PreparationOptions data) = parsed.GetValue(model) switch
             {
-                ModelType.Bert => ("quickstart-bert", new PreparationOptions { WordPieceVocabularySize = WordPieces }),
+                ModelType.Bert => ("quickstart-bert", new PreparationOptions { Tokenizer = WordPiece.Characters }),
                 _ => ("quickstart", new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes }),
             };
             return Run(name, data, parsed.GetValue(output) ?? Path.Combine("runs", name), parsed.GetValue(overrides)!);

@@ -37,8 +37,23 @@ public sealed class WordPiece : Tokenizer
         _cached = _cache.GetAlternateLookup<ReadOnlySpan<byte>>();
     }
 
+    private static IEnumerable<char> Printable =>
+        Enumerable.Range('!', '~' - '!' + 1).Select(code => (char)code).Where(character => !char.IsUpper(character));
+
     /// <summary>The special tokens of BERT.</summary>
     internal static IReadOnlyList<string> SpecialTokens { get; } = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+
+    /// <summary>
+    /// The smallest vocabulary that spells English: the printable ASCII characters in lower case, letters and digits also as
+    /// they continue a word.
+    /// </summary>
+    public static WordPiece Characters { get; } = Create(
+        [
+            .. SpecialTokens,
+            .. Printable.Select(character => $"{character}"),
+            .. Printable.Where(char.IsLetterOrDigit).Select(character => $"##{character}"),
+        ],
+        lowercase: true);
 
     /// <inheritdoc/>
     public override int? Unknown => _model.UnknownId;
