@@ -31,7 +31,7 @@ internal static class PrepareCommand
         };
         var tokenizer = new Option<string?>("--tokenizer")
         {
-            Description = "The vocabulary: a Hugging Face tokenizer.json (byte-level BPE), or a folder that holds one.",
+            Description = "The vocabulary: a Hugging Face tokenizer.json (byte-level BPE or WordPiece), or a folder that holds one.",
             HelpName = "FILE",
         };
         var bytes = new Option<bool>("--bytes") { Description = "The vocabulary: the 256 bytes, and the end of a text." };
@@ -39,6 +39,15 @@ internal static class PrepareCommand
         {
             Description = "The vocabulary: a byte-level BPE of N tokens, trained on the training text.",
             HelpName = "N",
+        };
+        var wordPiece = new Option<int?>("--wordpiece")
+        {
+            Description = "The vocabulary: a WordPiece of N tokens, as BERT has it, trained on the training text.",
+            HelpName = "N",
+        };
+        var cased = new Option<bool>("--cased")
+        {
+            Description = "With --wordpiece: keep upper case and accents, as BERT cased does.",
         };
         var heldOutFiles = new Option<string[]>("--holdout")
         {
@@ -66,22 +75,36 @@ internal static class PrepareCommand
         var json = new Option<bool>("--json") { Description = "Print the summary as JSON." };
         var command = new Verb(
             "prepare",
-            "Turns text into a folder of tokens to train on, part of it held out. Give one of --tokenizer, --bytes and --bpe.")
+            "Turns text into a folder of tokens to train on, part of it held out. Give one of --tokenizer, --bytes, --bpe and --wordpiece.")
         {
-            inputs, output, tokenizer, bytes, bpe, heldOutFiles, heldOutFraction, seed, textKey, json,
+            inputs, output, tokenizer, bytes, bpe, wordPiece, cased, heldOutFiles, heldOutFraction, seed, textKey, json,
         };
         command.Examples =
         [
             "espalier data prepare book.txt --bytes --out data/book",
             "espalier data prepare data/sotu/text --bpe 4096 --holdout '20*.txt' --out data/sotu-bpe4096",
+            "espalier data prepare data/sotu/text --wordpiece 4096 --holdout '20*.txt' --out data/sotu-wordpiece4096",
         ];
         command.SetAction(parsed =>
         {
             string? tokenizerFile = parsed.GetValue(tokenizer);
-            if (new[] { tokenizerFile is not null, parsed.GetValue(bytes), parsed.GetValue(bpe) is not null }.Count(given => given) != 1)
+            bool[] given =
+            [
+                tokenizerFile is not null,
+                parsed.GetValue(bytes),
+                parsed.GetValue(bpe) is not null,
+                parsed.GetValue(wordPiece) is not null,
+            ];
+            if (given.Count(one => one) != 1)
             {
                 throw new UserErrorException(
-                    "Which vocabulary? Give one of --tokenizer FILE, --bytes and --bpe N.", "To begin with, try --bytes or --bpe 4096.");
+                    "Which vocabulary? Give one of --tokenizer FILE, --bytes, --bpe N and --wordpiece N.",
+                    "To begin with, try --bytes or --bpe 4096; for BERT, --wordpiece 4096.");
+            }
+
+            if (parsed.GetValue(cased) && parsed.GetValue(wordPiece) is null)
+            {
+                throw new UserErrorException("--cased says how to train a WordPiece vocabulary, and goes with --wordpiece N only.");
             }
 
             string[] files = parsed.GetValue(heldOutFiles) ?? [];
@@ -98,6 +121,8 @@ internal static class PrepareCommand
                     : parsed.GetValue(bytes) ? ByteLevelBpe.RawBytes
                     : null,
                 BpeVocabularySize = parsed.GetValue(bpe),
+                WordPieceVocabularySize = parsed.GetValue(wordPiece),
+                Cased = parsed.GetValue(cased),
                 HeldOutFiles = files,
                 HeldOutFraction = parsed.GetValue(heldOutFraction),
                 Seed = parsed.GetValue(seed),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Espalier.Data;
+using Espalier.Models;
 using Espalier.Recipes;
 using Espalier.Reporting;
 
@@ -9,10 +10,12 @@ namespace Espalier.Cli;
 internal static class QuickstartCommand
 {
     private const string Corpus = "data/sotu";
-    private const string Runs = "runs/quickstart";
+
+    // Of a letter or two: with such, a BERT learns to look at a token's neighbours within a minute.
+    private const int WordPieces = 200;
 
     // In this order: the first is the baseline.
-    private static readonly string[] Recipes = ["scratch", "apollo"];
+    private static readonly string[] Methods = ["scratch", "apollo"];
 
     public static Verb Create()
     {
@@ -23,31 +26,49 @@ internal static class QuickstartCommand
         };
         var output = new Option<string>("--out")
         {
-            Description = "The folder of the two runs and the report.",
+            Description = "The folder of the two runs and the report. Default: runs/quickstart, of a BERT runs/quickstart-bert.",
             HelpName = "DIR",
-            DefaultValueFactory = _ => Runs,
+        };
+        var model = new Option<ModelType>("--model")
+        {
+            Description = "gpt2: a 12-layer GPT on bytes; bert: a 6-layer BERT on masked pieces of words.",
+            HelpName = "gpt2|bert",
+            DefaultValueFactory = _ => ModelType.Gpt2,
         };
         var command = new Verb(
             "quickstart",
-            $"Fetches the State of the Union speeches into {Corpus}, trains a 12-layer GPT on them from scratch and the same " +
-            "GPT with Apollo, and says what Apollo saves: minutes on two cores. Interrupted at any moment, the same " +
+            $"Fetches the State of the Union speeches into {Corpus}, trains a model on them from scratch and the same " +
+            "model with Apollo, and says what Apollo saves: minutes on two cores. Interrupted at any moment, the same " +
             "command goes on where it was.")
         {
-            overrides, output,
+            overrides, model, output,
         };
-        command.Examples = ["espalier quickstart", "espalier quickstart seed=1 --out runs/quickstart-seed1"];
-        command.SetAction(parsed => Run(parsed.GetValue(output)!, parsed.GetValue(overrides)!));
+        command.Examples =
+        [
+            "espalier quickstart",
+            "espalier quickstart --model bert",
+            "espalier quickstart seed=1 --out runs/quickstart-seed1",
+        ];
+        command.SetAction(parsed =>
+        {
+            (string name, PreparationOptions data) = parsed.GetValue(model) switch
+            {
+                ModelType.Bert => ("quickstart-bert", new PreparationOptions { WordPieceVocabularySize = WordPieces }),
+                _ => ("quickstart", new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes }),
+            };
+            return Run(name, data, parsed.GetValue(output) ?? Path.Combine("runs", name), parsed.GetValue(overrides)!);
+        });
         return command;
     }
 
-    private static int Run(string folder, string[] overrides)
+    private static int Run(string name, PreparationOptions data, string folder, string[] overrides)
     {
         Recipe[] recipes =
         [
-            .. Recipes.Select(name => RecipeReader.Read(
-                Path.Combine(AppContext.BaseDirectory, "recipes", $"quickstart-{name}.yaml"), overrides)),
+            .. Methods.Select(method => RecipeReader.Read(
+                Path.Combine(AppContext.BaseDirectory, "recipes", $"{name}-{method}.yaml"), overrides)),
         ];
-        PrepareData(recipes[0].Data.Path);
+        PrepareData(recipes[0].Data.Path, data);
 
         using (var signals = new StopSignals())
         {
@@ -69,15 +90,11 @@ internal static class QuickstartCommand
         return 0;
     }
 
-    private static void PrepareData(string folder)
+    private static void PrepareData(string folder, PreparationOptions options)
     {
         using var line = new DataProgressLine();
         string texts = SotuCorpus.Fetch(Corpus, line.Show, line.Token);
-        var options = new PreparationOptions
-        {
-            Tokenizer = ByteLevelBpe.RawBytes,
-            HeldOutFiles = [SotuCorpus.HeldOutFiles],
-        };
+        options = options with { HeldOutFiles = [SotuCorpus.HeldOutFiles] };
         CorpusPreparer.Prepare(Espalier.Data.Corpus.Open([texts]), folder, options, line.Show, line.Token);
     }
 }

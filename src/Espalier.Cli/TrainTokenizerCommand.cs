@@ -16,9 +16,20 @@ internal static class TrainTokenizerCommand
         };
         var vocabulary = new Option<int>("--vocab")
         {
-            Description = $"The number of tokens: {BpeTrainer.SmallestVocabulary} at least, for all bytes and {Tokenizer.EndOfTextToken}.",
+            Description = $"The number of tokens. Of a BPE {BpeTrainer.SmallestVocabulary} at least, for all bytes and {Tokenizer.EndOfTextToken}.",
             HelpName = "N",
             Required = true,
+        };
+        var wordPiece = new Option<bool>("--wordpiece") { Description = "Train a WordPiece, as BERT has it, not a byte-level BPE." };
+        var cased = new Option<bool>("--cased")
+        {
+            Description = "With --wordpiece: keep upper case and accents, as BERT cased does.",
+        };
+        var minFrequency = new Option<int>("--min-frequency")
+        {
+            Description = "With --wordpiece: how often two neighbours must occur to become a token.",
+            HelpName = "N",
+            DefaultValueFactory = _ => WordPieceTrainer.UsualMinFrequency,
         };
         var output = new Option<string>("--out")
         {
@@ -32,29 +43,41 @@ internal static class TrainTokenizerCommand
             HelpName = "KEY",
             DefaultValueFactory = _ => "text",
         };
-        var command = new Verb("train", "Trains a byte-level BPE and saves it as a Hugging Face tokenizer.json.")
+        var command = new Verb("train", "Trains a byte-level BPE or a WordPiece, and saves it as a Hugging Face tokenizer.json.")
         {
-            inputs, vocabulary, output, textKey,
+            inputs, vocabulary, wordPiece, cased, minFrequency, output, textKey,
         };
-        command.Examples = ["espalier tokenizer train data/sotu/text --vocab 4096 --out tokenizer.json"];
+        command.Examples =
+        [
+            "espalier tokenizer train data/sotu/text --vocab 4096 --out tokenizer.json",
+            "espalier tokenizer train data/sotu/text --vocab 4096 --wordpiece --out tokenizer.json",
+        ];
         command.SetAction(parsed =>
         {
+            bool isWordPiece = parsed.GetValue(wordPiece);
+            if (!isWordPiece && (parsed.GetValue(cased) || parsed.GetResult(minFrequency) is { Implicit: false }))
+            {
+                throw new UserErrorException("--cased and --min-frequency say how to train a WordPiece, and go with --wordpiece only.");
+            }
+
             string file = parsed.GetValue(output)!;
             RequireNothingElseAt(file);
             Corpus corpus = Corpus.Open(parsed.GetValue(inputs)!, parsed.GetValue(textKey)!);
-            ByteLevelBpe tokenizer;
+            Tokenizer tokenizer;
             using (var line = new DataProgressLine())
             {
                 // Counting words does not know how long the corpus is.
-                tokenizer = BpeTrainer.Train(
-                    corpus.Documents(),
-                    parsed.GetValue(vocabulary),
-                    progress => line.Show(progress.Total > 0 ? progress : progress with { Total = corpus.Length }));
+                Action<DataProgress> show =
+                    progress => line.Show(progress.Total > 0 ? progress : progress with { Total = corpus.Length });
+                int size = parsed.GetValue(vocabulary);
+                tokenizer = isWordPiece
+                    ? WordPieceTrainer.Train(
+                        corpus.Documents(), size, !parsed.GetValue(cased), parsed.GetValue(minFrequency), show)
+                    : BpeTrainer.Train(corpus.Documents(), size, show);
             }
 
             tokenizer.Save(file);
-            Console.Error.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{file}: {tokenizer.VocabularySize:N0} tokens, {tokenizer.MergeCount:N0} of them merges."));
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{file}: {tokenizer.VocabularySize:N0} tokens."));
             return 0;
         });
         return command;

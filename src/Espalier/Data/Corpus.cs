@@ -12,8 +12,8 @@ public sealed record CorpusFile(string Path, string Name, long Length);
 
 /// <summary>
 /// Plain text to train on: <c>.txt</c> files, each one document, and <c>.jsonl</c> files, each line one document; either
-/// may be compressed as <c>.gz</c>. Files of a folder come in ordinal order of their names. Documents are streamed: only
-/// one is in memory at a time.
+/// may be compressed as <c>.gz</c>. Files of a folder come in ordinal order of their names. All is streamed: only a line
+/// of a .jsonl file or a piece of a .txt file is in memory at a time.
 /// </summary>
 public sealed class Corpus
 {
@@ -34,6 +34,9 @@ public sealed class Corpus
 
     /// <summary>The length of all files together in bytes, as stored.</summary>
     public long Length { get; }
+
+    /// <summary>How long a piece of a .txt file becomes in bytes, unless no place to cut comes before.</summary>
+    internal int PieceBytes { get; set; } = 1 << 16;
 
     /// <summary>Finds the files of a corpus.</summary>
     /// <param name="paths">Files and folders; folders are searched to any depth.</param>
@@ -77,17 +80,25 @@ public sealed class Corpus
             : throw new UserErrorException("There is no text.", "Name at least one text file or folder of text files.");
     }
 
-    /// <summary>Reads the documents one after the other, leaving out empty ones.</summary>
+    /// <summary>
+    /// Reads the documents one after the other, leaving out empty ones; .txt files, which may be of any length, in pieces.
+    /// </summary>
     /// <exception cref="UserErrorException">
-    /// A file cannot be read, is not UTF-8, or has a line without a text; or there is not one document that is not empty.
+    /// A file cannot be read, is not UTF-8, or has a line without a text; there is not one document that is not empty; or
+    /// more than a gigabyte of text cannot be cut.
     /// </exception>
-    public IEnumerable<Document> Documents()
+    public IEnumerable<Document> Documents() => Documents(whole: false);
+
+    /// <summary>The same, with .txt files as pieces only where <paramref name="tokenizer"/> encodes pieces like the whole.</summary>
+    internal IEnumerable<Document> DocumentsFor(Tokenizer tokenizer) => Documents(whole: !tokenizer.EncodesPieces);
+
+    private IEnumerable<Document> Documents(bool whole)
     {
         bool any = false;
         long readBefore = 0;
         foreach (CorpusFile file in Files)
         {
-            foreach (Document document in DocumentsOf(file, readBefore))
+            foreach (Document document in DocumentsOf(file, readBefore, whole))
             {
                 any = true;
                 yield return document;
@@ -103,7 +114,7 @@ public sealed class Corpus
         }
     }
 
-    private IEnumerable<Document> DocumentsOf(CorpusFile file, long readBefore)
+    private IEnumerable<Document> DocumentsOf(CorpusFile file, long readBefore, bool whole)
     {
         using Stream stored = OpenFile(file.Path);
         using Stream stream = file.Path.EndsWith(".gz", StringComparison.Ordinal)
@@ -111,12 +122,14 @@ public sealed class Corpus
             : stored;
         bool lines = file.Name.EndsWith(".jsonl", StringComparison.Ordinal) || file.Name.EndsWith(".jsonl.gz", StringComparison.Ordinal);
         using IEnumerator<ReadOnlyMemory<byte>> texts =
-            (lines ? JsonLines.Texts(stream, file.Path, TextKey) : WholeText(stream, file.Path)).GetEnumerator();
+            (lines ? JsonLines.Texts(stream, file.Path, TextKey) : Pieces(stream, file.Path, whole)).GetEnumerator();
+        bool continues = false;
         while (Advance(texts, file.Path))
         {
             if (!texts.Current.IsEmpty)
             {
-                yield return new Document(file.Name, texts.Current, readBefore + stored.Position);
+                yield return new Document(file.Name, texts.Current, readBefore + stored.Position) { Continues = continues };
+                continues = !lines;
             }
         }
     }
@@ -137,13 +150,64 @@ public sealed class Corpus
         }
     }
 
-    private static IEnumerable<ReadOnlyMemory<byte>> WholeText(Stream stream, string path)
+    private IEnumerable<ReadOnlyMemory<byte>> Pieces(Stream stream, string path, bool whole)
     {
-        using var buffer = new MemoryStream();
-        stream.CopyTo(buffer);
-        ReadOnlyMemory<byte> text = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
-        RequireUtf8(text.Span, path, offset: 0);
-        yield return WithoutByteOrderMark(text);
+        byte[] buffer = [];
+        int end = 0;
+        long offset = 0;
+        while (true)
+        {
+            if (end >= Array.MaxLength / 2)
+            {
+                throw new UserErrorException(
+                    $"{path} has more than a gigabyte of text that cannot be cut at offset {offset}.",
+                    "Text is cut before spaces and newlines, unless the tokenizer has added tokens with white space in or around them.");
+            }
+
+            int wanted = Math.Max(PieceBytes, 2 * end);
+            if (buffer.Length < wanted)
+            {
+                Array.Resize(ref buffer, wanted);
+            }
+
+            end += stream.ReadAtLeast(buffer.AsSpan(end, wanted - end), wanted - end, throwOnEndOfStream: false);
+            bool ended = end < wanted;
+            int length = ended ? end : whole ? 0 : LastCut(buffer.AsSpan(0, end));
+            if (length > 0)
+            {
+                byte[] piece = buffer[..length];
+                RequireUtf8(piece, path, offset);
+                yield return offset == 0 ? WithoutByteOrderMark(piece) : piece;
+            }
+
+            if (ended)
+            {
+                yield break;
+            }
+
+            buffer.AsSpan(length, end - length).CopyTo(buffer);
+            end -= length;
+            offset += length;
+        }
+    }
+
+    /// <summary>
+    /// The last place where a text can be cut such that the tokens, and the words, of both sides are those of the whole: a
+    /// space or newline after a character that is no white space. Runs of white space must stay whole, because GPT-2's
+    /// splitter leaves their last character to the word that follows. 0 where there is none.
+    /// </summary>
+    private static int LastCut(ReadOnlySpan<byte> text)
+    {
+        while (text.LastIndexOfAny((byte)' ', (byte)'\n') is int cut and > 0)
+        {
+            text = text[..cut];
+            if (Rune.DecodeLastFromUtf8(text, out Rune before, out _) != OperationStatus.Done || !Rune.IsWhiteSpace(before))
+            {
+                return cut;
+            }
+        }
+
+        return 0;
     }
 
     /// <summary>Leaves out a UTF-8 byte order mark at the start.</summary>

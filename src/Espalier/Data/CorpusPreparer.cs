@@ -17,6 +17,7 @@ public sealed class CorpusPreparer
     private readonly Corpus _corpus;
     private readonly PreparationOptions _options;
     private readonly Action<DataProgress>? _progress;
+    private long? _heldOutEnd;
 
     private CorpusPreparer(Corpus corpus, PreparationOptions options, Action<DataProgress>? progress)
     {
@@ -44,9 +45,9 @@ public sealed class CorpusPreparer
         Action<DataProgress>? progress = null,
         CancellationToken cancellation = default)
     {
-        if ((options.Tokenizer is null) == (options.BpeVocabularySize is null))
+        if (new object?[] { options.Tokenizer, options.BpeVocabularySize, options.WordPieceVocabularySize }.Count(given => given is not null) != 1)
         {
-            throw new UserErrorException("Either a tokenizer or the size of a vocabulary to train is needed, and not both.");
+            throw new UserErrorException("Either a tokenizer or the size of one vocabulary to train is needed, and not both.");
         }
 
         if (options.HeldOutFraction is not (> 0 and < 1))
@@ -85,10 +86,7 @@ public sealed class CorpusPreparer
         Directory.CreateDirectory(partial);
         try
         {
-            Tokenizer tokenizer = _options.Tokenizer ?? BpeTrainer.Train(
-                from assigned in Assigned(cancellation) where !assigned.HeldOut select assigned.Document,
-                _options.BpeVocabularySize!.Value,
-                _progress);
+            Tokenizer tokenizer = _options.Tokenizer ?? TrainTokenizer(cancellation);
             tokenizer.Save(Path.Combine(partial, Dataset.TokenizerFileName));
             (DatasetPart train, DatasetPart valid) = WriteShards(partial, tokenizer, cancellation);
             var dataset = new Dataset
@@ -111,6 +109,16 @@ public sealed class CorpusPreparer
             DeleteFolder(partial);
             throw;
         }
+    }
+
+    private Tokenizer TrainTokenizer(CancellationToken cancellation)
+    {
+        IEnumerable<Document> documents =
+            from assigned in Assigned(_corpus.Documents(), cancellation) where !assigned.HeldOut select assigned.Document;
+        return _options.BpeVocabularySize is int size
+            ? BpeTrainer.Train(documents, size, _progress)
+            : WordPieceTrainer.Train(
+                documents, _options.WordPieceVocabularySize!.Value, lowercase: !_options.Cased, progress: _progress);
     }
 
     private static Dataset Existing(string folder, string inputs)
@@ -159,7 +167,7 @@ public sealed class CorpusPreparer
         string[] parts =
         [
             "1",
-            _options.Tokenizer?.Fingerprint ?? string.Create(CultureInfo.InvariantCulture, $"bpe {_options.BpeVocabularySize}"),
+            _options.Tokenizer?.Fingerprint ?? TrainingInWords(),
             _options.HeldOutFiles.Count > 0
                 ? string.Join('\n', _options.HeldOutFiles)
                 : string.Create(CultureInfo.InvariantCulture, $"{_options.HeldOutFraction} {_options.Seed}"),
@@ -169,31 +177,65 @@ public sealed class CorpusPreparer
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', parts))));
     }
 
+    private string TrainingInWords() => _options.BpeVocabularySize is int size
+        ? string.Create(CultureInfo.InvariantCulture, $"bpe {size}")
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"wordpiece {_options.WordPieceVocabularySize} {(_options.Cased ? "cased" : "uncased")}");
+
     private string SplitInWords() => _options.HeldOutFiles.Count > 0
         ? "held out: files named " + string.Join(", ", _options.HeldOutFiles)
         : string.Create(
             CultureInfo.InvariantCulture,
             $"held out: {100 * _options.HeldOutFraction} % of the documents, drawn with seed {_options.Seed}; of a single one, its end");
 
-    /// <summary>The documents, and whether each is held out.</summary>
-    private IEnumerable<(Document Document, bool HeldOut)> Assigned(CancellationToken cancellation)
+    /// <summary>The documents, whose pieces stay together, and whether each is held out.</summary>
+    private IEnumerable<(Document Document, bool HeldOut)> Assigned(
+        IEnumerable<Document> documents, CancellationToken cancellation)
     {
-        using IEnumerator<Document> documents = _corpus.Documents().GetEnumerator();
-        documents.MoveNext();
-        Document first = documents.Current;
-        bool more = documents.MoveNext();
-        if (!more && _options.HeldOutFiles.Count == 0 && EndOf(first) is int cut and > 0)
+        if (_options.HeldOutFiles.Count == 0 && (_heldOutEnd ??= HeldOutEnd(cancellation)) is long cut and > 0)
         {
-            yield return (first with { Text = first.Text[..cut] }, false);
-            yield return (first with { Text = first.Text[cut..] }, true);
-            yield break;
+            return CutAt(cut, documents, cancellation);
         }
 
-        yield return (first, IsHeldOut(first, 0));
-        for (long index = 1; more; index++, more = documents.MoveNext())
+        return Drawn(documents, cancellation);
+    }
+
+    private IEnumerable<(Document Document, bool HeldOut)> Drawn(IEnumerable<Document> documents, CancellationToken cancellation)
+    {
+        long index = -1;
+        bool heldOut = false;
+        foreach (Document document in documents)
         {
             cancellation.ThrowIfCancellationRequested();
-            yield return (documents.Current, IsHeldOut(documents.Current, index));
+            if (!document.Continues)
+            {
+                heldOut = IsHeldOut(document, ++index);
+            }
+
+            yield return (document, heldOut);
+        }
+    }
+
+    private static IEnumerable<(Document Document, bool HeldOut)> CutAt(
+        long cut, IEnumerable<Document> pieces, CancellationToken cancellation)
+    {
+        long start = 0;
+        foreach (Document piece in pieces)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int kept = (int)Math.Clamp(cut - start, 0, piece.Text.Length);
+            if (kept > 0)
+            {
+                yield return (piece with { Text = piece.Text[..kept] }, false);
+            }
+
+            if (kept < piece.Text.Length)
+            {
+                yield return (piece with { Text = piece.Text[kept..], Continues = start > cut }, true);
+            }
+
+            start += piece.Text.Length;
         }
     }
 
@@ -202,26 +244,54 @@ public sealed class CorpusPreparer
             pattern, pattern.Contains('/') ? document.FileName : Path.GetFileName(document.FileName), ignoreCase: false))
         : new CounterRandom(_options.Seed, RandomPurpose.DocumentSplit, index).NextDouble() < _options.HeldOutFraction;
 
-    /// <summary>Where the held-out end of the only document begins: at a line, else a word, else any character.</summary>
-    private int EndOf(Document document)
+    /// <summary>
+    /// Where the held-out end of the only document begins: at a line, else a word, else any character; 0 where there are
+    /// several documents.
+    /// </summary>
+    private long HeldOutEnd(CancellationToken cancellation)
     {
-        ReadOnlySpan<byte> text = document.Text.Span;
-        int cut = (int)(text.Length * (1 - _options.HeldOutFraction));
-        foreach (byte separator in "\n "u8)
+        long length = 0;
+        foreach (Document piece in _corpus.Documents())
         {
-            int found = text[cut..].IndexOf(separator);
-            if (found >= 0 && cut + found + 1 < text.Length)
+            cancellation.ThrowIfCancellationRequested();
+            if (length > 0 && !piece.Continues)
             {
-                return cut + found + 1;
+                return 0;
+            }
+
+            length += piece.Text.Length;
+        }
+
+        long cut = (long)(length * (1 - _options.HeldOutFraction)), start = 0, afterSpace = 0, character = cut;
+        foreach (Document piece in _corpus.Documents())
+        {
+            cancellation.ThrowIfCancellationRequested();
+            ReadOnlySpan<byte> text = piece.Text.Span;
+            int from = (int)Math.Clamp(cut - start, 0, text.Length);
+            if (start + from == cut && from < text.Length)
+            {
+                for (int at = from; at > 0 && (text[at] & 0xC0) == 0x80; at--)
+                {
+                    character--;
+                }
+            }
+
+            if (After((byte)'\n') is long afterLine and > 0)
+            {
+                return afterLine;
+            }
+
+            afterSpace = afterSpace > 0 ? afterSpace : After((byte)' ');
+            start += text.Length;
+
+            long After(byte separator)
+            {
+                int found = piece.Text.Span[from..].IndexOf(separator);
+                return found >= 0 && start + from + found + 1 < length ? start + from + found + 1 : 0;
             }
         }
 
-        while (cut > 0 && (text[cut] & 0xC0) == 0x80)
-        {
-            cut--;
-        }
-
-        return cut;
+        return afterSpace > 0 ? afterSpace : character;
     }
 
     private (DatasetPart Train, DatasetPart Valid) WriteShards(string folder, Tokenizer tokenizer, CancellationToken cancellation)
@@ -229,7 +299,7 @@ public sealed class CorpusPreparer
         using TokenShardWriter train = Writer(Dataset.TrainFileName), valid = Writer(Dataset.ValidFileName);
         DatasetPart trainPart = DatasetPart.None, validPart = trainPart;
         var underWay = new Queue<Task<TokenizedBatch>>();
-        foreach (List<(Document, bool)> batch in Batches(cancellation))
+        foreach (List<(Document, bool)> batch in Batches(_corpus.DocumentsFor(tokenizer), cancellation))
         {
             underWay.Enqueue(Task.Run(() => TokenizedBatch.Of(batch, tokenizer), cancellation));
             if (underWay.Count > 2 * Environment.ProcessorCount)
@@ -272,11 +342,12 @@ public sealed class CorpusPreparer
         }
     }
 
-    private IEnumerable<List<(Document Document, bool HeldOut)>> Batches(CancellationToken cancellation)
+    private IEnumerable<List<(Document Document, bool HeldOut)>> Batches(
+        IEnumerable<Document> documents, CancellationToken cancellation)
     {
         var batch = new List<(Document Document, bool HeldOut)>();
         int bytes = 0;
-        foreach ((Document Document, bool HeldOut) assigned in Assigned(cancellation))
+        foreach ((Document Document, bool HeldOut) assigned in Assigned(documents, cancellation))
         {
             batch.Add(assigned);
             bytes += assigned.Document.Text.Length;

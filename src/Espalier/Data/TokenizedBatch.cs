@@ -15,9 +15,14 @@ internal sealed record TokenizedBatch(
         {
             List<int> tokens = heldOut ? valid : train;
             int before = tokens.Count;
-            tokens.Add(tokenizer.DocumentBoundary!.Value);
+            if (!document.Continues)
+            {
+                tokens.Add(tokenizer.DocumentBoundary!.Value);
+            }
+
             tokenizer.Encode(document.Text.Span, tokens);
-            var part = new DatasetPart(1, tokens.Count - before, document.Text.Length, CountWords(document.Text.Span));
+            var part = new DatasetPart(
+                document.Continues ? 0 : 1, tokens.Count - before, document.Text.Length, CountWords(document.Text.Span));
             (trainPart, validPart) = heldOut ? (trainPart, validPart + part) : (trainPart + part, validPart);
         }
 

@@ -58,7 +58,7 @@ public sealed class EvaluationText : IDisposable
             DatasetPart size = DatasetPart.None;
             using (var writer = new TokenShardWriter(path, tokenizer.VocabularySize, tokenizer.Fingerprint))
             {
-                foreach (Document document in corpus.Documents())
+                foreach (Document document in corpus.DocumentsFor(tokenizer))
                 {
                     TokenizedBatch encoded = TokenizedBatch.Of([(document, true)], tokenizer);
                     writer.Append(encoded.Valid.ToArray());

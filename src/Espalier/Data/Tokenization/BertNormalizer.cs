@@ -14,6 +14,10 @@ internal sealed record BertNormalizer(bool CleanText, bool HandleChineseChars, b
     [ThreadStatic]
     private static List<Rune>? _marked;
 
+    /// <summary>What BERT uncased (<paramref name="lowercase"/>) and BERT cased do.</summary>
+    public static BertNormalizer Usual(bool lowercase) =>
+        new(CleanText: true, HandleChineseChars: true, StripAccents: null, lowercase);
+
     /// <summary>Appends the normalized text.</summary>
     /// <param name="utf8">The text; what is no valid UTF-8 counts as U+FFFD.</param>
     /// <param name="output">Where the characters go.</param>

@@ -59,6 +59,9 @@ public sealed class ByteLevelBpe : Tokenizer
     /// <inheritdoc/>
     public override int? Unknown => null;
 
+    /// <inheritdoc/>
+    internal override bool EncodesPieces => (_splitsWords || MergeCount == 0) && base.EncodesPieces;
+
     /// <summary>The number of merges; 0 for raw bytes.</summary>
     public int MergeCount => _merges.InOrder.Count;
 

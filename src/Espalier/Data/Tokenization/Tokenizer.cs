@@ -81,6 +81,13 @@ public abstract class Tokenizer
     /// <summary>The tokens outside the model's own segmentation.</summary>
     public IReadOnlyList<AddedToken> AddedTokens => _parts.AddedTokens;
 
+    /// <summary>
+    /// Whether the ids of a <see cref="Corpus"/>'s pieces are together those of the whole text: unless an added token that
+    /// is recognised in it, which is none of the special ones, could reach across the white space at which it is cut.
+    /// </summary>
+    internal virtual bool EncodesPieces => !AddedTokens.Any(token =>
+        !token.IsSpecial && (token.StripsLeft || token.StripsRight || token.Content.Any(char.IsWhiteSpace)));
+
     /// <summary>SHA-256 in hexadecimal of the tokenizer as <see cref="Save"/> writes it: equal if they encode alike.</summary>
     public string Fingerprint => _fingerprint.Value;
 

@@ -69,7 +69,7 @@ public sealed class WordPiece : Tokenizer
 
         return new WordPiece(
             [.. vocabulary],
-            new BertNormalizer(CleanText: true, HandleChineseChars: true, StripAccents: null, lowercase),
+            BertNormalizer.Usual(lowercase),
             new WordPieceModel(ids, "[UNK]", "##", 100),
             new WordPieceDecoder("##", Cleanup: true),
             new TokenizerParts([
