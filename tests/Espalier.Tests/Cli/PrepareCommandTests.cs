@@ -75,6 +75,28 @@ public sealed class PrepareCommandTests : IDisposable
     }
 
     [Fact]
+    public void DocumentsOfATrainedWordPieceBeginWithSep()
+    {
+        string[] args = ["data", "prepare", Text, "--wordpiece", "40", "--holdout", "20*", "--out", Out];
+        CommandLine.Succeed(args);
+        Dataset dataset = Dataset.Open(Out);
+        Tokenizer tokenizer = dataset.LoadTokenizer();
+        int[] speech = [tokenizer.IdOf("[SEP]")!.Value, .. tokenizer.Encode("speech of 1995.")];
+        using (TokenShard train = dataset.OpenTrain())
+        {
+            var tokens = new long[train.Count];
+            train.CopyTo(0, tokens);
+            Assert.Equal(speech, tokens[..speech.Length].Select(id => (int)id));
+            Assert.Equal(5, tokens.Count(id => id == speech[0]));
+        }
+
+        Assert.Null(tokenizer.IdOf("S"));
+        CommandLine.Fail([.. args, "--cased"], Out, "another tokenizer");
+        CommandLine.Succeed([.. args[..^1], _folder.File("cased"), "--cased"]);
+        Assert.NotNull(Dataset.Open(_folder.File("cased")).LoadTokenizer().IdOf("S"));
+    }
+
+    [Fact]
     public void LinesUnderAnotherKeyAreRead()
     {
         _folder.Write("a.jsonl", string.Concat(Enumerable.Range(0, 50).Select(i => $"{{\"body\":\"document {i}\"}}\n")));
@@ -104,6 +126,9 @@ public sealed class PrepareCommandTests : IDisposable
     {
         Fail([Text, "--out", Out], "--tokenizer", "--bytes", "--bpe");
         Fail([Text, "--bytes", "--bpe", "300", "--out", Out], "--tokenizer", "--bytes", "--bpe");
+        Fail([Text, "--wordpiece", "300", "--bpe", "300", "--out", Out], "--bpe", "--wordpiece");
+        Fail([Text, "--bpe", "300", "--cased", "--out", Out], "--cased", "--wordpiece");
+        Fail([Text, "--wordpiece", "9", "--holdout", "20*", "--out", Out], "9 tokens", "at least");
         Fail([Text, "--bpe", "50000", "--holdout", "20*", "--out", Out], "not of 50000", "smaller vocabulary");
         Fail([Text, "--bpe", "100", "--holdout", "20*", "--out", Out], "100", "257");
         Fail([Text, "--tokenizer", _folder.File("no.json"), "--out", Out], _folder.File("no.json"));

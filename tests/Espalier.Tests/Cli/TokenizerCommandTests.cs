@@ -38,6 +38,22 @@ public sealed class TokenizerCommandTests : IDisposable
     }
 
     [Fact]
+    public void AWordPieceIsTrainedOnRequest()
+    {
+        string[] args = ["tokenizer", "train", _text, "--vocab", "60", "--wordpiece", "--out", _file];
+        CommandLine.Succeed(args);
+        Assert.Equal("theme", Decode("", Encode("theme").Trim()).Trim());
+        int all = Tokenizer.Load(_file).VocabularySize;
+        Assert.IsType<WordPiece>(Tokenizer.Load(_file));
+
+        // "the" occurs 80 times, "theme" and "thesis" 20 times.
+        CommandLine.Succeed([.. args, "--min-frequency", "21", "--cased"]);
+        Assert.InRange(Tokenizer.Load(_file).VocabularySize, 6, all - 1);
+        CommandLine.Fail([.. args.Where(arg => arg != "--wordpiece"), "--cased"], "--cased", "--wordpiece");
+        CommandLine.Fail([.. args, "--min-frequency", "0"], "0");
+    }
+
+    [Fact]
     public void TextsBecomeLinesOfIds()
     {
         Tokenizer tokenizer = Tokenizer.Load(_file);
