@@ -146,6 +146,27 @@ public class WordPieceTests
             () => tokenizer.EncodeAsHuggingFace(",", "....")).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>As Hugging Face's library saves a tokenizer that was given no more than what encoding needs.</summary>
+    [Fact]
+    public void AFileMayHaveNoDecoderNorSpecialTokens()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (string name in new[] { "bert-uncased.json", "tokenizer.json" })
+        {
+            string golden = Path.Combine(Golden, name);
+            JsonNode json = JsonNode.Parse(File.ReadAllText(golden))!;
+            (json["added_tokens"], json["decoder"], json["post_processor"]) = (new JsonArray(), null, null);
+            Tokenizer bare = Tokenizer.Load(folder.Write(name, json.ToJsonString()));
+            int[] ids = Tokenizer.Load(golden).Encode("the gardener [MASK]");
+            Assert.Equal(ids, bare.Encode("the gardener [MASK]"));
+            Assert.Equal(ids, bare.EncodeForModel("the gardener [MASK]").Ids);
+            Assert.Equal(
+                name == "tokenizer.json" ? "the gardener [MASK]" : string.Join(' ', ids.Select(bare.TokenOf)), bare.Decode(ids));
+            bare.Save(folder.File("saved.json"));
+            Assert.Equal(bare.Fingerprint, Tokenizer.Load(folder.File("saved.json")).Fingerprint);
+        }
+    }
+
     [Fact]
     public void VocabulariesOfOldAreTheSameTokenizers()
     {

@@ -94,7 +94,11 @@ public sealed class ByteLevelBpe : Tokenizer
         // With all 256 bytes in the vocabulary nothing is ever unknown, so the unknown token and its fusing are idle.
         json.AllowOnly(model, "the model", "type", "vocab", "merges", "unk_token", "fuse_unk");
         JsonElement preTokenizer = RequireByteLevel(json, "pre_tokenizer");
-        RequireByteLevel(json, "decoder");
+        if (json.Part("decoder") is not null)
+        {
+            RequireByteLevel(json, "decoder");
+        }
+
         if (json.Part("normalizer") is not null)
         {
             throw json.Unsupported("a \"normalizer\" with byte-pair encoding");

@@ -15,10 +15,17 @@ internal sealed record WordPieceDecoder(string Prefix, bool Cleanup)
         (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
     ];
 
+    /// <summary>That of a file without one: all tokens as they are, with a space between them.</summary>
+    public static WordPieceDecoder None { get; } = new("", Cleanup: false);
+
     /// <summary>Reads the <c>decoder</c> of a file.</summary>
     public static WordPieceDecoder FromJson(TokenizerJson json)
     {
-        JsonElement part = json.Part("decoder") ?? throw json.Unsupported("WordPiece without a decoder", "WordPiece");
+        if (json.Part("decoder") is not JsonElement part)
+        {
+            return None;
+        }
+
         string type = json.String(part, "decoder", "type");
         if (type != "WordPiece")
         {
@@ -32,6 +39,12 @@ internal sealed record WordPieceDecoder(string Prefix, bool Cleanup)
     /// <summary>Writes the <c>decoder</c>.</summary>
     public void Write(Utf8JsonWriter json)
     {
+        if (ReferenceEquals(this, None))
+        {
+            json.WriteNull("decoder");
+            return;
+        }
+
         json.WriteStartObject("decoder");
         json.WriteString("type", "WordPiece");
         json.WriteString("prefix", Prefix);
@@ -43,7 +56,7 @@ internal sealed record WordPieceDecoder(string Prefix, bool Cleanup)
     public void Append(string token, bool isFirst, StringBuilder text)
     {
         string piece = isFirst ? token
-            : token.StartsWith(Prefix, StringComparison.Ordinal) ? token[Prefix.Length..]
+            : !ReferenceEquals(this, None) && token.StartsWith(Prefix, StringComparison.Ordinal) ? token[Prefix.Length..]
             : " " + token;
         if (Cleanup)
         {
