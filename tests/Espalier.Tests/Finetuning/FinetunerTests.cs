@@ -1,10 +1,12 @@
 using Espalier.Data;
 using Espalier.Finetuning;
 using Espalier.Models;
+using Espalier.Tests.Training;
 using Espalier.Torch;
 
 namespace Espalier.Tests.Finetuning;
 
+[Collection(LibtorchGenerator.Name)]
 public sealed class FinetunerTests : IDisposable
 {
     private readonly TinyTask _task = new();
