@@ -193,8 +193,8 @@ public abstract class Tokenizer
 
     /// <summary>
     /// Loads a Hugging Face <c>tokenizer.json</c>, GPT-2's <c>vocab.json</c> and <c>merges.txt</c> (or <c>encoder.json</c>
-    /// and <c>vocab.bpe</c>), or BERT's <c>vocab.txt</c>. The latter is uncased if a <c>tokenizer_config.json</c> beside it
-    /// says so or, where none does, if no token but those in brackets has one of the capitals A to Z.
+    /// and <c>vocab.bpe</c>), or BERT's <c>vocab.txt</c>. What is done to text for the latter, a <c>tokenizer_config.json</c>
+    /// beside it says; where none does, it is uncased if no token but those in brackets has one of the capitals A to Z.
     /// </summary>
     /// <param name="path">The file, or a folder that holds one of them.</param>
     /// <exception cref="UserErrorException">

@@ -99,7 +99,8 @@ internal static class VocabularyFiles
         using (FileStream file = File.OpenRead(path))
         {
             var start = new byte[MergesHeader.Length];
-            if (file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.AsSpan().SequenceEqual(MergesHeader))
+            if (file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length
+                && start.AsSpan().SequenceEqual(MergesHeader))
             {
                 throw new UserErrorException(
                     $"{path} holds merges of byte-pair encoding.", "Name it merges.txt, with its vocab.json beside it.");
@@ -113,7 +114,11 @@ internal static class VocabularyFiles
             ?? !tokens.Any(token => !(token.StartsWith('[') && token.EndsWith(']')) && token.Any(char.IsAsciiLetterUpper));
         try
         {
-            return WordPiece.Create(tokens, lowercase);
+            return WordPiece.Create(tokens, BertNormalizer.Usual(lowercase) with
+            {
+                HandleChineseChars = Setting(path, "tokenize_chinese_chars") ?? true,
+                StripAccents = Setting(path, "strip_accents"),
+            });
         }
         catch (UserErrorException e)
         {

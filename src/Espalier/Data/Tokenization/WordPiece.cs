@@ -65,7 +65,12 @@ public sealed class WordPiece : Tokenizer
     /// </param>
     /// <param name="lowercase">Whether text becomes lower case and loses its accents (BERT uncased), or not (cased).</param>
     /// <exception cref="UserErrorException">A special token is missing, or a token is there twice.</exception>
-    public static WordPiece Create(IReadOnlyList<string> vocabulary, bool lowercase)
+    public static WordPiece Create(IReadOnlyList<string> vocabulary, bool lowercase) =>
+        Create(vocabulary, BertNormalizer.Usual(lowercase));
+
+    /// <summary>The same with a normalizer of one's own.</summary>
+    /// <inheritdoc cref="Create(IReadOnlyList{string}, bool)"/>
+    internal static WordPiece Create(IReadOnlyList<string> vocabulary, BertNormalizer normalizer)
     {
         var ids = new Dictionary<string, int>(vocabulary.Count);
         foreach (string token in vocabulary)
@@ -84,7 +89,7 @@ public sealed class WordPiece : Tokenizer
 
         return new WordPiece(
             [.. vocabulary],
-            BertNormalizer.Usual(lowercase),
+            normalizer,
             new WordPieceModel(ids, "[UNK]", "##", 100),
             new WordPieceDecoder("##", Cleanup: true),
             new TokenizerParts([
