@@ -45,10 +45,7 @@ internal static class PrepareCommand
             Description = "The vocabulary: a WordPiece of N tokens, as BERT has it, trained on the training text.",
             HelpName = "N",
         };
-        var cased = new Option<bool>("--cased")
-        {
-            Description = "With --wordpiece: keep upper case and accents, as BERT cased does.",
-        };
+        var training = new VocabularyOptions();
         var heldOutFiles = new Option<string[]>("--holdout")
         {
             Description = "Hold out the files of this name (* and ? as in a shell; in quotes). May be given several times.",
@@ -77,7 +74,8 @@ internal static class PrepareCommand
             "prepare",
             "Turns text into a folder of tokens to train on, part of it held out. Give one of --tokenizer, --bytes, --bpe and --wordpiece.")
         {
-            inputs, output, tokenizer, bytes, bpe, wordPiece, cased, heldOutFiles, heldOutFraction, seed, textKey, json,
+            inputs, output, tokenizer, bytes, bpe, wordPiece, training.Cased, training.MinFrequency,
+            heldOutFiles, heldOutFraction, seed, textKey, json,
         };
         command.Examples =
         [
@@ -102,11 +100,8 @@ internal static class PrepareCommand
                     "To begin with, try --bytes or --bpe 4096; for BERT, --wordpiece 4096.");
             }
 
-            if (parsed.GetValue(cased) && parsed.GetValue(wordPiece) is null)
-            {
-                throw new UserErrorException("--cased says how to train a WordPiece vocabulary, and goes with --wordpiece N only.");
-            }
-
+            VocabularyTraining? vocabulary = training.Of(
+                parsed, parsed.GetValue(bpe) ?? parsed.GetValue(wordPiece), parsed.GetValue(wordPiece) is not null);
             string[] files = parsed.GetValue(heldOutFiles) ?? [];
             if (files.Length > 0 && parsed.GetResult(heldOutFraction) is { Implicit: false })
             {
@@ -120,9 +115,7 @@ internal static class PrepareCommand
                 Tokenizer = tokenizerFile is not null ? Tokenizer.Load(tokenizerFile)
                     : parsed.GetValue(bytes) ? ByteLevelBpe.RawBytes
                     : null,
-                BpeVocabularySize = parsed.GetValue(bpe),
-                WordPieceVocabularySize = parsed.GetValue(wordPiece),
-                Cased = parsed.GetValue(cased),
+                Training = vocabulary,
                 HeldOutFiles = files,
                 HeldOutFraction = parsed.GetValue(heldOutFraction),
                 Seed = parsed.GetValue(seed),

@@ -21,16 +21,7 @@ internal static class TrainTokenizerCommand
             Required = true,
         };
         var wordPiece = new Option<bool>("--wordpiece") { Description = "Train a WordPiece, as BERT has it, not a byte-level BPE." };
-        var cased = new Option<bool>("--cased")
-        {
-            Description = "With --wordpiece: keep upper case and accents, as BERT cased does.",
-        };
-        var minFrequency = new Option<int>("--min-frequency")
-        {
-            Description = "With --wordpiece: how often two neighbours must occur to become a token.",
-            HelpName = "N",
-            DefaultValueFactory = _ => WordPieceTrainer.UsualMinFrequency,
-        };
+        var options = new VocabularyOptions();
         var output = new Option<string>("--out")
         {
             Description = "The file to write. A tokenizer that is there already is replaced.",
@@ -45,7 +36,7 @@ internal static class TrainTokenizerCommand
         };
         var command = new Verb("train", "Trains a byte-level BPE or a WordPiece, and saves it as a Hugging Face tokenizer.json.")
         {
-            inputs, vocabulary, wordPiece, cased, minFrequency, output, textKey,
+            inputs, vocabulary, wordPiece, options.Cased, options.MinFrequency, output, textKey,
         };
         command.Examples =
         [
@@ -54,12 +45,7 @@ internal static class TrainTokenizerCommand
         ];
         command.SetAction(parsed =>
         {
-            bool isWordPiece = parsed.GetValue(wordPiece);
-            if (!isWordPiece && (parsed.GetValue(cased) || parsed.GetResult(minFrequency) is { Implicit: false }))
-            {
-                throw new UserErrorException("--cased and --min-frequency say how to train a WordPiece, and go with --wordpiece only.");
-            }
-
+            VocabularyTraining training = options.Of(parsed, parsed.GetValue(vocabulary), parsed.GetValue(wordPiece))!;
             string file = parsed.GetValue(output)!;
             RequireNothingElseAt(file);
             Corpus corpus = Corpus.Open(parsed.GetValue(inputs)!, parsed.GetValue(textKey)!);
@@ -67,13 +53,9 @@ internal static class TrainTokenizerCommand
             using (var line = new DataProgressLine())
             {
                 // Counting words does not know how long the corpus is.
-                Action<DataProgress> show =
-                    progress => line.Show(progress.Total > 0 ? progress : progress with { Total = corpus.Length });
-                int size = parsed.GetValue(vocabulary);
-                tokenizer = isWordPiece
-                    ? WordPieceTrainer.Train(
-                        corpus.Documents(), size, !parsed.GetValue(cased), parsed.GetValue(minFrequency), show)
-                    : BpeTrainer.Train(corpus.Documents(), size, show);
+                tokenizer = training.Train(
+                    corpus.Documents(),
+                    progress => line.Show(progress.Total > 0 ? progress : progress with { Total = corpus.Length }));
             }
 
             tokenizer.Save(file);

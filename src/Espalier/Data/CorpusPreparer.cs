@@ -45,9 +45,9 @@ public sealed class CorpusPreparer
         Action<DataProgress>? progress = null,
         CancellationToken cancellation = default)
     {
-        if (new object?[] { options.Tokenizer, options.BpeVocabularySize, options.WordPieceVocabularySize }.Count(given => given is not null) != 1)
+        if (options.Tokenizer is null == options.Training is null)
         {
-            throw new UserErrorException("Either a tokenizer or the size of one vocabulary to train is needed, and not both.");
+            throw new UserErrorException("Either a tokenizer or a vocabulary to train is needed, and not both.");
         }
 
         if (options.HeldOutFraction is not (> 0 and < 1))
@@ -115,10 +115,7 @@ public sealed class CorpusPreparer
     {
         IEnumerable<Document> documents =
             from assigned in Assigned(_corpus.Documents(), cancellation) where !assigned.HeldOut select assigned.Document;
-        return _options.BpeVocabularySize is int size
-            ? BpeTrainer.Train(documents, size, _progress)
-            : WordPieceTrainer.Train(
-                documents, _options.WordPieceVocabularySize!.Value, lowercase: !_options.Cased, progress: _progress);
+        return _options.Training!.Train(documents, _progress);
     }
 
     private static Dataset Existing(string folder, string inputs)
@@ -167,7 +164,7 @@ public sealed class CorpusPreparer
         string[] parts =
         [
             "1",
-            _options.Tokenizer?.Fingerprint ?? TrainingInWords(),
+            _options.Tokenizer?.Fingerprint ?? _options.Training!.InWords(),
             _options.HeldOutFiles.Count > 0
                 ? string.Join('\n', _options.HeldOutFiles)
                 : string.Create(CultureInfo.InvariantCulture, $"{_options.HeldOutFraction} {_options.Seed}"),
@@ -176,12 +173,6 @@ public sealed class CorpusPreparer
         ];
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', parts))));
     }
-
-    private string TrainingInWords() => _options.BpeVocabularySize is int size
-        ? string.Create(CultureInfo.InvariantCulture, $"bpe {size}")
-        : string.Create(
-            CultureInfo.InvariantCulture,
-            $"wordpiece {_options.WordPieceVocabularySize} {(_options.Cased ? "cased" : "uncased")}");
 
     private string SplitInWords() => _options.HeldOutFiles.Count > 0
         ? "held out: files named " + string.Join(", ", _options.HeldOutFiles)

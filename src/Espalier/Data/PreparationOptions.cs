@@ -3,19 +3,11 @@ namespace Espalier.Data;
 /// <summary>How a corpus becomes a dataset.</summary>
 public sealed record PreparationOptions
 {
-    /// <summary>The tokenizer; or null to train one: exactly one of this and the two sizes is given.</summary>
+    /// <summary>The tokenizer; or null to train one: exactly one of this and <see cref="Training"/> is given.</summary>
     public Tokenizer? Tokenizer { get; init; }
 
-    /// <summary>
-    /// The vocabulary of a byte-level BPE to train on the training documents; held-out text is not looked at.
-    /// </summary>
-    public int? BpeVocabularySize { get; init; }
-
-    /// <summary>The vocabulary of a WordPiece tokenizer to train likewise.</summary>
-    public int? WordPieceVocabularySize { get; init; }
-
-    /// <summary>Whether that WordPiece tokenizer keeps upper case and accents (BERT cased).</summary>
-    public bool Cased { get; init; }
+    /// <summary>The vocabulary to train on the training documents; held-out text is not looked at.</summary>
+    public VocabularyTraining? Training { get; init; }
 
     /// <summary>
     /// Hold out the files that match one of these: <c>*</c> and <c>?</c> as in a shell, on the file's name, or on its path

@@ -96,6 +96,35 @@ public sealed class PrepareCommandTests : IDisposable
         Assert.NotNull(Dataset.Open(_folder.File("cased")).LoadTokenizer().IdOf("S"));
     }
 
+    /// <summary>"Speech of 199n." is held out for no n from 5 to 9: every pair of it occurs 5 times, or once.</summary>
+    [Theory]
+    [InlineData("--bpe", 1)]
+    [InlineData("--wordpiece", 2)]
+    public void RarePairsBecomeNoTokensOnRequest(string kind, int usual)
+    {
+        string[] args = ["data", "prepare", Text, kind, "262", "--holdout", "20*", "--out", Out];
+        CommandLine.Succeed([.. args, "--min-frequency", "5"]);
+        int size = Dataset.Open(Out).VocabularySize;
+        string tokenizer = _folder.File("tokenizer.json");
+        string[] train = ["tokenizer", "train", .. Enumerable.Range(1995, 5).Select(year => $"{Text}/{year}.txt")];
+        CommandLine.Succeed(
+            [.. train, "--vocab", "262", "--min-frequency", "5", "--out", tokenizer, .. kind == "--bpe" ? [] : new[] { kind }]);
+        Assert.Equal(Tokenizer.Load(tokenizer).Fingerprint, Dataset.Open(Out).TokenizerFingerprint);
+
+        // It takes part in what makes data the same.
+        CommandLine.Succeed([.. args, "--min-frequency", "5"]);
+        CommandLine.Fail(args, Out, "another tokenizer");
+        CommandLine.Fail([.. args, "--min-frequency", "6"], Out, "another tokenizer");
+        args[^1] = _folder.File("other");
+        CommandLine.Succeed([.. args, "--min-frequency", "6"]);
+        Assert.InRange(Dataset.Open(args[^1]).VocabularySize, 6, size - 1);
+
+        // What is usual is the same whether it is said or not.
+        args[^1] = _folder.File("usual");
+        CommandLine.Succeed(args);
+        CommandLine.Succeed([.. args, "--min-frequency", $"{usual}"]);
+    }
+
     [Fact]
     public void LinesUnderAnotherKeyAreRead()
     {
@@ -128,6 +157,11 @@ public sealed class PrepareCommandTests : IDisposable
         Fail([Text, "--bytes", "--bpe", "300", "--out", Out], "--tokenizer", "--bytes", "--bpe");
         Fail([Text, "--wordpiece", "300", "--bpe", "300", "--out", Out], "--bpe", "--wordpiece");
         Fail([Text, "--bpe", "300", "--cased", "--out", Out], "--cased", "--wordpiece");
+        Fail([Text, "--bytes", "--min-frequency", "2", "--out", Out], "--min-frequency", "--bpe and --wordpiece only");
+        string tokenizer = _folder.File("tokenizer.json");
+        ByteLevelBpe.RawBytes.Save(tokenizer);
+        Fail([Text, "--tokenizer", tokenizer, "--min-frequency", "2", "--out", Out], "--min-frequency", "only");
+        Fail([Text, "--bpe", "300", "--min-frequency", "0", "--holdout", "20*", "--out", Out], "0 times");
         Fail([Text, "--wordpiece", "9", "--holdout", "20*", "--out", Out], "9 tokens", "at least");
         Fail([Text, "--bpe", "50000", "--holdout", "20*", "--out", Out], "not of 50000", "smaller vocabulary");
         Fail([Text, "--bpe", "100", "--holdout", "20*", "--out", Out], "100", "257");

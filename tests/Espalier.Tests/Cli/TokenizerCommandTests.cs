@@ -53,6 +53,19 @@ public sealed class TokenizerCommandTests : IDisposable
         CommandLine.Fail([.. args, "--min-frequency", "0"], "0");
     }
 
+    /// <summary>"th" and "the" occur 80 times, " the" 60 times, what else there is 20 or 40 times.</summary>
+    [Fact]
+    public void RarePairsBecomeNoTokensOnRequest()
+    {
+        string[] args = ["tokenizer", "train", _text, "--vocab", "264", "--out", _file, "--min-frequency"];
+        CommandLine.Succeed([.. args, "60"]);
+        Assert.Equal(257 + 3, Tokenizer.Load(_file).VocabularySize);
+        Assert.Equal(259, Tokenizer.Load(_file).EndOfText);
+        CommandLine.Succeed([.. args, "61"]);
+        Assert.Equal(257 + 2, Tokenizer.Load(_file).VocabularySize);
+        CommandLine.Fail([.. args, "0"], "0 times");
+    }
+
     [Fact]
     public void TextsBecomeLinesOfIds()
     {

@@ -91,7 +91,7 @@ public sealed class CorpusPreparerTests : IDisposable
     public void ATrainedVocabularySeesNoHeldOutText()
     {
         Corpus corpus = Speeches();
-        var options = new PreparationOptions { BpeVocabularySize = 290, HeldOutFiles = ["20*.txt"] };
+        var options = new PreparationOptions { Training = new VocabularyTraining(290), HeldOutFiles = ["20*.txt"] };
         Dataset dataset = CorpusPreparer.Prepare(corpus, Out, options);
         ByteLevelBpe expected = BpeTrainer.Train(
             corpus.Documents().Where(document => document.FileName.StartsWith("19", StringComparison.Ordinal)), 290);
@@ -125,7 +125,7 @@ public sealed class CorpusPreparerTests : IDisposable
     {
         Corpus corpus = Corpus.Open([_folder.Write("a.jsonl", string.Concat(Enumerable.Range(0, 15_000).Select(
             i => $"{{\"text\":\"document {i} of quite some length, so that there is more than one batch of them {i * 7919}\"}}\n")))]);
-        var options = new PreparationOptions { BpeVocabularySize = 400, HeldOutFraction = 0.1 };
+        var options = new PreparationOptions { Training = new VocabularyTraining(400), HeldOutFraction = 0.1 };
         CorpusPreparer.Prepare(corpus, _folder.File("x"), options);
         CorpusPreparer.Prepare(corpus, _folder.File("y"), options);
         foreach (string file in FilesOf(_folder.File("x")))
@@ -176,7 +176,7 @@ public sealed class CorpusPreparerTests : IDisposable
         RequireError("None of the 3", () => CorpusPreparer.Prepare(corpus, Out, Bytes with { HeldOutFiles = ["20*"] }));
         RequireError("All documents", () => CorpusPreparer.Prepare(corpus, Out, Bytes with { HeldOutFiles = ["*"] }));
         RequireError("vocabulary", () => CorpusPreparer.Prepare(
-            corpus, Out, new PreparationOptions { BpeVocabularySize = 50_000, HeldOutFiles = ["1980*"] }));
+            corpus, Out, new PreparationOptions { Training = new VocabularyTraining(50_000), HeldOutFiles = ["1980*"] }));
         _folder.Write("full/other.bin", "x");
         RequireError("full", () => CorpusPreparer.Prepare(corpus, _folder.File("full"), Bytes));
         Assert.False(Directory.Exists(Out));

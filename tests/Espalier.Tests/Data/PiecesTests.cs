@@ -99,7 +99,7 @@ public sealed class PiecesTests : IDisposable
                 _folder.Write($"{run}/b.txt", "\uFEFF" + text + text);
                 Corpus whole = Corpus.Open([_folder.File($"{run}")]), cut = Corpus.Open([_folder.File($"{run}")]);
                 cut.PieceBytes = pieceBytes;
-                Same(whole, cut, new PreparationOptions { BpeVocabularySize = 258, HeldOutFiles = ["b*"] });
+                Same(whole, cut, new PreparationOptions { Training = new VocabularyTraining(258), HeldOutFiles = ["b*"] });
             }));
 
         void Same(Corpus whole, Corpus cut, PreparationOptions options)

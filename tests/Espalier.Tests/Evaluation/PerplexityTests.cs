@@ -44,7 +44,7 @@ public sealed class PerplexityTests : IDisposable
     {
         string corpus = _folder.Write("text/a.txt", string.Concat(Enumerable.Repeat("one two three four\n", 50)));
         Dataset dataset = CorpusPreparer.Prepare(
-            Corpus.Open([corpus]), _folder.File("data"), new PreparationOptions { BpeVocabularySize = 270 });
+            Corpus.Open([corpus]), _folder.File("data"), new PreparationOptions { Training = new VocabularyTraining(270) });
         using (EvaluationText text = EvaluationText.Open(dataset.Folder, dataset.LoadTokenizer()))
         {
             Assert.Equal(dataset.Valid, text.Size);

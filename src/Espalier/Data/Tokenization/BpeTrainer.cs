@@ -11,14 +11,25 @@ public static class BpeTrainer
     /// <summary>The smallest vocabulary: all bytes and <c>&lt;|endoftext|&gt;</c>.</summary>
     public const int SmallestVocabulary = 257;
 
+    /// <summary>How often a pair must occur to become a token, unless said otherwise.</summary>
+    public const int UsualMinFrequency = 1;
+
     /// <summary>Trains a tokenizer.</summary>
     /// <param name="documents">The text; read once, front to back.</param>
-    /// <param name="vocabularySize">The number of tokens, <c>&lt;|endoftext|&gt;</c> included.</param>
+    /// <param name="vocabularySize">
+    /// The number of tokens, <c>&lt;|endoftext|&gt;</c> included; with a <paramref name="minFrequency"/> above 1 there are
+    /// fewer when the text has no more frequent pairs.
+    /// </param>
+    /// <param name="minFrequency">How often a pair must occur to become a token; at least 1.</param>
     /// <param name="progress">Told now and then how far the work has come; called from one thread.</param>
     /// <exception cref="UserErrorException">The text supports no vocabulary of that size.</exception>
     public static ByteLevelBpe Train(
-        IEnumerable<Document> documents, int vocabularySize, Action<DataProgress>? progress = null)
+        IEnumerable<Document> documents,
+        int vocabularySize,
+        int minFrequency = UsualMinFrequency,
+        Action<DataProgress>? progress = null)
     {
+        MergeLearner.RequireFrequency(minFrequency);
         if (vocabularySize < SmallestVocabulary)
         {
             throw new UserErrorException(
@@ -38,8 +49,8 @@ public static class BpeTrainer
             from word in WordCounts.Of(documents, Gpt2Splitter.NextWord, progress)
             select (Array.ConvertAll(word.Key, b => ids[b]), word.Value),
             (left, right) => left + right);
-        learner.Learn(target, minFrequency: 1, progress);
-        return learner.Tokens.Count == target
+        learner.Learn(target, minFrequency, progress);
+        return learner.Tokens.Count == target || minFrequency > 1
             ? ByteLevelBpe.Create(learner.Tokens, learner.Merges, splitsWords: true)
             : throw new UserErrorException(
                 $"The text supports a vocabulary of {learner.Tokens.Count + 1} tokens at most, not of {vocabularySize}.",

@@ -55,6 +55,15 @@ internal sealed class MergeLearner
         }
     }
 
+    /// <summary>Refuses what <see cref="Learn"/> cannot do, before the words are counted.</summary>
+    public static void RequireFrequency(int minFrequency)
+    {
+        if (minFrequency < 1)
+        {
+            throw new UserErrorException($"A pair cannot be asked to occur {minFrequency} times: the least is 1.");
+        }
+    }
+
     /// <summary>All tokens, in the order of their ids.</summary>
     public List<string> Tokens => _tokens;
 

@@ -35,11 +35,7 @@ public static class WordPieceTrainer
         int minFrequency = UsualMinFrequency,
         Action<DataProgress>? progress = null)
     {
-        if (minFrequency < 1)
-        {
-            throw new UserErrorException($"A pair cannot be asked to occur {minFrequency} times: the least is 1.");
-        }
-
+        MergeLearner.RequireFrequency(minFrequency);
         (Rune[] Runes, long Count)[] words = [.. CountWords(documents, lowercase, progress)];
         HashSet<Rune> kept = MostFrequentCharacters(words);
         Rune[] alphabet = [.. kept.Order()];
@@ -49,7 +45,8 @@ public static class WordPieceTrainer
         {
             throw new UserErrorException(
                 $"A WordPiece vocabulary of {vocabularySize} tokens is too small for the characters of the text.",
-                $"It needs at least {smallest}: {first} special tokens, {alphabet.Length} characters, and {continuing.Length} of these once more to continue words.");
+                $"It needs at least {smallest}: {first} special tokens, {alphabet.Length} characters, and " +
+                $"{continuing.Length} of these once more to continue words.");
         }
 
         Dictionary<Rune, int> beginnings = Ids(alphabet, first), continuations = Ids(continuing, first + alphabet.Length);
