@@ -39,9 +39,9 @@ internal sealed class Golden : IDisposable
         };
     }
 
-    public ParameterSet Parameters(ModelConfig model, string prefix = "param.") => new(
+    public ParameterSet Parameters(ModelConfig model) => new(
         Architectures.Of(model.ModelType).Parameters(model).Select(
-            spec => new Parameter(spec, ParameterSet.Trainable(this[prefix + spec.Name]))));
+            spec => new Parameter(spec, ParameterSet.Trainable(this["param." + spec.Name]))));
 
     public void Dispose() => _file.Dispose();
 

@@ -2,7 +2,7 @@
 """Writes src/Espalier.Cli/selftest/reference.safetensors: what `espalier selftest` compares an installation with.
 
 Per op: inputs, output, an upstream gradient and the gradients of the inputs, computed in float64 from inputs that are
-exact in float32; then a tiny GPT-2: forward, backward and five training steps.
+exact in float32; then a tiny GPT-2 and a tiny BERT, forward and backward, and five training steps of the GPT-2.
 Needs python3-torch; run from anywhere: tests/tools/make_op_golden.py
 """
 
@@ -11,6 +11,7 @@ import os
 import torch
 import torch.nn.functional as F
 
+import bert_oracle
 import gpt2_oracle as oracle
 from make_gpt2_golden import prefixed
 from safetensors_file import save
@@ -19,7 +20,12 @@ REFERENCE = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                          "..", "..", "src", "Espalier.Cli", "selftest", "reference.safetensors")
 
 CONFIG = {"model_type": "gpt2", "n_layer": 2, "n_embd": 16, "n_head": 2, "n_positions": 8, "vocab_size": 17,
-          "n_inner": None, "layer_norm_epsilon": 1e-5, "activation_function": "gelu_new", "tie_word_embeddings": True}
+          "n_inner": None, "layer_norm_epsilon": 1e-5, "activation_function": "gelu_new", "tie_word_embeddings": True,
+          "embd_pdrop": 0.0, "attn_pdrop": 0.0, "resid_pdrop": 0.0}
+BERT_CONFIG = {"model_type": "bert", "num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2,
+               "intermediate_size": 24, "max_position_embeddings": 8, "vocab_size": 17, "type_vocab_size": 2,
+               "layer_norm_eps": 1e-12, "hidden_act": "gelu", "tie_word_embeddings": True,
+               "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 SETTINGS = {"steps": 5, "peak": 1e-2, "final": 1e-3, "warmup": 2, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
             "weight_decay": 0.1, "clip_norm": 1.0, "micro_batches": 2}
 ADAMW = {"learning_rate": 1e-2, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.1, "steps_before": 2}
@@ -110,7 +116,23 @@ def clip_reference(name, scale):
     return {**tensors, **{f"{name}/output{i}": leaf.grad for i, leaf in enumerate(leaves)}, f"{name}/norm": norm}
 
 
-def model_reference():
+def bert_reference():
+    parameters = bert_oracle.random_parameters(BERT_CONFIG, 9)
+    B, T, V = 3, BERT_CONFIG["max_position_embeddings"], BERT_CONFIG["vocab_size"]
+    inputs = {"token_type_ids": (torch.arange(T) >= torch.tensor([5, 3, 1])[:, None]).long(),
+              "lengths": torch.tensor([8, 6, 2])}
+    input_ids, positions = indices(B, T, below=V), torch.tensor([1, 4, 7, 10, 13, 17])
+    targets = torch.full((B * T,), oracle.IGNORED)
+    targets[positions] = indices(len(positions), below=V)
+    logits, loss, gradients = bert_oracle.loss_and_gradients(
+        parameters, input_ids, targets.reshape(B, T), BERT_CONFIG, **inputs)
+    return {
+        "bert/input_ids": input_ids, **prefixed("bert/", inputs), "bert/positions": positions,
+        "bert/targets": targets[positions], "bert/logits": logits.reshape(-1, V)[positions], "bert/loss": loss,
+        **prefixed("bert/param.", parameters), **prefixed("bert/grad.", gradients)}
+
+
+def gpt2_reference():
     parameters = oracle.random_parameters(CONFIG, 8)
     shape = (SETTINGS["steps"], SETTINGS["micro_batches"], 3, CONFIG["n_positions"] + 1)
     text = indices(*shape, below=CONFIG["vocab_size"])
@@ -122,8 +144,8 @@ def model_reference():
     rows = [run.update(list(zip(x, y))) for x, y in zip(input_ids, targets)]
     losses, norms, rates = (torch.tensor(column, dtype=torch.float64) for column in zip(*rows))
     return {
-        "model/input_ids": input_ids[0, 0], "model/targets": masked, "model/logits": logits, "model/loss": loss,
-        **prefixed("model/param.", parameters), **prefixed("model/grad.", gradients),
+        "gpt2/input_ids": input_ids[0, 0], "gpt2/targets": masked, "gpt2/logits": logits, "gpt2/loss": loss,
+        **prefixed("gpt2/param.", parameters), **prefixed("gpt2/grad.", gradients),
         "training/input_ids": input_ids, "training/targets": targets, "training/loss": losses,
         "training/gradient_norm": norms, "training/learning_rate": rates,
         **prefixed("training/param.", run.parameters), **prefixed("training/exp_avg.", run.moments("exp_avg")),
@@ -138,20 +160,24 @@ def main():
     tensors.update(adamw_reference("adamw_without_decay", 0.0))
     tensors.update(clip_reference("clip", 1.0))
     tensors.update(clip_reference("clip_below", 0.01))
-    tensors.update(model_reference())
+    tensors.update(gpt2_reference())
+    tensors.update(bert_reference())
     os.makedirs(os.path.dirname(REFERENCE), exist_ok=True)
     save(REFERENCE, tensors, {
         "about": "Per op of `ops`: OP/input0.., OP/output, OP/upstream (the gradient of the output, fed to the backward "
                  "pass), OP/grad0.. (of floating-point inputs). adamw and adamw_without_decay: input0-3 parameter, "
                  "gradient, exp_avg, exp_avg_sq after `adamw.steps_before` steps; output0-2 parameter, exp_avg, "
                  "exp_avg_sq after one more. clip and clip_below: input0-1 gradients, output0-1 clipped, norm before. "
-                 "model/: param.NAME, input_ids, targets (B, T; shifted, -100 ignored), logits, loss, grad.NAME. "
-                 "training/: starts from model/param.; input_ids, targets (steps, micro-batches, B, T); loss, "
+                 "gpt2/: param.NAME, input_ids, targets (B, T; shifted, -100 ignored), logits, loss, grad.NAME. "
+                 "bert/: the same, with token_type_ids (B, T) and lengths (B); targets (N) and logits (N, V) are those at "
+                 "positions (N), counted through B x T; attention.self.key.bias has no true gradient. "
+                 "training/: starts from gpt2/param.; input_ids, targets (steps, micro-batches, B, T); loss, "
                  "gradient_norm (before clipping), learning_rate (steps); then param., exp_avg., exp_avg_sq.NAME after "
                  "the last step. Its rules are those of gpt2-training (tests/tools/make_gpt2_golden.py). The middle "
                  "third (keys) of attn.c_attn.bias has no true gradient: leave it out after training.",
         "ops": {name: description for name, (description, _, _) in OPS.items()},
-        "adamw": ADAMW, "clip": {"max_norm": MAX_NORM}, "config": CONFIG, "settings": SETTINGS})
+        "adamw": ADAMW, "clip": {"max_norm": MAX_NORM}, "settings": SETTINGS,
+        "models": {"gpt2": CONFIG, "bert": BERT_CONFIG}})
 
 
 if __name__ == "__main__":

@@ -15,9 +15,13 @@ internal sealed record SelfTestCheck(string Name, string Precision, double Devia
     /// <summary>Whether the deviation is allowed; NaN never is.</summary>
     public bool Passed => Deviation <= Tolerance;
 
-    /// <summary>The largest deviation of some tensors, each as a share of its largest expected value.</summary>
+    /// <summary>
+    /// The largest deviation of some tensors, each as a share of its largest expected value; NaN where a shape is another.
+    /// </summary>
     public static double LargestDeviation(IEnumerable<(Tensor Expected, Tensor Actual)> pairs) =>
-        pairs.Aggregate(0.0, (worst, pair) => Math.Max(worst, Deviates(Values(pair.Expected), Values(pair.Actual))));
+        pairs.Aggregate(0.0, (worst, pair) => Math.Max(worst, pair.Expected.Shape.SequenceEqual(pair.Actual.Shape)
+            ? Deviates(Values(pair.Expected), Values(pair.Actual))
+            : double.NaN));
 
     /// <summary>The largest deviation as a share of the largest expected value.</summary>
     public static double Deviates(ReadOnlySpan<double> expected, ReadOnlySpan<double> actual)

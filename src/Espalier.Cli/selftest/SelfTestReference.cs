@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Torch;
@@ -51,25 +52,23 @@ internal sealed class SelfTestReference : IDisposable
     /// <summary>A metadata value, which is JSON.</summary>
     public JsonElement Metadata(string key) => JsonDocument.Parse(_file.Metadata[key]).RootElement;
 
-    /// <summary>The tiny model of the reference.</summary>
-    public ModelConfig Model()
-    {
-        JsonElement config = Metadata("config");
-        return new Gpt2Config
-        {
-            Layers = config.GetProperty("n_layer").GetInt32(),
-            HiddenSize = config.GetProperty("n_embd").GetInt32(),
-            Heads = config.GetProperty("n_head").GetInt32(),
-            ContextLength = config.GetProperty("n_positions").GetInt32(),
-            VocabularySize = config.GetProperty("vocab_size").GetInt32(),
-            LayerNormEpsilon = config.GetProperty("layer_norm_epsilon").GetDouble(),
-            TiedHead = config.GetProperty("tie_word_embeddings").GetBoolean(),
-        };
-    }
+    /// <summary>A tiny model of the reference: "gpt2" or "bert".</summary>
+    public ModelConfig Model(string name) =>
+        HuggingFaceConfig.Read(Resource, (JsonObject)JsonNode.Parse(_file.Metadata["models"])![name]!);
 
     /// <summary>Its parameters.</summary>
-    public ParameterSet Parameters(ModelConfig model) => new(Architectures.Of(model.ModelType).Parameters(model).Select(
-        spec => new Parameter(spec, ParameterSet.Trainable(this["model/param." + spec.Name]))));
+    public ParameterSet Parameters(string name, ModelConfig model) => new(
+        Architectures.Of(model.ModelType).Parameters(model).Select(
+            spec => new Parameter(spec, ParameterSet.Trainable(this[$"{name}/param.{spec.Name}"]))));
+
+    /// <summary>What it is to read and to predict.</summary>
+    public ModelBatch Batch(string name)
+    {
+        var input = new ModelInput(this[$"{name}/input_ids"], Optional("token_type_ids"), Optional("lengths"));
+        return new ModelBatch(input, this[$"{name}/targets"], Optional("positions"));
+
+        Tensor? Optional(string what) => Contains($"{name}/{what}") ? this[$"{name}/{what}"] : null;
+    }
 
     public void Dispose() => _file.Dispose();
 

@@ -36,9 +36,13 @@ internal static class HuggingFaceConfig
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="UserErrorException">A key is missing, impossible, or asks for what Espalier does not compute.</exception>
-    public static ModelConfig Read(string path)
+    public static ModelConfig Read(string path) => Read(path, JsonFile.ReadObject(path));
+
+    /// <summary>Reads what a file would hold.</summary>
+    /// <inheritdoc cref="Read(string)"/>
+    public static ModelConfig Read(string path, JsonObject content)
     {
-        var json = new ConfigReader(path, JsonFile.ReadObject(path));
+        var json = new ConfigReader(path, content);
         string type = json.Required<string>("model_type");
         json.Demand("add_cross_attention", false);
         json.Demand("is_encoder_decoder", false);
