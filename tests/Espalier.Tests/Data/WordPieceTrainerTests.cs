@@ -1,5 +1,7 @@
 using System.Text;
 using Espalier.Data;
+using FsCheck;
+using FsCheck.Fluent;
 
 namespace Espalier.Tests.Data;
 
@@ -52,6 +54,37 @@ public class WordPieceTrainerTests
         string first = WordPieceTrainer.Train(Texts(texts), 600).Fingerprint;
         Assert.Equal(first, WordPieceTrainer.Train(Texts(texts), 600).Fingerprint);
         Assert.Equal(first, WordPieceTrainer.Train(Texts(texts.Reverse()), 600).Fingerprint);
+    }
+
+    /// <summary>Marks after ideographs, ideographs that decompose, and such beyond U+FFFF among them.</summary>
+    [Fact]
+    public void WordsMayBeCountedByIdeographs()
+    {
+        string[] parts = ["中", "国", "\uF900", "\U0002A6D6", "\u0301", "\u0323", "É", "ǆ", "，", ".", " ", "abcdefghi", "İ"];
+        Check.QuickThrowOnFailure(Prop.ForAll(Arb.From(Gen.Elements(parts).ListOf()), some =>
+        {
+            byte[] text = Encoding.UTF8.GetBytes(string.Concat(some));
+            var splitter = new BertSplitter(BertNormalizer.Usual(lowercase: true));
+            var cut = new List<string>();
+            for (int at = 0, length; at < text.Length; at += length)
+            {
+                length = BertSplitter.NextChunkOrIdeograph(text.AsSpan(at));
+                cut.AddRange(Words(splitter, text.AsSpan(at, length)));
+            }
+
+            Assert.Equal(Words(splitter, text), cut);
+        }));
+
+        byte[] chinese = Encoding.UTF8.GetBytes("中国，人" + string.Concat(Enumerable.Repeat("民中国", 100)));
+        Assert.Equal("中"u8.Length, BertSplitter.NextChunkOrIdeograph(chinese));
+        Assert.Equal("国，"u8.Length, BertSplitter.NextChunkOrIdeograph(chinese.AsSpan("中"u8.Length)));
+
+        static string[] Words(BertSplitter splitter, ReadOnlySpan<byte> text)
+        {
+            var words = new WordList();
+            splitter.Split(text, words);
+            return [.. Enumerable.Range(0, words.Count).Select(i => Encoding.UTF8.GetString(words[i]))];
+        }
     }
 
     [Fact]

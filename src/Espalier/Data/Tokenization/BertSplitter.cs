@@ -13,6 +13,9 @@ internal sealed class BertSplitter(BertNormalizer? normalizer)
 {
     private const string WhiteSpace = " \t\n\r";
 
+    /// <summary>The bytes of most words, and of few ideographs.</summary>
+    private const int UsualWord = 8;
+
     private static readonly SearchValues<byte> Ends = SearchValues.Create(
         [.. Enumerable.Range(0, 128).Where(c => WhiteSpace.Contains((char)c) || BertCharacters.IsPunctuation(new Rune(c))).Select(c => (byte)c)]);
 
@@ -38,6 +41,30 @@ internal sealed class BertSplitter(BertNormalizer? normalizer)
 
         length = isSpace ? text.IndexOfAnyExcept(Spaces) : length < 0 ? text.Length : 1;
         return length < 0 ? text.Length : length;
+    }
+
+    /// <summary>
+    /// The same where every ideograph becomes a word of its own: a long chunk also ends before the next one. Else a Chinese
+    /// text, which has no spaces, would be chunks of which hardly any comes twice.
+    /// </summary>
+    public static int NextChunkOrIdeograph(ReadOnlySpan<byte> text)
+    {
+        int length = NextChunk(text, out _);
+        if (length <= UsualWord || Ascii.IsValid(text[..length]))
+        {
+            return length;
+        }
+
+        for (int at = 0, width; at < length; at += width)
+        {
+            Rune.DecodeFromUtf8(text[at..length], out Rune rune, out width);
+            if (at > 0 && BertCharacters.IsChinese(rune))
+            {
+                return at;
+            }
+        }
+
+        return length;
     }
 
     /// <summary>Replaces <paramref name="words"/> by the normalized words of some text.</summary>

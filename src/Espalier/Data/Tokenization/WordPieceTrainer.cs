@@ -69,7 +69,7 @@ public static class WordPieceTrainer
         IEnumerable<Document> documents, bool lowercase, Action<DataProgress>? progress)
     {
         // Each different chunk of text need be normalized only once.
-        Dictionary<byte[], long> chunks = WordCounts.Of(documents, text => BertSplitter.NextChunk(text, out _), progress);
+        Dictionary<byte[], long> chunks = WordCounts.Of(documents, BertSplitter.NextChunkOrIdeograph, progress);
         var counts = new Dictionary<byte[], long>(ByteStringComparer.Instance);
         var lookup = counts.GetAlternateLookup<ReadOnlySpan<byte>>();
         var splitter = new BertSplitter(BertNormalizer.Usual(lowercase));
