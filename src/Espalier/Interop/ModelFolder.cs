@@ -30,7 +30,7 @@ public static class ModelFolder
     {
         AtomicFile.Write(
             Path.Combine(folder, HuggingFaceConfig.FileName), HuggingFaceConfig.Write(model, tokenizer, type));
-        tokenizer.Save(Path.Combine(folder, TokenizerFile));
+        TokenizerFiles.Write(folder, model, tokenizer);
         SafetensorsWriter.Write(
             Path.Combine(folder, WeightsFile),
             parameters.Select(parameter => TensorFile.Entry(parameter.Name, parameter.Value, type))

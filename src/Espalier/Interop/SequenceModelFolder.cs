@@ -29,7 +29,7 @@ public static class SequenceModelFolder
         // GPT-2's class looks for the last token before the padding.
         json["pad_token_id"] ??= tokenizer.Pad ?? tokenizer.EndOfText;
         AtomicFile.Write(config, json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
-        tokenizer.Save(Path.Combine(folder, ModelFolder.TokenizerFile));
+        TokenizerFiles.Write(folder, model, tokenizer);
         SafetensorsWriter.Write(
             Path.Combine(folder, ModelFolder.WeightsFile),
             parameters.Select(parameter => TensorFile.Entry(parameter.Name, parameter.Value)));

@@ -47,6 +47,20 @@ public sealed class BertFolderCommandTests : IDisposable
         Assert.Contains("2 layers", said, StringComparison.Ordinal);
         Assert.Equal(TinyTask.Bert, ModelFolder.ReadConfig(imported));
         Assert.Equal(_task.WordPiece.Fingerprint, Tokenizer.Load(imported).Fingerprint);
+        Assert.Equal(
+            ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
+            Directory.EnumerateFiles(imported).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        using (JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(imported, "tokenizer_config.json"))))
+        {
+            // Else transformers would have its class for BERT, which lowers text whatever tokenizer.json says.
+            JsonElement settings = config.RootElement;
+            Assert.Equal("PreTrainedTokenizerFast", settings.GetProperty("tokenizer_class").GetString());
+            Assert.Equal("token_type_ids", settings.GetProperty("model_input_names")[1].GetString());
+            Assert.Equal(
+                ["[CLS]", "[MASK]", "[PAD]", "[SEP]", "[UNK]"],
+                new[] { "cls", "mask", "pad", "sep", "unk" }.Select(name => settings.GetProperty($"{name}_token").GetString()));
+        }
+
         using (SafetensorsFile weights = SafetensorsFile.Open(Path.Combine(imported, ModelFolder.WeightsFile)))
         {
             IEnumerable<string> names = _parameters.Select(parameter => parameter.Name);
