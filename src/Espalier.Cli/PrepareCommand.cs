@@ -31,7 +31,8 @@ internal static class PrepareCommand
         };
         var tokenizer = new Option<string?>("--tokenizer")
         {
-            Description = "The vocabulary: a Hugging Face tokenizer.json (byte-level BPE or WordPiece), or a folder that holds one.",
+            Description = "The vocabulary: a Hugging Face tokenizer.json (byte-level BPE or WordPiece), vocab.json beside " +
+                "merges.txt, vocab.txt, or a folder that holds them.",
             HelpName = "FILE",
         };
         var bytes = new Option<bool>("--bytes") { Description = "The vocabulary: the 256 bytes, and the end of a text." };
