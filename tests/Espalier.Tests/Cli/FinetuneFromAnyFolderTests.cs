@@ -35,6 +35,12 @@ public sealed class FinetuneFromAnyFolderTests : IDisposable
             Rename(tensors, name => name["bert.".Length..]);
         });
         Assert.Equal($"note: taken over from {bert}: the backbone, the pooler; new: the classifier.", NoteOf(bert));
+        using (SafetensorsFile before = Weights(bert), after = Weights(Tuned(bert, "still", "training.learning_rate=1e-30")))
+        {
+            string[] names = ["pooler.dense.weight", "pooler.dense.bias", "encoder.layer.1.output.dense.weight"];
+            Assert.All(names, name => Assert.Equal(Bytes(before, name), Bytes(after, "bert." + name)));
+        }
+
         NeedsALanguageModel(
             bert, "a bare backbone: it lacks cls.predictions.transform.dense.weight [16, 16], ", "cls.predictions.bias [16].");
 
