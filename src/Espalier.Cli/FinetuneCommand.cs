@@ -17,8 +17,8 @@ internal static class FinetuneCommand
     {
         var checkpoint = new Argument<string>("CHECKPOINT")
         {
-            Description = "A checkpoint, a run (then its latest checkpoint), or any model in Hugging Face's form, with whatever head: " +
-                "also one that was fine-tuned before.",
+            Description = "A checkpoint, a run (then its latest checkpoint), or any model in Hugging Face's form, whatever " +
+                "its head: also one that was fine-tuned before.",
         };
         var overrides = new Argument<string[]>("KEY=VALUE")
         {

@@ -51,7 +51,9 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="tokenizer">The tokenizer where it is not the folder's own.</param>
     /// <exception cref="UserErrorException">There is no model, or none that fits its tokenizer.</exception>
     public static LoadedModel Load(string path, Device device, string? tokenizer = null) =>
-        new(path, device, folder => tokenizer is null ? TokenizerIn(folder) : Tokenizer.Load(tokenizer), ModelFolder.ReadParameters);
+        new(
+            path, device, folder => tokenizer is null ? TokenizerIn(folder) : Tokenizer.Load(tokenizer),
+            ModelFolder.ReadParameters);
 
     /// <summary>Loads what lies below a model's head, whatever head that is.</summary>
     /// <inheritdoc cref="Load"/>

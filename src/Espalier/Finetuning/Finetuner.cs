@@ -103,8 +103,8 @@ public sealed class Finetuner(TaskConfig task, TaskData data, Device device)
     {
         using var scope = new TensorScope();
         Engine.ManualSeed(dropoutSeed);
-        Tensor loss = Loss(
-            model.Scores(batches.Input(batch, device), training: true), [.. batch.Select(i => data.Train[i].Label)], task.IsRegression);
+        Tensor scores = model.Scores(batches.Input(batch, device), training: true);
+        Tensor loss = Loss(scores, [.. batch.Select(i => data.Train[i].Label)], task.IsRegression);
         loss.Backward();
         double value = loss.Item(), norm = AdamW.GradientNorm(model.Parameters);
         if (!double.IsFinite(value) || !double.IsFinite(norm))

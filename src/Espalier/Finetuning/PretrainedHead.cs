@@ -42,14 +42,14 @@ public sealed class PretrainedHead : IDisposable
     public string Origin { get; }
 
     /// <summary>
-    /// Reads what fits a task: the pooler always, the classifier if it has the very labels of the task in the same order, or
-    /// gives scores as the task does.
+    /// Reads what fits a task: the pooler always, the classifier if it has the very labels of the task in the same
+    /// order, or gives scores as the task does.
     /// </summary>
     /// <param name="path">A folder of a model with any head or none, or its file of weights.</param>
     /// <param name="model">Its configuration.</param>
     /// <param name="task">The task.</param>
     /// <param name="device">Where to put the tensors.</param>
-    /// <exception cref="UserErrorException">The tensors are not those of config.json's model and its labels.</exception>
+    /// <exception cref="UserErrorException">The tensors are not those of config.json's model and labels.</exception>
     public static PretrainedHead Read(string path, ModelConfig model, TaskConfig task, Device device) =>
         new(path, model, SequenceModelFolder.ReadHead(path, model, device), task);
 

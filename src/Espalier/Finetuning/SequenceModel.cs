@@ -36,8 +36,8 @@ public sealed class SequenceModel(
     /// <param name="device">Where the parameters lie.</param>
     /// <param name="mixedPrecision">Whether the backbone's matrix products run in bfloat16.</param>
     public static SequenceModel On(
-        ModelConfig config, ParameterSet pretrained, IReadOnlyDictionary<string, Tensor> pretrainedHead, ForwardPlan plan,
-        int outputs, ulong seed, Device device, bool mixedPrecision)
+        ModelConfig config, ParameterSet pretrained, IReadOnlyDictionary<string, Tensor> pretrainedHead,
+        ForwardPlan plan, int outputs, ulong seed, Device device, bool mixedPrecision)
     {
         ISequenceHead head = Architectures.SequenceHeadOf(config.ModelType);
         ParameterSet fresh = ParameterSet.Initialize(

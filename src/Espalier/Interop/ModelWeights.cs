@@ -82,7 +82,7 @@ internal sealed class ModelWeights : IDisposable
     public ParameterSet Read(Device device) => new(_required.Select(spec =>
         new Parameter(spec, ParameterSet.Trainable(Read(spec, device)))));
 
-    /// <summary>Parameters of the head for whole sequences that are stored, in single precision, by today's names.</summary>
+    /// <summary>What is stored of the head for whole sequences, in single precision, by today's names.</summary>
     public IReadOnlyDictionary<string, Tensor> ReadSequenceHead(Device device) => _sequenceHead
         .Where(spec => _storedAs.ContainsKey(spec.Name))
         .ToDictionary(spec => spec.Name, spec => Read(spec, device));
@@ -191,9 +191,9 @@ internal sealed class ModelWeights : IDisposable
 
     private UserErrorException NoLanguageModel(ModelConfig model)
     {
+        bool isClassifier = _head.Parameters(model, outputs: 1).Any(spec => _taskHeads.Contains(spec.Name));
         string what = _taskHeads.Count == 0 ? "a bare backbone"
-            : (_head.Parameters(model, 1).Any(spec => _taskHeads.Contains(spec.Name)) ? "a classifier" : "a model for another task")
-                + $" ({string.Join(", ", _taskHeads)})";
+            : $"{(isClassifier ? "a classifier" : "a model for another task")} ({string.Join(", ", _taskHeads)})";
         return new UserErrorException(
             $"{_stored.Path} holds no language model but {what}" +
             (_missing.Count > 0 ? $": it lacks {string.Join(", ", _missing.Select(Described))}." : "."),

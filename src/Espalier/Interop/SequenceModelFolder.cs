@@ -50,19 +50,20 @@ public static class SequenceModelFolder
     /// <param name="path">A folder of a model with any head or none, or its file of weights.</param>
     /// <param name="model">Its configuration.</param>
     /// <param name="device">Where to put the tensors.</param>
-    /// <exception cref="UserErrorException">The tensors are not those of config.json's model and its labels.</exception>
+    /// <exception cref="UserErrorException">The tensors are not those of config.json's model and labels.</exception>
     public static StoredSequenceHead ReadHead(string path, ModelConfig model, Device device)
     {
         string config = Path.Combine(ModelFolder.FolderOf(path), HuggingFaceConfig.FileName);
         JsonObject json = JsonFile.ReadObject(config);
-        string[] labels = Labels(json, config);
-        string problem = new ConfigReader(config, json)
-            .Optional("problem_type", labels.Length == 1 ? Regression : Classification);
 
         // The classifiers of single tokens have the same names, and those of many labels at once another meaning.
         string className = Architectures.SequenceHeadOf(model.ModelType).ClassName;
-        bool isOfSequences = json["architectures"] is JsonArray classes && classes.Any(name => name?.ToString() == className);
-        if (!isOfSequences || problem is not (Regression or Classification))
+        bool isOfSequences =
+            json["architectures"] is JsonArray classes && classes.Any(name => name?.ToString() == className);
+        string[] labels = isOfSequences ? Labels(json, config) : [];
+        string problem = new ConfigReader(config, json)
+            .Optional("problem_type", labels.Length == 1 ? Regression : Classification);
+        if (problem is not (Regression or Classification))
         {
             labels = [];
         }
@@ -72,7 +73,8 @@ public static class SequenceModelFolder
     }
 
     private static string[] Labels(JsonObject json, string path) => json["id2label"] is JsonObject labels
-        ? [.. Enumerable.Range(0, labels.Count).Select(id => labels[id.ToString(CultureInfo.InvariantCulture)] is JsonValue label
+        ? [.. Enumerable.Range(0, labels.Count).Select(id =>
+            labels[id.ToString(CultureInfo.InvariantCulture)] is JsonValue label
             ? label.ToString()
             : throw new UserErrorException($"{path}: id2label has {labels.Count} labels, but none for {id}."))]
         : ["LABEL_0", "LABEL_1"]; // what transformers leaves out

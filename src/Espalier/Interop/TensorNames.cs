@@ -91,7 +91,8 @@ internal sealed partial record TensorNames
     private static partial Regex BertNextSentence();
 
     [GeneratedRegex(
-        @"^(score\.weight|(classifier|qa_outputs)\.(weight|bias)|multiple_choice_head\..+)$", RegexOptions.CultureInvariant)]
+        @"^(score\.weight|(classifier|qa_outputs)\.(weight|bias)|multiple_choice_head\..+)$",
+        RegexOptions.CultureInvariant)]
     private static partial Regex Gpt2TaskHeads();
 
     [GeneratedRegex(@"^(classifier|qa_outputs)\.(weight|bias)$", RegexOptions.CultureInvariant)]

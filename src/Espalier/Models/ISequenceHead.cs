@@ -15,8 +15,8 @@ public interface ISequenceHead
     string BackbonePrefix { get; }
 
     /// <summary>
-    /// Whether a parameter lies below the head; of the head's own, whether Hugging Face counts it to the bare model: BERT's
-    /// pooler.
+    /// Whether a parameter lies below the head; of the head's own, whether Hugging Face counts it to the bare model:
+    /// BERT's pooler.
     /// </summary>
     /// <param name="name">Its name.</param>
     sealed bool IsBackbone(string name) => name.StartsWith(BackbonePrefix, StringComparison.Ordinal);

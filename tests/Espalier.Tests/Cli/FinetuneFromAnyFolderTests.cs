@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Espalier.Data;
 using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Tests.Finetuning;
@@ -6,7 +7,7 @@ using Espalier.Torch;
 
 namespace Espalier.Tests.Cli;
 
-/// <summary>Fine-tuning begins with any folder that holds the backbone, whatever head Hugging Face's class put on it.</summary>
+/// <summary>Fine-tuning begins with any folder that holds the backbone, whatever head is on it.</summary>
 [Collection(ConsoleCollection.Name)]
 public sealed class FinetuneFromAnyFolderTests : IDisposable
 {
@@ -42,7 +43,8 @@ public sealed class FinetuneFromAnyFolderTests : IDisposable
         }
 
         NeedsALanguageModel(
-            bert, "a bare backbone: it lacks cls.predictions.transform.dense.weight [16, 16], ", "cls.predictions.bias [16].");
+            bert, "a bare backbone: it lacks cls.predictions.transform.dense.weight [16, 16], ",
+            "cls.predictions.bias [16].");
 
         string gpt = Folder(TinyTask.Gpt2, tensors => Rename(tensors, name => name["transformer.".Length..]));
         Assert.Equal($"note: taken over from {gpt}: the backbone; new: the classifier.", NoteOf(gpt));
@@ -66,7 +68,8 @@ public sealed class FinetuneFromAnyFolderTests : IDisposable
         Assert.All(before.Names, name => Assert.Equal(Bytes(before, name), Bytes(after, name)));
 
         string head = gpt ? "score.weight" : "classifier.bias, classifier.weight";
-        NeedsALanguageModel(tuned, $"a classifier ({head})", gpt ? "." : ": it lacks cls.predictions.transform.dense.weight [16, 16]");
+        NeedsALanguageModel(
+            tuned, $"a classifier ({head})", gpt ? "." : ": it lacks cls.predictions.transform.dense.weight [16, 16]");
     }
 
     [Fact]
@@ -74,7 +77,8 @@ public sealed class FinetuneFromAnyFolderTests : IDisposable
     {
         string tuned = Tuned(Folder(TinyTask.Bert), "first");
         Assert.Equal(
-            $"note: taken over from {tuned}: the backbone, the pooler; new: the classifier (the one there tells apart bad, good).",
+            $"note: taken over from {tuned}: the backbone, the pooler; " +
+                "new: the classifier (the one there tells apart bad, good).",
             NoteOf(tuned, "labels=[good, bad]"));
         Scores();
         string[] regression = ["labels=[]", "range=[0, 5]", "metrics=[pearson]"];
@@ -144,7 +148,8 @@ public sealed class FinetuneFromAnyFolderTests : IDisposable
             tensors.Add("bert.encoder.layer.2.output.dense.bias", Tensor.Zeros([16]));
         });
         CommandLine.Fail(
-            Tuning(model), "superfluous: bert.encoder.layer.2.output.dense.bias", "missing: bert.encoder.layer.1.output.dense.bias [16]");
+            Tuning(model), "superfluous: bert.encoder.layer.2.output.dense.bias",
+            "missing: bert.encoder.layer.1.output.dense.bias [16]");
     }
 
     private void NeedsALanguageModel(string model, params string[] says)
@@ -157,7 +162,8 @@ public sealed class FinetuneFromAnyFolderTests : IDisposable
             ["import", model, "--out", _task.Folder.File("imported")],
             ["export", model, "--out", _task.Folder.File("exported")],
         ];
-        string[] all = [Path.Combine(model, ModelFolder.WeightsFile) + " holds no language model but ", "fit for espalier finetune only", .. says];
+        string weights = Path.Combine(model, ModelFolder.WeightsFile);
+        string[] all = [$"{weights} holds no language model but ", "fit for espalier finetune only", .. says];
         Assert.All(commands, command => CommandLine.Fail(command, all));
     }
 
@@ -184,9 +190,9 @@ public sealed class FinetuneFromAnyFolderTests : IDisposable
     {
         string folder = Directory.CreateDirectory(_task.Folder.File($"model-{Guid.NewGuid():N}")).FullName;
         using ParameterSet parameters = TinyTask.Pretrained(model);
-        Espalier.Data.Tokenizer tokenizer = model is BertConfig ? _task.WordPiece : Espalier.Data.ByteLevelBpe.RawBytes;
-        ModelFolder.Write(folder, model, parameters, tokenizer);
-        Dictionary<string, Tensor> tensors = parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Value);
+        ModelFolder.Write(folder, model, parameters, model is BertConfig ? _task.WordPiece : ByteLevelBpe.RawBytes);
+        Dictionary<string, Tensor> tensors =
+            parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Value);
         bend?.Invoke(tensors);
         SafetensorsWriter.Write(
             Path.Combine(folder, ModelFolder.WeightsFile), tensors.Select(pair => TensorFile.Entry(pair.Key, pair.Value)));
@@ -224,7 +230,8 @@ public sealed class FinetuneFromAnyFolderTests : IDisposable
         File.WriteAllText(path, config.ToJsonString());
     }
 
-    private static SafetensorsFile Weights(string folder) => SafetensorsFile.Open(Path.Combine(folder, ModelFolder.WeightsFile));
+    private static SafetensorsFile Weights(string folder) =>
+        SafetensorsFile.Open(Path.Combine(folder, ModelFolder.WeightsFile));
 
-    private static byte[] Bytes(SafetensorsFile file, string name) => file.Bytes(name, 0, (int)file[name].ByteLength).ToArray();
+    private static byte[] Bytes(SafetensorsFile file, string name) => file.Bytes(name).ToArray();
 }
