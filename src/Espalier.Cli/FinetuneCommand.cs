@@ -17,7 +17,8 @@ internal static class FinetuneCommand
     {
         var checkpoint = new Argument<string>("CHECKPOINT")
         {
-            Description = "A checkpoint, any model in Hugging Face's form, or a run: then its latest checkpoint.",
+            Description = "A checkpoint, a run (then its latest checkpoint), or any model in Hugging Face's form, whatever " +
+                "its head: also one that was fine-tuned before.",
         };
         var overrides = new Argument<string[]>("KEY=VALUE")
         {
@@ -70,7 +71,7 @@ internal static class FinetuneCommand
                 file, parsed.GetValue(seeds) is string given ? [.. settings, $"training.seeds=[{Seeds(given)}]"] : settings);
             string folder = parsed.GetValue(data) ?? Path.GetDirectoryName(Path.GetFullPath(file))!;
             string? outputFolder = parsed.GetValue(output);
-            using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, device);
+            using LoadedModel loaded = LoadedModel.Backbone(parsed.GetValue(checkpoint)!, device);
             TaskData examples = TaskData.Read(
                 config, folder, loaded.Tokenizer, loaded.Model.ContextLength, withTest: outputFolder is not null);
             foreach (string warning in examples.Warnings)
@@ -155,15 +156,21 @@ internal static class FinetuneCommand
         {
             using var signals = new StopSignals();
             using var line = new ProgressLine();
-            IReadOnlyDictionary<string, Tensor> pretrainedHead = ModelFolder.ReadExtras(loaded.Path, loaded.Model, device);
+            using PretrainedHead? head = random ? null : PretrainedHead.Read(loaded.Path, loaded.Model, task, device);
+            if (head is not null)
+            {
+                Console.Error.WriteLine($"note: {head.Origin}.");
+            }
+
             var finetuner = new Finetuner(task, data, device);
             var results = new List<(ulong, IReadOnlyList<EpochResult>)>();
             foreach (ulong seed in task.Training.Seeds)
             {
-                using SequenceModel model = random
+                using SequenceModel model = head is null
                     ? SequenceModel.Random(loaded.Model, loaded.FullDepth, task.Outputs, seed, device, mixedPrecision)
                     : SequenceModel.On(
-                        loaded.Model, loaded.Parameters, pretrainedHead, loaded.FullDepth, task.Outputs, seed, device, mixedPrecision);
+                        loaded.Model, loaded.Parameters, head.Parameters, loaded.FullDepth, task.Outputs, seed, device,
+                        mixedPrecision);
                 int seedsDone = results.Count;
                 results.Add((seed, finetuner.Run(
                     model, seed,
@@ -173,11 +180,6 @@ internal static class FinetuneCommand
                 {
                     Save(finetuner, model, Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{seed}")));
                 }
-            }
-
-            foreach (Tensor tensor in pretrainedHead.Values)
-            {
-                tensor.Dispose();
             }
 
             return new FinetuneSummary(task, data, results);

@@ -11,7 +11,9 @@ internal sealed class LoadedModel : IDisposable
 {
     private readonly Tokenizer? _tokenizer;
 
-    private LoadedModel(string path, Device device, Func<string, Tokenizer>? tokenizerOf)
+    private LoadedModel(
+        string path, Device device, Func<string, Tokenizer>? tokenizerOf,
+        Func<string, ModelConfig, Device, ParameterSet> parametersOf)
     {
         Path = RunDirectory.LatestCheckpointOf(path) ?? path;
         Model = ModelFolder.ReadConfig(Path);
@@ -25,7 +27,7 @@ internal sealed class LoadedModel : IDisposable
                 "The tokenizer belongs to another model.");
         }
 
-        Parameters = ModelFolder.ReadParameters(Path, Model, device);
+        Parameters = parametersOf(Path, Model, device);
     }
 
     /// <summary>The folder, or the file in it, that the weights were read from.</summary>
@@ -49,11 +51,19 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="tokenizer">The tokenizer where it is not the folder's own.</param>
     /// <exception cref="UserErrorException">There is no model, or none that fits its tokenizer.</exception>
     public static LoadedModel Load(string path, Device device, string? tokenizer = null) =>
-        new(path, device, folder => tokenizer is null ? TokenizerIn(folder) : Tokenizer.Load(tokenizer));
+        new(
+            path, device, folder => tokenizer is null ? TokenizerIn(folder) : Tokenizer.Load(tokenizer),
+            ModelFolder.ReadParameters);
+
+    /// <summary>Loads what lies below a model's head, whatever head that is.</summary>
+    /// <inheritdoc cref="Load"/>
+    public static LoadedModel Backbone(string path, Device device) =>
+        new(path, device, TokenizerIn, ModelFolder.ReadBackbone);
 
     /// <summary>Loads a model for token ids; its folder need not hold a tokenizer.</summary>
     /// <inheritdoc cref="Load"/>
-    public static LoadedModel WithoutTokenizer(string path, Device device) => new(path, device, null);
+    public static LoadedModel WithoutTokenizer(string path, Device device) =>
+        new(path, device, null, ModelFolder.ReadParameters);
 
     /// <summary>What runs at a depth that the command line asks for.</summary>
     public ForwardPlan Plan(Depth depth) => depth == Depth.Full ? FullDepth : ForwardPlan.Plain(Model.Layers);

@@ -24,19 +24,34 @@ internal sealed class Golden : IDisposable
     /// <summary>A metadata value that is JSON.</summary>
     public JsonElement Metadata(string key) => JsonDocument.Parse(_file.Metadata[key]).RootElement;
 
+    /// <summary>The model of its `config`.</summary>
     public ModelConfig Model()
     {
         JsonElement config = Metadata("config");
-        return new Gpt2Config
-        {
-            Layers = config.GetProperty("n_layer").GetInt32(),
-            HiddenSize = config.GetProperty("n_embd").GetInt32(),
-            Heads = config.GetProperty("n_head").GetInt32(),
-            ContextLength = config.GetProperty("n_positions").GetInt32(),
-            VocabularySize = config.GetProperty("vocab_size").GetInt32(),
-            LayerNormEpsilon = config.GetProperty("layer_norm_epsilon").GetDouble(),
-            TiedHead = config.GetProperty("tie_word_embeddings").GetBoolean(),
-        };
+        return config.GetProperty("model_type").GetString() == "bert"
+            ? new BertConfig
+            {
+                Layers = Int("num_hidden_layers"),
+                HiddenSize = Int("hidden_size"),
+                Heads = Int("num_attention_heads"),
+                FfnSize = Int("intermediate_size"),
+                ContextLength = Int("max_position_embeddings"),
+                VocabularySize = Int("vocab_size"),
+                TypeVocabularySize = Int("type_vocab_size"),
+                LayerNormEpsilon = config.GetProperty("layer_norm_eps").GetDouble(),
+            }
+            : new Gpt2Config
+            {
+                Layers = Int("n_layer"),
+                HiddenSize = Int("n_embd"),
+                Heads = Int("n_head"),
+                ContextLength = Int("n_positions"),
+                VocabularySize = Int("vocab_size"),
+                LayerNormEpsilon = config.GetProperty("layer_norm_epsilon").GetDouble(),
+                TiedHead = config.GetProperty("tie_word_embeddings").GetBoolean(),
+            };
+
+        int Int(string key) => config.GetProperty(key).GetInt32();
     }
 
     public ParameterSet Parameters(ModelConfig model) => new(

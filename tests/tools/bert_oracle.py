@@ -96,6 +96,13 @@ def logits(p, x, config):
     return h @ decoder.T + p["cls.predictions.bias"]
 
 
+def sequence_scores(p, input_ids, config, **inputs):
+    """(B, outputs), as BertForSequenceClassification: the pooler on [CLS], then the classifier."""
+    first = hidden(p, input_ids, config, **inputs)[:, 0]
+    pooled = torch.tanh(first @ p["bert.pooler.dense.weight"].T + p["bert.pooler.dense.bias"])
+    return pooled @ p["classifier.weight"].T + p["classifier.bias"]
+
+
 def loss_and_gradients(parameters, input_ids, targets, config, **inputs):
     """targets (B, T): IGNORED where nothing is masked."""
     leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}

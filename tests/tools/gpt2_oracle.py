@@ -61,8 +61,8 @@ def causal_attention(q, k, v):
     return scores.masked_fill(~visible, float("-inf")).softmax(-1) @ v
 
 
-def forward(parameters, input_ids, config, layer_map=None):
-    """Logits (B, T, V); layer_map names the stored layer of each executed one (default: each once, in order)."""
+def hidden(parameters, input_ids, config, layer_map=None):
+    """(B, T, C); layer_map names the stored layer of each executed one (default: each once, in order)."""
     B, T = input_ids.shape
     H, epsilon = config["n_head"], config["layer_norm_epsilon"]
     p = {name[len("transformer."):]: value for name, value in parameters.items() if name.startswith("transformer.")}
@@ -76,8 +76,19 @@ def forward(parameters, input_ids, config, layer_map=None):
         x = x + mixed @ w["attn.c_proj.weight"] + w["attn.c_proj.bias"]
         h = layer_norm(x, w["ln_2.weight"], w["ln_2.bias"], epsilon)
         x = x + gelu_tanh(h @ w["mlp.c_fc.weight"] + w["mlp.c_fc.bias"]) @ w["mlp.c_proj.weight"] + w["mlp.c_proj.bias"]
-    x = layer_norm(x, p["ln_f.weight"], p["ln_f.bias"], epsilon)
-    return x @ parameters.get("lm_head.weight", p["wte.weight"]).T
+    return layer_norm(x, p["ln_f.weight"], p["ln_f.bias"], epsilon)
+
+
+def forward(parameters, input_ids, config, layer_map=None):
+    """Logits (B, T, V)."""
+    head = parameters.get("lm_head.weight", parameters["transformer.wte.weight"])
+    return hidden(parameters, input_ids, config, layer_map) @ head.T
+
+
+def sequence_scores(parameters, input_ids, config, lengths):
+    """(B, outputs), as GPT2ForSequenceClassification: at the last token before the padding."""
+    last = hidden(parameters, input_ids, config)[torch.arange(len(input_ids)), lengths - 1]
+    return last @ parameters["score.weight"].T
 
 
 def loss_of(logits, targets):

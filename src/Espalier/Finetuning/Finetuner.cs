@@ -103,7 +103,8 @@ public sealed class Finetuner(TaskConfig task, TaskData data, Device device)
     {
         using var scope = new TensorScope();
         Engine.ManualSeed(dropoutSeed);
-        Tensor loss = Loss(model.Scores(batches.Input(batch, device), training: true), batch);
+        Tensor scores = model.Scores(batches.Input(batch, device), training: true);
+        Tensor loss = Loss(scores, [.. batch.Select(i => data.Train[i].Label)], task.IsRegression);
         loss.Backward();
         double value = loss.Item(), norm = AdamW.GradientNorm(model.Parameters);
         if (!double.IsFinite(value) || !double.IsFinite(norm))
@@ -123,16 +124,16 @@ public sealed class Finetuner(TaskConfig task, TaskData data, Device device)
     }
 
     /// <summary>Cross-entropy of classes, mean squared error of scores.</summary>
-    private Tensor Loss(Tensor scores, int[] batch)
+    internal static Tensor Loss(Tensor scores, double[] labels, bool isRegression)
     {
-        if (!task.IsRegression)
+        if (!isRegression)
         {
-            long[] classes = [.. batch.Select(i => (long)data.Train[i].Label)];
-            return CrossEntropy(scores, Tensor.From<long>(classes, [batch.Length], device));
+            long[] classes = Array.ConvertAll(labels, label => (long)label);
+            return CrossEntropy(scores, Tensor.From<long>(classes, [labels.Length], scores.Device));
         }
 
-        float[] wanted = [.. batch.Select(i => (float)data.Train[i].Label)];
-        Tensor error = scores.Reshape(-1) - Tensor.From<float>(wanted, [batch.Length], device);
+        float[] wanted = Array.ConvertAll(labels, label => (float)label);
+        Tensor error = scores.Reshape(-1) - Tensor.From<float>(wanted, [labels.Length], scores.Device);
         return (error * error).Mean();
     }
 

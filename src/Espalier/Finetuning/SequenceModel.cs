@@ -29,22 +29,22 @@ public sealed class SequenceModel(
     /// <summary>A model on a pre-trained backbone, whose tensors are copied.</summary>
     /// <param name="config">The model as it is stored.</param>
     /// <param name="pretrained">Its parameters.</param>
-    /// <param name="extras">Parameters of the head that came with it, by name: BERT's pooler.</param>
+    /// <param name="pretrainedHead">Parameters of the head that come with it, by name.</param>
     /// <param name="plan">Which stored layers run.</param>
     /// <param name="outputs">The scores of a sequence.</param>
     /// <param name="seed">Of the head's other weights.</param>
     /// <param name="device">Where the parameters lie.</param>
     /// <param name="mixedPrecision">Whether the backbone's matrix products run in bfloat16.</param>
     public static SequenceModel On(
-        ModelConfig config, ParameterSet pretrained, IReadOnlyDictionary<string, Tensor> extras, ForwardPlan plan,
-        int outputs, ulong seed, Device device, bool mixedPrecision)
+        ModelConfig config, ParameterSet pretrained, IReadOnlyDictionary<string, Tensor> pretrainedHead,
+        ForwardPlan plan, int outputs, ulong seed, Device device, bool mixedPrecision)
     {
         ISequenceHead head = Architectures.SequenceHeadOf(config.ModelType);
         ParameterSet fresh = ParameterSet.Initialize(
             head.Parameters(config, outputs), config, plan.Depth, seed, device);
         foreach (Parameter parameter in fresh)
         {
-            if (extras.TryGetValue(parameter.Name, out Tensor? value))
+            if (pretrainedHead.TryGetValue(parameter.Name, out Tensor? value))
             {
                 using var noGrad = new NoGrad();
                 parameter.Value.CopyFrom(value);
@@ -52,7 +52,7 @@ public sealed class SequenceModel(
         }
 
         var parameters = new ParameterSet(pretrained
-            .Where(parameter => IsBackbone(parameter.Spec, head))
+            .Where(parameter => head.IsBackbone(parameter.Name))
             .Select(parameter => parameter with { Value = ParameterSet.Trainable(parameter.Value.Clone()) })
             .Concat(fresh));
         return new SequenceModel(config, parameters, plan, outputs, device, mixedPrecision);
@@ -67,7 +67,7 @@ public sealed class SequenceModel(
         ModelConfig full = config with { Layers = plan.Depth };
         ParameterSpec[] specs =
         [
-            .. Architectures.Of(config.ModelType).Parameters(full).Where(spec => IsBackbone(spec, head)),
+            .. Architectures.Of(config.ModelType).Parameters(full).Where(spec => head.IsBackbone(spec.Name)),
             .. head.Parameters(full, outputs),
         ];
         return new SequenceModel(
@@ -96,14 +96,11 @@ public sealed class SequenceModel(
     {
         ModelConfig full = Config with { Layers = Plan.Depth };
         IEnumerable<ParameterSpec> specs = Architectures.Of(full.ModelType).Parameters(full)
-            .Where(spec => IsBackbone(spec, _head))
+            .Where(spec => _head.IsBackbone(spec.Name))
             .Concat(_head.Parameters(full, outputs));
         return (full, Parameters.Unroll([.. specs], Plan));
     }
 
     /// <inheritdoc/>
     public void Dispose() => Parameters.Dispose();
-
-    private static bool IsBackbone(ParameterSpec spec, ISequenceHead head) =>
-        spec.Name.StartsWith(head.BackbonePrefix, StringComparison.Ordinal);
 }

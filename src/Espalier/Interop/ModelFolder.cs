@@ -61,7 +61,15 @@ public static class ModelFolder
     /// <exception cref="UserErrorException">Tensors are missing, superfluous or of another shape, or a file is damaged.</exception>
     public static ParameterSet ReadParameters(string path, ModelConfig model, Device device)
     {
-        using ModelWeights weights = ModelWeights.Open(path, model);
+        using ModelWeights weights = ModelWeights.OpenLanguageModel(path, model);
+        return weights.Read(device);
+    }
+
+    /// <summary>Reads what lies below a model's head, whatever head that is, in single precision.</summary>
+    /// <inheritdoc cref="ReadParameters"/>
+    public static ParameterSet ReadBackbone(string path, ModelConfig model, Device device)
+    {
+        using ModelWeights weights = ModelWeights.OpenBackbone(path, model, classifierOutputs: null);
         return weights.Read(device);
     }
 
@@ -72,15 +80,15 @@ public static class ModelFolder
     /// <returns>The tensors that are there, by Hugging Face's names.</returns>
     public static IReadOnlyDictionary<string, Tensor> ReadExtras(string path, ModelConfig model, Device device)
     {
-        using ModelWeights weights = ModelWeights.Open(path, model);
-        return weights.ReadExtras(device);
+        using ModelWeights weights = ModelWeights.OpenLanguageModel(path, model);
+        return weights.ReadSequenceHead(device);
     }
 
     /// <summary>The names of stored tensors that <see cref="ReadParameters"/> and <see cref="ReadExtras"/> leave aside.</summary>
     /// <inheritdoc cref="ReadParameters"/>
     public static IReadOnlyList<string> UnusedTensors(string path, ModelConfig model)
     {
-        using ModelWeights weights = ModelWeights.Open(path, model);
+        using ModelWeights weights = ModelWeights.OpenLanguageModel(path, model);
         return weights.Unused;
     }
 

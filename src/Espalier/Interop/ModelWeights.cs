@@ -10,21 +10,46 @@ internal sealed class ModelWeights : IDisposable
 
     private readonly StoredTensors _stored;
     private readonly TensorNames _names;
-    private readonly IReadOnlyList<ParameterSpec> _specs;
-    private readonly IReadOnlyDictionary<string, long[]> _extras;
+    private readonly ISequenceHead _head;
+
+    // What must be there, what may be there for whole sequences, and what may be there without being read.
+    private readonly ParameterSpec[] _required, _sequenceHead, _unread;
 
     // The stored name, by parameter.
     private readonly Dictionary<string, string> _storedAs = new(StringComparer.Ordinal);
     private readonly List<string> _unused = [];
+    private readonly List<string> _taskHeads = [];
+    private readonly List<ParameterSpec> _missing = [];
     private readonly List<string> _problems = [];
 
-    private ModelWeights(StoredTensors stored, ModelConfig model)
+    private ModelWeights(StoredTensors stored, ModelConfig model, bool asLanguageModel, int? classifierOutputs)
     {
         _stored = stored;
         _names = TensorNames.Of(model.ModelType);
-        _specs = Architectures.Of(model.ModelType).Parameters(model);
-        _extras = _names.Extras(model);
+        _head = Architectures.SequenceHeadOf(model.ModelType);
+        ILookup<bool, ParameterSpec> isBackbone =
+            Architectures.Of(model.ModelType).Parameters(model).ToLookup(spec => _head.IsBackbone(spec.Name));
+        ParameterSpec[] languageHead = [.. isBackbone[false]];
+        _required = [.. isBackbone[true], .. asLanguageModel ? languageHead : []];
+        _unread = asLanguageModel ? [] : languageHead;
+        _sequenceHead =
+        [
+            .. _head.Parameters(model, classifierOutputs ?? 1)
+                .Where(spec => classifierOutputs is not null || _head.IsBackbone(spec.Name)),
+        ];
         Match();
+        if (asLanguageModel && _problems.Count == 0 && _missing.Count + _taskHeads.Count > 0
+            && _missing.SequenceEqual(languageHead))
+        {
+            throw NoLanguageModel(model);
+        }
+
+        _problems.AddRange(_missing.Select(spec => $"missing: {Described(spec)}"));
+        if (asLanguageModel)
+        {
+            _problems.AddRange(_taskHeads.Select(stored => $"superfluous: {Described(stored)}"));
+        }
+
         if (_problems.Count > 0)
         {
             throw new UserErrorException(
@@ -38,16 +63,39 @@ internal sealed class ModelWeights : IDisposable
     /// <summary>The names of tensors that Espalier leaves aside, as they are stored.</summary>
     public IReadOnlyList<string> Unused => _unused;
 
-    /// <summary>Opens the weights of a model.</summary>
+    /// <summary>Opens the weights of a language model.</summary>
     /// <param name="path">What <see cref="StoredTensors.Open"/> takes.</param>
     /// <param name="model">The model.</param>
     /// <exception cref="UserErrorException">Tensors are missing, superfluous, of another shape or no numbers: all named.</exception>
-    public static ModelWeights Open(string path, ModelConfig model)
+    public static ModelWeights OpenLanguageModel(string path, ModelConfig model) =>
+        Open(path, stored => new ModelWeights(stored, model, asLanguageModel: true, classifierOutputs: null));
+
+    /// <summary>Opens what lies below a model's head, whatever head that is.</summary>
+    /// <param name="path">What <see cref="StoredTensors.Open"/> takes.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="classifierOutputs">The outputs of the head for whole sequences, where that is wanted.</param>
+    /// <exception cref="UserErrorException">As for <see cref="OpenLanguageModel"/>.</exception>
+    public static ModelWeights OpenBackbone(string path, ModelConfig model, int? classifierOutputs) =>
+        Open(path, stored => new ModelWeights(stored, model, asLanguageModel: false, classifierOutputs));
+
+    /// <summary>The parameters, in single precision.</summary>
+    public ParameterSet Read(Device device) => new(_required.Select(spec =>
+        new Parameter(spec, ParameterSet.Trainable(Read(spec, device)))));
+
+    /// <summary>What is stored of the head for whole sequences, in single precision, by today's names.</summary>
+    public IReadOnlyDictionary<string, Tensor> ReadSequenceHead(Device device) => _sequenceHead
+        .Where(spec => _storedAs.ContainsKey(spec.Name))
+        .ToDictionary(spec => spec.Name, spec => Read(spec, device));
+
+    /// <inheritdoc/>
+    public void Dispose() => _stored.Dispose();
+
+    private static ModelWeights Open(string path, Func<StoredTensors, ModelWeights> match)
     {
         StoredTensors stored = StoredTensors.Open(path);
         try
         {
-            return new ModelWeights(stored, model);
+            return match(stored);
         }
         catch
         {
@@ -56,34 +104,21 @@ internal sealed class ModelWeights : IDisposable
         }
     }
 
-    /// <summary>The parameters, in single precision.</summary>
-    public ParameterSet Read(Device device) => new(_specs.Select(spec =>
-        new Parameter(spec, ParameterSet.Trainable(Read(spec.Name, spec.Shape, device)))));
-
-    /// <summary>Those of <see cref="TensorNames.Extras"/> that are stored, in single precision, by today's names.</summary>
-    public IReadOnlyDictionary<string, Tensor> ReadExtras(Device device) => _extras
-        .Where(extra => _storedAs.ContainsKey(extra.Key))
-        .ToDictionary(extra => extra.Key, extra => Read(extra.Key, extra.Value, device));
-
-    /// <inheritdoc/>
-    public void Dispose() => _stored.Dispose();
-
-    private Tensor Read(string name, long[] shape, Device device) =>
-        TensorFile.Read(_stored.FileOf(_storedAs[name]), _storedAs[name], shape, device);
+    private Tensor Read(ParameterSpec spec, Device device)
+    {
+        string stored = _storedAs[spec.Name];
+        return TensorFile.Read(_stored.FileOf(stored), stored, spec.Shape, device);
+    }
 
     private void Match()
     {
-        Dictionary<string, long[]> wanted = _specs.ToDictionary(spec => spec.Name, spec => spec.Shape, StringComparer.Ordinal);
-        foreach ((string name, long[] shape) in _extras)
-        {
-            wanted.Add(name, shape);
-        }
-
+        ParameterSpec[] known = [.. _required, .. _sequenceHead, .. _unread];
+        HashSet<string> names = known.Select(spec => spec.Name).ToHashSet(StringComparer.Ordinal);
         var copies = new List<(string Stored, string Of)>();
         foreach (string stored in _stored.Names.Order(StringComparer.Ordinal))
         {
             string name = _names.Canonical(stored, IsKnown);
-            if (wanted.ContainsKey(name))
+            if (names.Contains(name))
             {
                 Place(name, stored);
             }
@@ -94,6 +129,10 @@ internal sealed class ModelWeights : IDisposable
             else if (_names.Unused.IsMatch(name))
             {
                 _unused.Add(stored);
+            }
+            else if (_names.TaskHeads.IsMatch(name))
+            {
+                _taskHeads.Add(stored);
             }
             else if (!_names.Constants.IsMatch(name))
             {
@@ -114,21 +153,19 @@ internal sealed class ModelWeights : IDisposable
             }
         }
 
-        foreach ((string name, long[] shape) in wanted)
+        foreach (ParameterSpec spec in known)
         {
-            if (_storedAs.TryGetValue(name, out string? stored))
+            if (_storedAs.TryGetValue(spec.Name, out string? stored))
             {
-                Check(stored, shape);
-            }
-            else if (!_extras.ContainsKey(name))
-            {
-                _problems.Add($"missing: {name} {Brackets(shape)}");
+                Check(stored, spec.Shape);
             }
         }
 
+        _missing.AddRange(_required.Where(spec => !_storedAs.ContainsKey(spec.Name)));
+
         bool IsKnown(string name) =>
-            wanted.ContainsKey(name) || _names.Copies.ContainsKey(name)
-            || _names.Constants.IsMatch(name) || _names.Unused.IsMatch(name);
+            names.Contains(name) || _names.Copies.ContainsKey(name) || _names.Constants.IsMatch(name)
+            || _names.Unused.IsMatch(name) || _names.TaskHeads.IsMatch(name);
     }
 
     private void Place(string name, string stored)
@@ -151,6 +188,19 @@ internal sealed class ModelWeights : IDisposable
             _problems.Add($"no floating-point numbers: {Described(stored)}");
         }
     }
+
+    private UserErrorException NoLanguageModel(ModelConfig model)
+    {
+        bool isClassifier = _head.Parameters(model, outputs: 1).Any(spec => _taskHeads.Contains(spec.Name));
+        string what = _taskHeads.Count == 0 ? "a bare backbone"
+            : $"{(isClassifier ? "a classifier" : "a model for another task")} ({string.Join(", ", _taskHeads)})";
+        return new UserErrorException(
+            $"{_stored.Path} holds no language model but {what}" +
+            (_missing.Count > 0 ? $": it lacks {string.Join(", ", _missing.Select(Described))}." : "."),
+            "It is fit for espalier finetune only, which puts a head of its own on it.");
+    }
+
+    private static string Described(ParameterSpec spec) => $"{spec.Name} {Brackets(spec.Shape)}";
 
     private string Described(string stored) =>
         $"{stored} {_stored[stored].DType.Name()} {Brackets(_stored[stored].Shape)}";

@@ -27,15 +27,15 @@ internal sealed partial record TensorNames
     /// <summary>Trained tensors for which Espalier has no use.</summary>
     public Regex Unused { get; init; } = Nothing();
 
-    /// <summary>Tensors that not every file has, kept for the tasks that need them: names and shapes.</summary>
-    public Func<ModelConfig, IReadOnlyDictionary<string, long[]>> Extras { get; init; } =
-        _ => new Dictionary<string, long[]>();
+    /// <summary>What Hugging Face's classes for tasks have in place of the language-model head.</summary>
+    public required Regex TaskHeads { get; init; }
 
     private static TensorNames Gpt2 { get; } = new()
     {
         Prefix = "transformer.",
         Copies = new Dictionary<string, string> { ["lm_head.weight"] = "transformer.wte.weight" },
         Constants = Gpt2Masks(),
+        TaskHeads = Gpt2TaskHeads(),
     };
 
     private static TensorNames Bert { get; } = new()
@@ -53,11 +53,7 @@ internal sealed partial record TensorNames
         },
         Constants = BertPositions(),
         Unused = BertNextSentence(),
-        Extras = model => new Dictionary<string, long[]>
-        {
-            ["bert.pooler.dense.weight"] = [model.HiddenSize, model.HiddenSize],
-            ["bert.pooler.dense.bias"] = [model.HiddenSize],
-        },
+        TaskHeads = BertTaskHeads(),
     };
 
     /// <summary>The table of an architecture.</summary>
@@ -93,6 +89,14 @@ internal sealed partial record TensorNames
 
     [GeneratedRegex(@"^cls\.seq_relationship\.(weight|bias)$", RegexOptions.CultureInvariant)]
     private static partial Regex BertNextSentence();
+
+    [GeneratedRegex(
+        @"^(score\.weight|(classifier|qa_outputs)\.(weight|bias)|multiple_choice_head\..+)$",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex Gpt2TaskHeads();
+
+    [GeneratedRegex(@"^(classifier|qa_outputs)\.(weight|bias)$", RegexOptions.CultureInvariant)]
+    private static partial Regex BertTaskHeads();
 
     [GeneratedRegex("(?!)")]
     private static partial Regex Nothing();

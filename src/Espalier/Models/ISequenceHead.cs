@@ -14,6 +14,13 @@ public interface ISequenceHead
     /// <summary>How the names of the parameters below the head begin.</summary>
     string BackbonePrefix { get; }
 
+    /// <summary>
+    /// Whether a parameter lies below the head; of the head's own, whether Hugging Face counts it to the bare model:
+    /// BERT's pooler.
+    /// </summary>
+    /// <param name="name">Its name.</param>
+    sealed bool IsBackbone(string name) => name.StartsWith(BackbonePrefix, StringComparison.Ordinal);
+
     /// <summary>The head's parameters.</summary>
     /// <param name="config">The model.</param>
     /// <param name="outputs">The scores of a sequence.</param>

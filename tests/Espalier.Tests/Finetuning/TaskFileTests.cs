@@ -50,13 +50,20 @@ public sealed class TaskFileTests
         Assert.Equal(new TaskExample(text, pair, label), new TaskExamples(task, folder.Path).Labelled(path)[0]);
     }
 
-    [Fact]
-    public void ATestFileMayBeLaidOutOtherwise()
+    /// <summary>Without labels GLUE's files have other columns, and CoLA's a header.</summary>
+    [Theory]
+    [InlineData("cola", "index\tsentence\n0\tBill whistled.\n", "Bill whistled.", null)]
+    [InlineData("sst2", "index\tsentence\n0\tuneasy mishmash .\n", "uneasy mishmash .", null)]
+    [InlineData("mrpc", "\ufeffindex\t#1 ID\t#2 ID\t#1 String\t#2 String\r\n0\t7\t8\tHe \"said\tHe refused.\r\n", "He \"said", "He refused.")]
+    [InlineData("rte", "index\tsentence1\tsentence2\n0\tA.\tB.\n", "A.", "B.")]
+    [InlineData("qnli", "index\tquestion\tsentence\n0\tWho?\tHe.\n", "Who?", "He.")]
+    [InlineData("stsb", "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\n0\tg\tf\t2012\t1\tn\tn\tA.\tB.\n", "A.", "B.")]
+    public void LayoutsWithoutLabelsAreRead(string name, string content, string text, string? pair)
     {
         using var folder = new TemporaryFolder();
-        string path = folder.Write("test.tsv", "index\tsentence\n0\tBill whistled past the house.\n");
-        TaskConfig task = TaskFile.Read(Path.Combine(Tasks, "cola.yaml"));
-        Assert.Equal("Bill whistled past the house.", Assert.Single(new TaskExamples(task, folder.Path).Unlabelled(path)).Text);
+        TaskConfig task = TaskFile.Read(Path.Combine(Tasks, name + ".yaml"));
+        string path = folder.Write(task.Data.Test!, content);
+        Assert.Equal(new TaskExample(text, pair, 0), Assert.Single(new TaskExamples(task, folder.Path).Unlabelled(path)));
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Espalier.Models;
 using Espalier.Torch;
 
@@ -126,19 +125,5 @@ public class BertGoldenTests
 
     private static ModelBatch Batch(Golden golden, ModelInput input) => new(input, golden["targets"], golden["positions"]);
 
-    private static BertConfig Model(Golden golden)
-    {
-        JsonElement config = golden.Metadata("config");
-        return new BertConfig
-        {
-            Layers = config.GetProperty("num_hidden_layers").GetInt32(),
-            HiddenSize = config.GetProperty("hidden_size").GetInt32(),
-            Heads = config.GetProperty("num_attention_heads").GetInt32(),
-            FfnSize = config.GetProperty("intermediate_size").GetInt32(),
-            ContextLength = config.GetProperty("max_position_embeddings").GetInt32(),
-            VocabularySize = config.GetProperty("vocab_size").GetInt32(),
-            TypeVocabularySize = config.GetProperty("type_vocab_size").GetInt32(),
-            LayerNormEpsilon = config.GetProperty("layer_norm_eps").GetDouble(),
-        };
-    }
+    private static BertConfig Model(Golden golden) => (BertConfig)golden.Model();
 }
