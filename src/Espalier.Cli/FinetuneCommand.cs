@@ -150,6 +150,9 @@ internal static class FinetuneCommand
     private sealed class Job(
         LoadedModel loaded, TaskConfig task, TaskData data, bool random, string? output, Device device, bool mixedPrecision)
     {
+        private readonly ModelConfig _model =
+            task.Training.Dropout is double dropout ? loaded.Model.WithDropout(dropout) : loaded.Model;
+
         private readonly long _started = TimeProvider.System.GetTimestamp();
 
         public FinetuneSummary Run()
@@ -167,9 +170,9 @@ internal static class FinetuneCommand
             foreach (ulong seed in task.Training.Seeds)
             {
                 using SequenceModel model = head is null
-                    ? SequenceModel.Random(loaded.Model, loaded.FullDepth, task.Outputs, seed, device, mixedPrecision)
+                    ? SequenceModel.Random(_model, loaded.FullDepth, task.Outputs, seed, device, mixedPrecision)
                     : SequenceModel.On(
-                        loaded.Model, loaded.Parameters, head.Parameters, loaded.FullDepth, task.Outputs, seed, device,
+                        _model, loaded.Parameters, head.Parameters, loaded.FullDepth, task.Outputs, seed, device,
                         mixedPrecision);
                 int seedsDone = results.Count;
                 results.Add((seed, finetuner.Run(

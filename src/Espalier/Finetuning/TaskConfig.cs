@@ -122,6 +122,13 @@ public sealed record TaskTrainingConfig
     [Range(0.0, 1e9)]
     public double ClipNorm { get; init; } = 1.0;
 
+    /// <summary>
+    /// `dropout`: the probability in every place of the model that has dropout. Default (null): what its `config.json` says,
+    /// which is 0 where a recipe does not say otherwise.
+    /// </summary>
+    [Range(0.0, 1.0, MaximumIsExclusive = true)]
+    public double? Dropout { get; init; }
+
     /// <summary>`max_length`: the most tokens of an example, special ones included; never more than the model's context. Default 128.</summary>
     [Range(1, 1 << 24)]
     public int MaxLength { get; init; } = 128;

@@ -58,4 +58,8 @@ public sealed record BertConfig() : ModelConfig(ModelType.Bert)
     /// <summary>`tie_word_embeddings`: the decoder of the head is the token embedding, transposed. Default true.</summary>
     [YamlKey("tie_word_embeddings")]
     public override bool TiedHead { get; init; } = true;
+
+    /// <inheritdoc/>
+    public override ModelConfig WithDropout(double probability) =>
+        this with { HiddenDropout = probability, AttentionDropout = probability };
 }

@@ -56,4 +56,8 @@ public sealed record Gpt2Config() : ModelConfig(ModelType.Gpt2)
     /// <summary>`tie_word_embeddings`: the vocabulary head is the token embedding, transposed. Default true.</summary>
     [YamlKey("tie_word_embeddings")]
     public override bool TiedHead { get; init; } = true;
+
+    /// <inheritdoc/>
+    public override ModelConfig WithDropout(double probability) =>
+        this with { EmbeddingDropout = probability, AttentionDropout = probability, ResidualDropout = probability };
 }

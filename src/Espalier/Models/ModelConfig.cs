@@ -62,4 +62,8 @@ public abstract record ModelConfig
     /// <exception cref="InvalidOperationException">Neither the recipe nor the data has said yet.</exception>
     public int Vocabulary => VocabularySize
         ?? throw new InvalidOperationException("the vocabulary size is not known yet: it comes from the data");
+
+    /// <summary>The same model with one dropout probability in every place that has one.</summary>
+    /// <param name="probability">From 0 to below 1.</param>
+    public abstract ModelConfig WithDropout(double probability);
 }

@@ -62,6 +62,24 @@ public sealed class FinetuneCommandTests : IDisposable
     }
 
     [Fact]
+    public void DropoutIsTheTasksOrElseTheModels()
+    {
+        string[] command = ["finetune", _model, "--task", _file, "--seeds", "7,", "--precision", "f32", "--json", "training.epochs=1"];
+        BertConfig own = TinyTask.Bert;
+        string plain = CommandLine.Succeed(command);
+        Assert.Equal((own.HiddenDropout, own.AttentionDropout, true), Tuned("null"));
+        Assert.Equal((0.5, 0.5, false), Tuned("0.5"));
+
+        (double Hidden, double Attention, bool LikePlain) Tuned(string dropout)
+        {
+            string output = _task.Folder.File("tuned-" + dropout);
+            string result = CommandLine.Succeed([.. command, $"training.dropout={dropout}", "--out", output]);
+            var config = (BertConfig)ModelFolder.ReadConfig(Path.Combine(output, "seed-7"));
+            return (config.HiddenDropout, config.AttentionDropout, result == plain);
+        }
+    }
+
+    [Fact]
     public void CutExamplesAreCountedOnce()
     {
         CommandLine result = CommandLine.Run(["finetune", _model, "--task", _file, "training.max_length=6", "training.epochs=1"]);
@@ -87,6 +105,7 @@ public sealed class FinetuneCommandTests : IDisposable
         Fail(["labels=[bad]"], ["labels: is [bad]", "two classes"]);
         Fail(["range=[0, 5]"], ["labels: stands beside range"]);
         Fail(["training.seeds=[1, 1]"], ["training.seeds", "none twice"]);
+        Fail(["training.dropout=1"], ["training.dropout: is 1", "less than 1"]);
         Fail(["training.learning_rate=1e30"], ["training.learning_rate: is 1e+30", "at most 100"]);
         Fail(["--seeds", "many"], ["--seeds many is neither a count nor a list"]);
 
