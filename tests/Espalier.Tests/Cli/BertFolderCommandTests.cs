@@ -121,6 +121,16 @@ public sealed class BertFolderCommandTests : IDisposable
         static string Scores(string json) => JsonDocument.Parse(json).RootElement.GetProperty("metrics").GetRawText();
     }
 
+    /// <summary>Ideographs are words each, unless the configuration says otherwise.</summary>
+    [Theory]
+    [InlineData(null, "8 1 5")]
+    [InlineData("""{"tokenize_chinese_chars": true, "do_basic_tokenize": true}""", "8 1 5")]
+    [InlineData("""{"tokenize_chinese_chars": false}""", "1")]
+    public void IdeographsOfAVocabularyWithAConfiguration(string? config, string ids) =>
+        Assert.Equal(
+            ids + "\n",
+            Run("tokenizer", "encode", "--tokenizer", Folder(vocabularyOnly: true, config: config), "film\u4e2dgood"));
+
     [Fact]
     public void ABadVocabularyIsNamedByEveryVerb()
     {
@@ -133,6 +143,8 @@ public sealed class BertFolderCommandTests : IDisposable
         File.WriteAllText(vocabulary, sound);
         _task.Folder.Write("bert/tokenizer_config.json", """{"do_lower_case": "yes"}""");
         Fail(["tokenizer", "encode", "a"], "tokenizer_config.json: \"do_lower_case\" is neither true nor false");
+        _task.Folder.Write("bert/tokenizer_config.json", """{"do_basic_tokenize": false}""");
+        Fail(["tokenizer", "encode", "a"], "tokenizer_config.json: \"do_basic_tokenize\": false is not supported");
 
         void FailAll(string what, string instead, string says, bool model = false)
         {

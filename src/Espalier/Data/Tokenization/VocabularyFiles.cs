@@ -107,6 +107,13 @@ internal static class VocabularyFiles
             }
         }
 
+        if (Setting(path, "do_basic_tokenize") == false)
+        {
+            throw new UserErrorException(
+                $"{ConfigOf(path)}: \"do_basic_tokenize\": false is not supported.",
+                "Espalier splits text at spaces and punctuation before it looks words up, as published models of BERT do.");
+        }
+
         string[] tokens = [.. File.ReadLines(path).Select(line => line.TrimEnd())];
 
         // An uncased vocabulary has no capitals of Latin: its only ones are those of tokens in brackets, [CLS] and the like.
@@ -129,7 +136,7 @@ internal static class VocabularyFiles
     /// <summary>What <c>tokenizer_config.json</c> beside a file says, or null.</summary>
     private static bool? Setting(string path, string name)
     {
-        string config = Path.Combine(Path.GetDirectoryName(path) ?? "", ConfigName);
+        string config = ConfigOf(path);
         return File.Exists(config) && ReadObject(config).TryGetPropertyValue(name, out JsonNode? value) && value is not null
             ? value.GetValueKind() switch
             {
@@ -139,6 +146,8 @@ internal static class VocabularyFiles
             }
             : null;
     }
+
+    private static string ConfigOf(string path) => Path.Combine(Path.GetDirectoryName(path) ?? "", ConfigName);
 
     private static JsonObject ReadObject(string path)
     {
