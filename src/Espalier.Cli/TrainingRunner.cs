@@ -13,11 +13,18 @@ internal static class TrainingRunner
     public static bool Run(Recipe recipe, string folder, CancellationToken stop)
     {
         Dataset data = Dataset.Open(recipe.Data.Path);
-        using RunDirectory run = RunDirectory.Open(folder, recipe);
         using var line = new ProgressLine();
-        var trainer = new Trainer(recipe, run, data, new Reporter(progress =>
+        using var trainer = new Trainer(recipe, data, new Reporter(progress =>
             line.Show(() => Text(recipe.Name, progress), always: progress.Step == progress.TotalSteps && progress.Row is not null)));
-        return trainer.Run(stop);
+        using RunDirectory run = RunDirectory.Open(folder, recipe);
+        bool wasFinished = trainer.IsFinished(run);
+        bool isFinished = trainer.Run(run, stop);
+        if (wasFinished)
+        {
+            Console.Error.WriteLine($"{folder} is finished: {trainer.TotalSteps} steps");
+        }
+
+        return isFinished;
     }
 
     /// <summary>Tells a person how to go on after a signal, and gives the exit code for it.</summary>

@@ -34,9 +34,6 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Events for TensorBoard.</summary>
     public string TensorBoardFolder => System.IO.Path.Combine(Path, "tensorboard");
 
-    /// <summary>What the run came to; written at its end.</summary>
-    public string SummaryFile => System.IO.Path.Combine(Path, "summary.json");
-
     private string RecipeFile => System.IO.Path.Combine(Path, RecipeName);
 
     private string Checkpoints => System.IO.Path.Combine(Path, CheckpointsName);
@@ -45,7 +42,10 @@ public sealed class RunDirectory : IDisposable
 
     /// <summary>Opens the folder of a run: makes it, or finds the run that it holds.</summary>
     /// <param name="path">The folder.</param>
-    /// <param name="recipe">The recipe; an existing run must have the same one.</param>
+    /// <param name="recipe">
+    /// The recipe; an existing run must have the same one, unless it ended before its first checkpoint: then it is void,
+    /// and this recipe's run takes its place.
+    /// </param>
     /// <exception cref="UserErrorException">It holds another run or something else, is in use, or cannot be written.</exception>
     public static RunDirectory Open(string path, Recipe recipe)
     {
@@ -149,6 +149,12 @@ public sealed class RunDirectory : IDisposable
             return;
         }
 
+        if (IsVoid)
+        {
+            Replace(RecipeWriter.Write(recipe));
+            return;
+        }
+
         IReadOnlyList<string> differences = RecipeDifference.Describe(
             RecipeReader.Read(RecipeFile), recipe, "in the run", "in the recipe");
         if (differences.Count > 0)
@@ -157,5 +163,31 @@ public sealed class RunDirectory : IDisposable
                 $"{Path} is the run of another recipe:\n  " + string.Join("\n  ", differences),
                 "Choose another run folder, or go on with the recipe that the run began with.");
         }
+    }
+
+    /// <summary>
+    /// Whether a run began here that nothing is left of to go on from. A recipe that a person put here is none, nor is a
+    /// run whose checkpoints were deleted with their folder: its metrics may be all that somebody kept.
+    /// </summary>
+    private bool IsVoid =>
+        Directory.Exists(Checkpoints)
+        && !File.Exists(LatestFile)
+        && !Directory.EnumerateDirectories(Checkpoints, Prefix + "*").Any()
+        && File.ReadLines(RecipeFile).FirstOrDefault() == RecipeWriter.FirstLine;
+
+    private void Replace(string recipe)
+    {
+        if (File.ReadAllText(RecipeFile) == recipe)
+        {
+            return;
+        }
+
+        File.Delete(MetricsFile);
+        if (Directory.Exists(TensorBoardFolder))
+        {
+            Directory.Delete(TensorBoardFolder, recursive: true);
+        }
+
+        AtomicFile.Write(RecipeFile, recipe);
     }
 }

@@ -12,35 +12,34 @@ namespace Espalier.Training;
 /// A training run: a fold over steps, in which the state is planned for, updated, sometimes grown, and from time to
 /// time measured and saved. It never asks which method it runs.
 /// </summary>
-public sealed class Trainer
+public sealed class Trainer : IDisposable
 {
     // How fast the loss of the progress line forgets.
     private const double LossSmoothing = 0.95;
 
     private readonly Recipe _recipe;
-    private readonly RunDirectory _run;
-    private readonly Dataset _data;
     private readonly IProgress<TrainingProgress>? _progress;
     private readonly Device _device;
     private readonly bool _mixedPrecision;
     private readonly RunPlan _plan;
     private readonly Tokenizer _tokenizer;
     private readonly IObjective _objective;
+    private readonly TokenShard _train, _valid;
+    private readonly ITrainingBatches _batches;
 
     private double? _smoothedLoss;
     private double? _validLoss;
     private double _tokensPerSecond;
     private double _speedSeconds, _speedCost;
 
-    /// <summary>Prepares a run.</summary>
+    /// <summary>Prepares a run: all that can be refused before anything is written is refused here.</summary>
     /// <param name="recipe">What to do.</param>
-    /// <param name="run">Where to keep it.</param>
     /// <param name="data">What to train on.</param>
     /// <param name="progress">Hears of every step, evaluation and checkpoint.</param>
     /// <exception cref="UserErrorException">The recipe and the data do not fit, or the device is not here.</exception>
-    public Trainer(Recipe recipe, RunDirectory run, Dataset data, IProgress<TrainingProgress>? progress = null)
+    public Trainer(Recipe recipe, Dataset data, IProgress<TrainingProgress>? progress = null)
     {
-        (_recipe, _run, _data, _progress) = (recipe, run, data, progress);
+        (_recipe, _progress) = (recipe, progress);
         _tokenizer = data.LoadTokenizer();
         _device = DeviceOf(recipe);
         _mixedPrecision = recipe.Training.Precision switch
@@ -52,26 +51,57 @@ public sealed class Trainer
         ModelConfig model = FinalModel(recipe, data);
         _objective = Architectures.Of(model.ModelType).Objective(_tokenizer);
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
+        _train = data.OpenTrain();
+        try
+        {
+            _valid = data.OpenValid();
+            _batches = _objective.Training(
+                _train, recipe.Training.MicroBatch, model.ContextLength, recipe.Training.GradientAccumulation, recipe.Seed);
+
+            // Made for every evaluation, but too little text is to be refused now.
+            _objective.HeldOut(
+                _valid, recipe.Training.MicroBatch, model.ContextLength, recipe.Evaluation.Tokens, stride: null);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
+    /// <summary>The updates of the whole run.</summary>
+    public long TotalSteps => _plan.TotalSteps;
+
+    /// <summary>Whether a run has reached the end of the recipe.</summary>
+    /// <exception cref="UserErrorException">The checkpoint that the run names is not there.</exception>
+    public bool IsFinished(RunDirectory run) => run.LatestCheckpoint == run.CheckpointFolder(TotalSteps);
+
     /// <summary>Runs, or goes on, to the end of the recipe.</summary>
+    /// <param name="run">Where to keep it.</param>
     /// <param name="stop">Asks the run to save its state after the current step and to leave.</param>
     /// <returns>Whether the run has reached its end.</returns>
     /// <exception cref="UserErrorException">The loss is no longer finite, or something cannot be written.</exception>
-    public bool Run(CancellationToken stop)
+    public bool Run(RunDirectory run, CancellationToken stop)
     {
-        string? resumed = _run.LatestCheckpoint;
+        string? resumed = run.LatestCheckpoint;
         TrainingState state = resumed is null
             ? TrainingState.Begin(_plan.Method.InitialModel, _plan.FinalModel.Layers, _recipe.Seed, _device)
             : Resume(resumed);
         try
         {
-            return Run(ref state, stop);
+            return Run(run, ref state, stop);
         }
         finally
         {
             state.Dispose();
         }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _train.Dispose();
+        _valid?.Dispose();
     }
 
     /// <summary>Reads a checkpoint, which must be one that this very run has written.</summary>
@@ -94,20 +124,20 @@ public sealed class Trainer
             $"Put the name of another checkpoint into {Path.Combine(Path.GetDirectoryName(checkpoint)!, "latest")}.");
     }
 
-    private bool Run(ref TrainingState state, CancellationToken stop)
+    private bool Run(RunDirectory run, ref TrainingState state, CancellationToken stop)
     {
-        long lastSaved = _run.LatestCheckpoint is null ? -1 : state.Position.Step;
-        using TokenShard train = _data.OpenTrain();
-        using TokenShard valid = _data.OpenValid();
-        using var log = new MetricsLog(_run, state.Position.Step);
+        if (IsFinished(run))
+        {
+            return true;
+        }
+
+        long lastSaved = run.LatestCheckpoint is null ? -1 : state.Position.Step;
+        using var log = new MetricsLog(run, state.Position.Step);
         var window = new MetricsWindow(state.Position);
         var heldOut = new HeldOutLoss(
-            _objective, valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _device, _mixedPrecision);
+            _objective, _valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _device, _mixedPrecision);
         var step = new TrainingStep(new AdamW(_recipe.Optimizer), _mixedPrecision, _device);
         var learningRate = new LearningRate(_recipe.LearningRate, _plan.TotalSteps, _plan.TokensPerStep);
-        ITrainingBatches batches = _objective.Training(
-            train, _recipe.Training.MicroBatch, _plan.FinalModel.ContextLength,
-            _recipe.Training.GradientAccumulation, _recipe.Seed);
 
         while (state.Position.Step < _plan.TotalSteps)
         {
@@ -118,12 +148,12 @@ public sealed class Trainer
                     log.Write(window.Close(state, null));
                 }
 
-                Save(state, lastSaved);
+                Save(run, state, lastSaved);
                 return false;
             }
 
             state = Grow(state);
-            Update(state, step, batches, learningRate, window);
+            Update(run, state, step, learningRate, window);
 
             long done = state.Position.Step;
             bool isLast = done == _plan.TotalSteps;
@@ -146,7 +176,7 @@ public sealed class Trainer
             Report(TrainingActivity.Training, state, row);
             if (saves)
             {
-                lastSaved = Save(state, lastSaved);
+                lastSaved = Save(run, state, lastSaved);
             }
         }
 
@@ -167,7 +197,7 @@ public sealed class Trainer
     }
 
     private void Update(
-        TrainingState state, TrainingStep step, ITrainingBatches batches, LearningRate learningRate, MetricsWindow window)
+        RunDirectory run, TrainingState state, TrainingStep step, LearningRate learningRate, MetricsWindow window)
     {
         long number = state.Position.Step;
         TrainingPosition before = state.Position;
@@ -176,7 +206,7 @@ public sealed class Trainer
         {
             result = step.Run(
                 state,
-                microBatch => ModelBatch.Of(batches.At(number, microBatch), _device),
+                microBatch => ModelBatch.Of(_batches.At(number, microBatch), _device),
                 _recipe.Training.GradientAccumulation,
                 microBatch => _plan.Method.Plan(state.Model, number, microBatch),
                 microBatch => new CounterRandom(_recipe.Seed, RandomPurpose.Dropout, number, microBatch).NextUInt64(),
@@ -187,7 +217,7 @@ public sealed class Trainer
             throw new UserErrorException(
                 $"The run diverged at {exception.Message}. The update was not made.",
                 "Use a lower learning_rate.peak or a longer warmup, or precision: f32; the last checkpoint is " +
-                (_run.LatestCheckpoint ?? "none") + ".",
+                (run.LatestCheckpoint ?? "none") + ".",
                 exception);
         }
 
@@ -206,7 +236,7 @@ public sealed class Trainer
         _tokensPerSecond = (state.Position.Tokens - before.Tokens) / seconds;
     }
 
-    private long Save(TrainingState state, long lastSaved)
+    private long Save(RunDirectory run, TrainingState state, long lastSaved)
     {
         if (state.Position.Step == lastSaved)
         {
@@ -214,10 +244,10 @@ public sealed class Trainer
         }
 
         Report(TrainingActivity.Saving, state, null);
-        string folder = _run.CheckpointFolder(state.Position.Step);
+        string folder = run.CheckpointFolder(state.Position.Step);
         Checkpoint.Write(
             folder, state, _plan.Method.EvaluationPlan(state.Model), _tokenizer);
-        _run.SetLatest(folder, _recipe.Checkpoint.Keep);
+        run.SetLatest(folder, _recipe.Checkpoint.Keep);
         return state.Position.Step;
     }
 

@@ -95,6 +95,24 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
         Assert.Equal(expected.Union([stoppedAt]).Order(), new MetricsTable(run).Steps);
     }
 
+    [Fact]
+    public void ARefusedCommandIsNoObstacleAndAFinishedRunSaysSo()
+    {
+        string run = _folder.File("run");
+        using (Process process = Start(Command(_whole.RecipeFile, run, "model.vocab_size=100")))
+        {
+            (int code, string said) = End(process);
+            Assert.True(code == 1, said);
+            Assert.Contains("model.vocab_size is 100", said, StringComparison.Ordinal);
+            Assert.False(Directory.Exists(run));
+        }
+
+        using (Process process = Train(_whole.RecipeFile, _whole.Path))
+        {
+            Assert.Equal((0, $"{_whole.Path} is finished: 300 steps\n"), End(process));
+        }
+    }
+
     /// <summary>
     /// The disk fills at the first checkpoint of 4 layers; or, where every step has a row and no checkpoint is due, at a
     /// row. Then there is room again, and the same command goes on.

@@ -1,4 +1,5 @@
 using System.Text;
+using Espalier.Optimization;
 using Espalier.Recipes;
 using Espalier.Tests.Data;
 using Espalier.Training;
@@ -123,6 +124,75 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
             $"{run} is the run of another recipe:\n  seed: 7 in the run, 8 in the recipe\n"
             + "  training.micro_batch: 3 in the run, 5 in the recipe",
             exception.Message);
+        Assert.Equal(before, TinyRun.Files(run));
+    }
+
+    /// <summary>It was killed, or diverged, before its first checkpoint: there is nothing to go on from.</summary>
+    [Fact]
+    public void ARunWithoutACheckpointMakesRoomForAnother()
+    {
+        string run = _folder.File("run");
+        Recipe diverging = TinyRun.Recipe with
+        {
+            LearningRate = new LearningRateConfig { Peak = 1e30, Schedule = LearningRateSchedule.Constant, Warmup = Duration.Steps(0) },
+            Logging = new LoggingConfig { Every = Duration.Steps(1) },
+        };
+        Assert.Contains(
+            "diverged", Assert.Throws<UserErrorException>(() => TinyRun.Go(run, diverging)).Message, StringComparison.Ordinal);
+        string[] events = Directory.GetFiles(Path.Combine(run, "tensorboard"));
+        Assert.NotEmpty(events);
+        Assert.True(File.ReadLines(Path.Combine(run, "metrics.csv")).Count() > 1);
+
+        using (RunDirectory.Open(run, TinyRun.Recipe))
+        {
+            Assert.Equal([".lock", "recipe.yaml"], TinyRun.Files(run).Keys.Order(StringComparer.Ordinal));
+        }
+
+        Assert.Empty(RecipeDifference.Describe(TinyRun.Recipe, RecipeReader.Read(Path.Combine(run, "recipe.yaml"))));
+        Assert.False(TinyRun.Go(run, TinyRun.Recipe, stopAfter: 8));
+    }
+
+    [Fact]
+    public void ARunWithoutACheckpointThatIsUnderWayIsLeftAlone()
+    {
+        string run = _folder.File("run");
+        using (RunDirectory.Open(run, TinyRun.Recipe))
+        {
+            Dictionary<string, string> before = TinyRun.Files(run);
+            var exception = Assert.Throws<UserErrorException>(
+                () => RunDirectory.Open(run, TinyRun.Recipe with { Seed = 8 }));
+            Assert.Equal($"{run} is in use by another process.", exception.Message);
+            Assert.Equal(before, TinyRun.Files(run));
+        }
+    }
+
+    /// <summary>A recipe of a person's own, a checkpoint that a kill left unnamed, metrics that were kept alone.</summary>
+    [Theory]
+    [InlineData("own recipe")]
+    [InlineData("unnamed checkpoint")]
+    [InlineData("metrics alone")]
+    public void WhatIsNotVoidIsNotReplaced(string what)
+    {
+        string run = Copy(), checkpoints = Path.Combine(run, "checkpoints"), recipe = Path.Combine(run, "recipe.yaml");
+        File.Delete(Path.Combine(checkpoints, "latest"));
+        if (what != "unnamed checkpoint")
+        {
+            Directory.Delete(TinyRun.Checkpoint(run, 8), recursive: true);
+        }
+
+        switch (what)
+        {
+            case "own recipe":
+                File.WriteAllText(recipe, "# mine\n" + File.ReadAllText(recipe));
+                break;
+            case "metrics alone":
+                Directory.Delete(checkpoints);
+                break;
+        }
+
+        Dictionary<string, string> before = TinyRun.Files(run);
+        var exception = Assert.Throws<UserErrorException>(() => TinyRun.Go(run, TinyRun.Recipe with { Seed = 8 }));
+        Assert.Contains("is the run of another recipe", exception.Message, StringComparison.Ordinal);
         Assert.Equal(before, TinyRun.Files(run));
     }
 

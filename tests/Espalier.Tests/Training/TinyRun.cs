@@ -85,15 +85,16 @@ internal static class TinyRun
             stop.Cancel();
         }
 
-        using RunDirectory run = RunDirectory.Open(folder, recipe);
-        return new Trainer(recipe, run, Data, new Listener(progress =>
+        using var trainer = new Trainer(recipe, Data, new Listener(progress =>
         {
             hear?.Invoke(progress);
             if (progress.Step >= stopAfter)
             {
                 stop.Cancel();
             }
-        })).Run(stop.Token);
+        }));
+        using RunDirectory run = RunDirectory.Open(folder, recipe);
+        return trainer.Run(run, stop.Token);
     }
 
     /// <summary>The folder of the checkpoint after a step.</summary>
