@@ -49,6 +49,11 @@ internal static class CompareCommand
             RunComparison comparison = RunComparison.Of(
                 RunMetrics.Load(Path.TrimEndingDirectorySeparator(parsed.GetValue(baseline) ?? folders[0])),
                 [.. folders.DistinctBy(Path.GetFullPath).Select(RunMetrics.Load)]);
+            foreach (string warning in comparison.Warnings())
+            {
+                Console.Error.WriteLine($"warning: {warning}");
+            }
+
             if (parsed.GetValue(output) is string file)
             {
                 Write(file, comparison);

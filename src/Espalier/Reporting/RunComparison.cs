@@ -41,6 +41,21 @@ public sealed class RunComparison
     /// <summary>At equal held-out loss.</summary>
     public LossComparison Valid { get; }
 
+    /// <summary>A line for each run whose held-out loss is of something else than the baseline's is.</summary>
+    public IEnumerable<string> Warnings()
+    {
+        HeldOutMeasure measure = HeldOutMeasure.Of(Baseline);
+        foreach (RunMetrics run in Runs.Skip(1))
+        {
+            string[] differences = [.. measure.DifferencesFrom(HeldOutMeasure.Of(run))];
+            if (differences.Length > 0)
+            {
+                yield return $"the losses of {Baseline.Name} and {run.Name} cannot be compared: "
+                    + string.Join("; ", differences);
+            }
+        }
+    }
+
     /// <summary>Compares runs with a baseline.</summary>
     /// <param name="baseline">Usually training from scratch.</param>
     /// <param name="others">The runs to judge; the baseline among them is left out.</param>

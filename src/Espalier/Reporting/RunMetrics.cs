@@ -44,9 +44,12 @@ public sealed class RunMetrics
 
         string recipePath = Path.Combine(runFolder, "recipe.yaml");
         string recipe = File.Exists(recipePath) ? ReadText(recipePath) : "";
-        string name = RecipeName(recipePath, recipe) ?? Path.GetFileName(Path.GetFullPath(runFolder).TrimEnd('/'));
+        string name = RecipeValue(recipePath, recipe, "name") ?? Path.GetFileName(Path.GetFullPath(runFolder).TrimEnd('/'));
         return new RunMetrics(name, runFolder, recipe, ParseRows(metrics, ReadText(metrics)));
     }
+
+    /// <summary>The value of a recipe's key, named by the way to it; null where the recipe has none.</summary>
+    internal string? RecipeValue(params string[] key) => RecipeValue(Folder, Recipe, key);
 
     internal RunMetrics Renamed(string name) => new(name, Folder, Recipe, Rows);
 
@@ -93,18 +96,21 @@ public sealed class RunMetrics
                 $"'{path}', line 1: there is no column '{missing}'.", "Is this a metrics.csv that Espalier has written?");
     }
 
-    private static string? RecipeName(string path, string recipe)
+    private static string? RecipeValue(string path, string recipe, params string[] key)
     {
         try
         {
             var yaml = new YamlStream();
             yaml.Load(new StringReader(recipe));
-            return yaml.Documents.Count > 0
-                && yaml.Documents[0].RootNode is YamlMappingNode root
-                && root.Children.TryGetValue(new YamlScalarNode("name"), out YamlNode? node)
-                && node is YamlScalarNode { Value: { Length: > 0 } name }
-                    ? name
+            YamlNode? node = yaml.Documents.Count > 0 ? yaml.Documents[0].RootNode : null;
+            foreach (string part in key)
+            {
+                node = node is YamlMappingNode map && map.Children.TryGetValue(new YamlScalarNode(part), out YamlNode? child)
+                    ? child
                     : null;
+            }
+
+            return node is YamlScalarNode { Value: { Length: > 0 } value } ? value : null;
         }
         catch (YamlException e)
         {

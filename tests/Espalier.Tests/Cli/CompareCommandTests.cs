@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Espalier.Data;
 using Espalier.Tests.Data;
 using Espalier.Tests.Reporting;
 
@@ -81,6 +82,69 @@ public sealed class CompareCommandTests : IDisposable
         Assert.DoesNotContain('\u001b', result.Output);
         Assert.Contains(report, result.Error, StringComparison.Ordinal);
         Assert.EndsWith("</html>\n", File.ReadAllText(report), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RunsOfDifferentMeasuresAreComparedWithAWarning()
+    {
+        const string Gpt = "model:\n  model_type: gpt2\n", Bert = "model:\n  model_type: bert\n";
+        string gpt = Write("gpt", Gpt + "data:\n  path: data/bytes\n");
+        string same = Write("same", Gpt + $"data:\n  path: '{Path.GetFullPath("data/bytes")}/'\n");
+        string bert = Write("bert", Bert + "data:\n  path: data/pieces\n");
+        foreach (string[] options in new[] { Array.Empty<string>(), ["--json"], ["--out", _folder.File("report.html")] })
+        {
+            CommandLine result = CommandLine.Run(["compare", gpt, same, bert, .. options]);
+            Assert.Equal(0, result.ExitCode);
+            Assert.Equal(
+                "warning: the losses of gpt and bert cannot be compared: model.model_type is gpt2 and bert; "
+                + "data.path is data/bytes and data/pieces",
+                Assert.Single(result.Error.Split('\n'), line => line.StartsWith("warning: ", StringComparison.Ordinal)));
+            Assert.DoesNotContain("cannot be compared", result.Output, StringComparison.Ordinal);
+            Assert.Contains("bert", result.Output, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("", CommandLine.Run(["compare", gpt, same, "--json"]).Error);
+    }
+
+    /// <summary>Its data may have been prepared anew in the same folder, or lie in two.</summary>
+    [Fact]
+    public void TokenizersAndDataAreComparedByWhatTheyHold()
+    {
+        string first = Write("first", $"data:\n  path: {Prepare("a")}\n");
+        string second = Write("second", $"data:\n  path: {Prepare("b")}\n");
+        Save(first, ByteLevelBpe.RawBytes);
+        Save(second, ByteLevelBpe.RawBytes);
+        Assert.Equal("", CommandLine.Run(["compare", first, second]).Error);
+
+        Save(second, WordPiece.Characters);
+        Assert.Equal(
+            "warning: the losses of first and second cannot be compared: their tokenizers are not the same\n",
+            CommandLine.Run(["compare", first, second]).Error);
+
+        string Prepare(string name)
+        {
+            using var text = new TemporaryFolder();
+            text.Write("1.txt", "one two three");
+            text.Write("2.txt", "four five six");
+            return CorpusPreparer.Prepare(
+                Corpus.Open([text.Path]),
+                _folder.File(name),
+                new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes, HeldOutFiles = ["2.txt"] }).Folder;
+        }
+
+        static void Save(string run, Tokenizer tokenizer)
+        {
+            string checkpoints = Path.Combine(run, "checkpoints");
+            Directory.CreateDirectory(Path.Combine(checkpoints, "step-00001000"));
+            File.WriteAllText(Path.Combine(checkpoints, "latest"), "step-00001000\n");
+            tokenizer.Save(Path.Combine(checkpoints, "step-00001000", "tokenizer.json"));
+        }
+    }
+
+    private string Write(string name, string recipe)
+    {
+        SyntheticRun.Write(_folder.File(name), name, 1000, step => 5 - (step / 500), recipe: recipe);
+        return _folder.File(name);
     }
 
     [Fact]

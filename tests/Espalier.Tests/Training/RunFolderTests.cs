@@ -134,7 +134,10 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
         string run = _folder.File("run");
         Recipe diverging = TinyRun.Recipe with
         {
-            LearningRate = new LearningRateConfig { Peak = 1e30, Schedule = LearningRateSchedule.Constant, Warmup = Duration.Steps(0) },
+            LearningRate = new LearningRateConfig
+            {
+                Peak = 1e30, Schedule = LearningRateSchedule.Constant, Warmup = Duration.Steps(0),
+            },
             Logging = new LoggingConfig { Every = Duration.Steps(1) },
         };
         Assert.Contains(
