@@ -124,7 +124,7 @@ internal sealed class TaskTable(string path, TaskFormat format, bool header, boo
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // A lone surrogate is an InvalidOperationException.
-            throw new UserErrorException($"{path}:{number} is not valid JSON: {e.Message}", inner: e);
+            throw BadFile.NotJson(path, e, number);
         }
     }
 
