@@ -10,6 +10,8 @@ namespace Espalier.Cli;
 /// <summary><c>--out</c> of the verbs that write a model: a new folder, or an empty one.</summary>
 internal sealed class OutputFolder : Option<string>
 {
+    private const string What = "The model";
+
     public OutputFolder()
         : base("--out")
     {
@@ -19,15 +21,24 @@ internal sealed class OutputFolder : Option<string>
     }
 
     /// <summary>The folder that a command line names, before any work is done for it.</summary>
-    /// <exception cref="UserErrorException">There is something in its place.</exception>
+    /// <exception cref="UserErrorException">There is something in its place, or it cannot be written.</exception>
     public string Of(ParseResult parsed)
     {
         string folder = parsed.GetValue(this)!;
-        return File.Exists(folder) || (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
-            ? throw new UserErrorException(
-                $"{folder} is not empty: it is left as it is.", "Name a new folder, or delete this one first.")
-            : folder;
+        if (File.Exists(folder) || (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any()))
+        {
+            throw new UserErrorException(
+                $"{folder} is not empty: it is left as it is.", "Name a new folder, or delete this one first.");
+        }
+
+        AtomicFolder.Try(folder, What);
+        return folder;
     }
+
+    /// <summary>Writes a folder of a model, completely or not at all.</summary>
+    /// <inheritdoc cref="AtomicFolder.Write" path="/param"/>
+    public static void Write(string folder, Action<string> fill) =>
+        AtomicFolder.Write(folder, fill, replace: false, What);
 
     /// <summary>Writes a model made of another, and says so.</summary>
     /// <param name="folder">Where to.</param>
@@ -47,12 +58,7 @@ internal sealed class OutputFolder : Option<string>
             RequireFinite(source.Path, name, value);
         }
 
-        AtomicFolder.Write(
-            folder,
-            partial => ModelFolder.Write(partial, model, parameters, tokenizer, extras, type),
-            replace: false,
-            "The model",
-            "Free some space, or choose a folder that you may write to.");
+        Write(folder, partial => ModelFolder.Write(partial, model, parameters, tokenizer, extras, type));
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{folder}: {model.Layers} layers, {parameters.ElementCount:N0} parameters in {type.Name().ToLowerInvariant()}, " +
