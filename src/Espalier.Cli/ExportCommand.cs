@@ -30,8 +30,8 @@ internal static class ExportCommand
         };
         var depth = new Option<int?>("--depth")
         {
-            Description = "Layers of the exported model. At the depth of the finished model, each is the layer that training " +
-                "executes there; at others, neighbours repeat. Default: the layers that the checkpoint stores.",
+            Description = "Layers of the exported model, from those that the checkpoint stores (the default) to those of " +
+                "the finished model. At the latter each is the layer that training executes there; between, neighbours repeat.",
             HelpName = "N",
         };
         var output = new OutputFolder();
@@ -52,8 +52,8 @@ internal static class ExportCommand
             ForwardPlan plan = Plan(loaded, parsed.GetValue(depth) ?? loaded.Model.Layers);
             ModelConfig model = loaded.Model with { Layers = plan.Depth };
             OutputFolder.Write(
-                folder, model, loaded.Parameters.Unroll(Architectures.Of(model.ModelType).Parameters(model), plan),
-                loaded.Tokenizer, ModelFolder.ReadExtras(loaded.Path, loaded.Model, Device.Cpu), StoredType(parsed.GetValue(type)));
+                folder, loaded, model, loaded.Parameters.Unroll(Architectures.Of(model.ModelType).Parameters(model), plan),
+                StoredType(parsed.GetValue(type)));
             return 0;
         });
         return command;
@@ -61,8 +61,15 @@ internal static class ExportCommand
 
     private static ForwardPlan Plan(LoadedModel loaded, int depth) =>
         depth == loaded.FullDepth.Depth ? loaded.FullDepth
-        : depth >= loaded.Model.Layers ? new ForwardPlan(LayerMap.Interpolate(loaded.Model.Layers, depth))
-        : throw new UserErrorException($"--depth {depth} is less than the {loaded.Model.Layers} layers that the checkpoint stores.");
+        : depth < loaded.Model.Layers ? throw new UserErrorException(
+            $"--depth {depth} is less than the {loaded.Model.Layers} layers that the checkpoint stores.", Range(loaded))
+        : depth > loaded.FullDepth.Depth ? throw new UserErrorException(
+            $"--depth {depth} is more than the {loaded.FullDepth.Depth} layers that the finished model has.", Range(loaded))
+        : new ForwardPlan(LayerMap.Interpolate(loaded.Model.Layers, depth));
+
+    private static string Range(LoadedModel loaded) => loaded.Model.Layers < loaded.FullDepth.Depth
+        ? $"Ask for {loaded.Model.Layers} to {loaded.FullDepth.Depth} layers."
+        : "Leave --depth out.";
 
     private static SafetensorsDType StoredType(WeightType type) => type switch
     {

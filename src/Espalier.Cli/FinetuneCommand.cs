@@ -41,10 +41,12 @@ internal static class FinetuneCommand
             Description = "How many fine-tunings (3: with the seeds 1, 2 and 3), or a list of seeds (1,5,9). Default: the task's.",
             HelpName = "N|LIST",
         };
-        var output = new Option<string?>("--out")
+        var output = new OutputFolder
         {
-            Description = "Writes here, into a folder for each seed, the fine-tuned model and the predictions for the task's test file; and results.json.",
-            HelpName = "DIR",
+            Description = "Writes into this folder, a new one or an empty one, as each seed is done: seed-N/, the fine-tuned " +
+                "model in Hugging Face's form, with predictions.tsv, what it predicts for the task's test file if there is " +
+                "one; and results.json, the measures of the seeds so far. Default: only measures.",
+            Required = false,
         };
         var random = new Option<bool>("--random-init")
         {
@@ -65,12 +67,12 @@ internal static class FinetuneCommand
         command.SetAction(parsed =>
         {
             (Device device, bool mixedPrecision) = compute.Of(parsed);
+            string? outputFolder = parsed.GetValue(output) is null ? null : output.Of(parsed);
             string file = parsed.GetValue(task)!;
             string[] settings = parsed.GetValue(overrides) ?? [];
             TaskConfig config = TaskFile.Read(
                 file, parsed.GetValue(seeds) is string given ? [.. settings, $"training.seeds=[{Seeds(given)}]"] : settings);
             string folder = parsed.GetValue(data) ?? Path.GetDirectoryName(Path.GetFullPath(file))!;
-            string? outputFolder = parsed.GetValue(output);
             using LoadedModel loaded = LoadedModel.Backbone(parsed.GetValue(checkpoint)!, device);
             TaskData examples = TaskData.Read(
                 config, folder, loaded.Tokenizer, loaded.Model.ContextLength, withTest: outputFolder is not null);
@@ -81,15 +83,9 @@ internal static class FinetuneCommand
 
             var job = new Job(loaded, config, examples, parsed.GetValue(random), outputFolder, device, mixedPrecision);
             FinetuneSummary summary = job.Run();
-            string results = summary.ToJson().ToJsonString(new JsonSerializerOptions { WriteIndented = true });
-            if (outputFolder is not null)
-            {
-                AtomicFile.Write(Path.Combine(outputFolder, "results.json"), results + "\n");
-            }
-
             if (parsed.GetValue(json))
             {
-                Console.Out.WriteLine(results);
+                Console.Out.WriteLine(Json(summary));
             }
             else
             {
@@ -111,8 +107,11 @@ internal static class FinetuneCommand
 
         return int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is > 0 and <= 1000
             ? string.Join(',', Enumerable.Range(1, count))
-            : throw new UserErrorException($"--seeds {given} is neither a count nor a list.", "Write 3, or 1,5,9; a single seed 7 is 7,");
+            : throw new UserErrorException($"--seeds {given} is neither a count nor a list.", "Write `3` for the seeds 1, 2 and 3, or a list: `1,5,9`, and for the seed 7 alone `7,`.");
     }
+
+    private static string Json(FinetuneSummary summary) =>
+        summary.ToJson().ToJsonString(new JsonSerializerOptions { WriteIndented = true });
 
     private static void Print(FinetuneSummary summary)
     {
@@ -181,7 +180,10 @@ internal static class FinetuneCommand
                     signals.Token)));
                 if (output is not null)
                 {
+                    // As each seed is done: whatever stops a later one leaves the earlier ones whole.
                     Save(finetuner, model, Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{seed}")));
+                    AtomicFile.Write(
+                        Path.Combine(output, "results.json"), Json(new FinetuneSummary(task, data, results)) + "\n");
                 }
             }
 
@@ -190,16 +192,20 @@ internal static class FinetuneCommand
 
         private void Save(Finetuner finetuner, SequenceModel model, string folder)
         {
-            Directory.CreateDirectory(folder);
+            // The form in which GLUE takes them.
+            string? predictions = data.HasTest
+                ? "index\tprediction\n" + string.Concat(finetuner.PredictTest(model).Select(
+                    (label, i) => string.Create(CultureInfo.InvariantCulture, $"{i}\t{label}\n")))
+                : null;
             (ModelConfig config, ParameterSet parameters) = model.AtFullDepth();
-            SequenceModelFolder.Write(folder, config, parameters, loaded.Tokenizer, task.Labels);
-            if (data.HasTest)
+            OutputFolder.Write(folder, partial =>
             {
-                // The form in which GLUE takes them.
-                IEnumerable<string> rows = finetuner.PredictTest(model).Select(
-                    (label, i) => string.Create(CultureInfo.InvariantCulture, $"{i}\t{label}\n"));
-                AtomicFile.Write(Path.Combine(folder, "predictions.tsv"), "index\tprediction\n" + string.Concat(rows));
-            }
+                SequenceModelFolder.Write(partial, config, parameters, loaded.Tokenizer, task.Labels);
+                if (predictions is not null)
+                {
+                    AtomicFile.Write(Path.Combine(partial, "predictions.tsv"), predictions);
+                }
+            });
         }
 
         private string Text(ulong seed, int seedsDone, FinetuneProgress progress)

@@ -45,9 +45,7 @@ internal static class ImportCommand
                 Console.Error.WriteLine($"note: left out {name}, which Espalier has no use for.");
             }
 
-            OutputFolder.Write(
-                folder, loaded.Model, loaded.Parameters, loaded.Tokenizer,
-                ModelFolder.ReadExtras(loaded.Path, loaded.Model, Device.Cpu), SafetensorsDType.F32);
+            OutputFolder.Write(folder, loaded, loaded.Model, loaded.Parameters, SafetensorsDType.F32);
             return 0;
         });
         return command;

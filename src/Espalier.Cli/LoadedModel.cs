@@ -24,7 +24,7 @@ internal sealed class LoadedModel : IDisposable
         {
             throw new UserErrorException(
                 $"{path}: the tokenizer has {_tokenizer.VocabularySize} tokens, but the model only {Model.Vocabulary}.",
-                "The tokenizer belongs to another model.");
+                $"The tokenizer belongs to another model. {OtherTokenizer(folder)}");
         }
 
         Parameters = parametersOf(Path, Model, device);
@@ -80,8 +80,11 @@ internal sealed class LoadedModel : IDisposable
         {
             throw new UserErrorException(
                 exception.Message,
-                exception.Hint ?? $"To give the model another tokenizer: espalier import {folder} --tokenizer FILE --out DIR",
+                exception.Hint is null ? OtherTokenizer(folder) : $"{exception.Hint} {OtherTokenizer(folder)}",
                 exception);
         }
     }
+
+    private static string OtherTokenizer(string folder) =>
+        $"To give the model another one: espalier import {folder} --tokenizer PATH --out DIR";
 }

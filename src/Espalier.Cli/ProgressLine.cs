@@ -15,6 +15,7 @@ internal sealed class ProgressLine : IDisposable
     private readonly bool _isTerminal = !Console.IsErrorRedirected;
     private long _lastShown;
     private bool _isDirty;
+    private Func<string>? _heldBack;
 
     /// <summary>Shows a text, unless one was shown a moment ago.</summary>
     /// <param name="text">Made only when it is shown.</param>
@@ -24,25 +25,47 @@ internal sealed class ProgressLine : IDisposable
         TimeSpan pause = _isTerminal ? OnTerminal : InLog;
         if (!always && _lastShown != 0 && TimeProvider.System.GetElapsedTime(_lastShown) < pause)
         {
+            _heldBack = text;
             return;
         }
 
+        if (always)
+        {
+            ShowHeldBack();
+        }
+
+        _heldBack = null;
+        Write(text());
         _lastShown = TimeProvider.System.GetTimestamp();
+    }
+
+    private void Write(string line)
+    {
         if (!_isTerminal)
         {
-            Console.Error.WriteLine(text());
+            Console.Error.WriteLine(line);
             return;
         }
 
         int width = Math.Max(20, AnsiConsole.Profile.Width - 1);
-        string line = text();
         Console.Error.Write("\r\u001b[2K" + (line.Length > width ? line[..width] : line));
         _isDirty = true;
     }
 
-    /// <summary>Ends the line, so that what is written next begins a new one.</summary>
+    /// <summary>The last state of what ends is told: else a bar would stop half way.</summary>
+    private void ShowHeldBack()
+    {
+        if (_heldBack is not null)
+        {
+            Write(_heldBack());
+            _heldBack = null;
+        }
+    }
+
+    /// <summary>Shows the last text and ends the line, so that what is written next begins a new one.</summary>
     public void Dispose()
     {
+        ShowHeldBack();
         if (_isDirty)
         {
             Console.Error.WriteLine();

@@ -23,6 +23,11 @@ internal static partial class UsageMistake
                 : Unknown("verb", unmatched, [.. parsed.CommandResult.Command.Subcommands.Select(verb => verb.Name)]);
         }
 
+        if (parsed.Action is not HelpWithExamples && UnknownMember(parsed) is string unknown)
+        {
+            return new UserErrorException(unknown, help);
+        }
+
         if (parsed.Action is not HelpWithExamples && MisspeltOption(parsed) is string option)
         {
             return Unknown("option", option, OptionNames(parsed));
@@ -40,6 +45,25 @@ internal static partial class UsageMistake
                 known.Length > 0 ? $"{path} has no {kind} '{name}'." : $"{path} can make nothing of '{name}'.",
                 near is not null && NearestName.IsClose(name, near) ? $"Did you mean {near}? {help}" : help);
         }
+    }
+
+    /// <summary>
+    /// The first value that is none of those an option has. The parser would name the .NET type, and take numbers.
+    /// </summary>
+    private static string? UnknownMember(ParseResult parsed)
+    {
+        foreach (OptionResult result in parsed.CommandResult.Children.OfType<OptionResult>())
+        {
+            Type type = Nullable.GetUnderlyingType(result.Option.ValueType) ?? result.Option.ValueType;
+            string[] members = type.IsEnum ? [.. Enum.GetValues(type).Cast<object>().Select(RecipeKeys.Kebab)] : [];
+            if (type.IsEnum && result.Tokens.FirstOrDefault(
+                token => !members.Contains(token.Value, StringComparer.OrdinalIgnoreCase)) is Token token)
+            {
+                return $"`{result.Option.Name} {token.Value}` is none of {string.Join(", ", members)}.";
+            }
+        }
+
+        return null;
     }
 
     /// <summary>

@@ -5,6 +5,9 @@ namespace Espalier;
 /// <summary>Writes files so that they are there completely or not at all, whatever interrupts.</summary>
 internal static class AtomicFile
 {
+    /// <summary>What to do where nothing can be written.</summary>
+    public const string Hint = "Free some space, or choose a folder that you may write to.";
+
     /// <inheritdoc cref="Write(string, Action{Stream}, string)"/>
     public static void Write(string path, string text) =>
         Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
@@ -12,7 +15,7 @@ internal static class AtomicFile
     /// <summary>Writes to a temporary name beside <paramref name="path"/>, forces it to disk, then renames.</summary>
     /// <exception cref="UserErrorException">It cannot be written; what was there before is untouched.</exception>
     public static void Write(
-        string path, Action<Stream> write, string hint = "Free some space, or choose a folder that you may write to.")
+        string path, Action<Stream> write, string hint = Hint)
     {
         // Hidden, so that a folder in which a kill left one still counts as empty.
         string temporary = Path.Combine(Path.GetDirectoryName(path) ?? "", $".{Path.GetFileName(path)}.partial");

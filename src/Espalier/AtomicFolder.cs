@@ -1,8 +1,33 @@
+using System.Globalization;
+
 namespace Espalier;
 
 /// <summary>Writes folders so that they are there completely or not at all, whatever interrupts.</summary>
 internal static class AtomicFolder
 {
+    /// <summary>Tries whether a folder can be written, and leaves nothing behind.</summary>
+    /// <inheritdoc cref="Write" path="/param"/>
+    /// <exception cref="UserErrorException">It cannot.</exception>
+    public static void Try(string folder, string what, string hint = AtomicFile.Hint)
+    {
+        string existing = Path.GetFullPath(folder);
+        while (!Path.Exists(existing))
+        {
+            existing = Path.GetDirectoryName(existing)!;
+        }
+
+        string probe = Path.Combine(existing, string.Create(CultureInfo.InvariantCulture, $".partial-{Environment.ProcessId}"));
+        try
+        {
+            Directory.CreateDirectory(probe);
+            Directory.Delete(probe);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Failure(folder, what, hint, exception);
+        }
+    }
+
     /// <summary>Lets a folder be filled under a hidden name beside its own, then renames it.</summary>
     /// <param name="folder">Its name.</param>
     /// <param name="fill">Writes files into the folder that it is given, and forces them to disk.</param>
@@ -10,7 +35,7 @@ internal static class AtomicFolder
     /// <param name="what">For messages: <c>The checkpoint</c>.</param>
     /// <param name="hint">What to do where it cannot be written.</param>
     /// <exception cref="UserErrorException">It cannot be written; what was there before is untouched.</exception>
-    public static void Write(string folder, Action<string> fill, bool replace, string what, string hint)
+    public static void Write(string folder, Action<string> fill, bool replace, string what, string hint = AtomicFile.Hint)
     {
         folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         string partial = Path.Combine(Path.GetDirectoryName(folder)!, ".partial-" + Path.GetFileName(folder));
@@ -29,7 +54,7 @@ internal static class AtomicFolder
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             TryDelete(partial);
-            throw new UserErrorException($"{what} {folder} cannot be written: {exception.Message}", hint, exception);
+            throw Failure(folder, what, hint, exception);
         }
         catch (UserErrorException)
         {
@@ -37,6 +62,9 @@ internal static class AtomicFolder
             throw;
         }
     }
+
+    private static UserErrorException Failure(string folder, string what, string hint, Exception exception) =>
+        new($"{what} {folder} cannot be written: {exception.Message}", hint, exception);
 
     private static void DeleteIfThere(string folder)
     {

@@ -146,7 +146,7 @@ public sealed class Corpus
         }
         catch (IOException e)
         {
-            throw new UserErrorException($"{path} cannot be read: {e.Message}", inner: e);
+            throw BadFile.Unreadable(path, e);
         }
     }
 
@@ -241,7 +241,7 @@ public sealed class Corpus
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"{path} cannot be read: {e.Message}", inner: e);
+            throw BadFile.Unreadable(path, e);
         }
     }
 

@@ -68,7 +68,9 @@ public sealed class CorpusPreparer
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"The data cannot be prepared in {folder}: {e.Message}", inner: e);
+            throw new UserErrorException(
+                $"The data cannot be prepared in {folder}: {e.Message}",
+                "Free some space, or choose a folder that you may write to.", e);
         }
     }
 

@@ -77,7 +77,7 @@ public sealed record Dataset
         }
         catch (JsonException e)
         {
-            throw NoDataset(e.Message, e);
+            throw NoDataset(BadFile.JsonReason(e), e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -86,7 +86,9 @@ public sealed record Dataset
         }
 
         UserErrorException NoDataset(string why, Exception? inner = null) =>
-            new($"{path} does not describe a dataset: {why}", "Prepare the data again: espalier data prepare", inner);
+            new(
+                $"{(inner is null ? path : BadFile.JsonPlace(path, inner))} does not describe a dataset: {why}",
+                "Prepare the data again: espalier data prepare", inner);
     }
 
     /// <summary>Loads the tokenizer.</summary>

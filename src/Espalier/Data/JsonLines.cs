@@ -63,7 +63,7 @@ internal static class JsonLines
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new UserErrorException($"{path}:{number} is not valid JSON: {e.Message}", inner: e);
+            throw BadFile.NotJson(path, e, number);
         }
     }
 

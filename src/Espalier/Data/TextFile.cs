@@ -19,17 +19,13 @@ internal static class TextFile
             Corpus.RequireUtf8(text.Span, path, offset: 0);
             return Encoding.UTF8.GetString(Corpus.WithoutByteOrderMark(text).Span);
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new UserErrorException($"{path} does not exist.", inner: e);
-        }
         catch (InvalidDataException e)
         {
             throw new UserErrorException($"{path} is not a whole gzip file: {e.Message}", inner: e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"{path} cannot be read: {e.Message}", inner: e);
+            throw BadFile.Unreadable(path, e);
         }
     }
 

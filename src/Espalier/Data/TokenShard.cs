@@ -68,7 +68,8 @@ public sealed unsafe class TokenShard : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"The token shard {path} cannot be read: {e.Message}", inner: e);
+            throw new UserErrorException(
+                $"The token shard {path} cannot be read: {e.Message}", "Prepare the data again: espalier data prepare", e);
         }
     }
 

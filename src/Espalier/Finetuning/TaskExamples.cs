@@ -26,12 +26,12 @@ public sealed class TaskExamples(TaskConfig task, string folder)
 
     /// <summary>Reads labelled examples.</summary>
     /// <param name="path">One of the files above.</param>
-    /// <exception cref="UserErrorException">The file is missing or damaged, or a label is not one of the task's.</exception>
+    /// <exception cref="UserErrorException">The file is missing or damaged, a text is empty or none, or a label is not one of the task's.</exception>
     public IReadOnlyList<TaskExample> Labelled(string path) => Read(
         path, task.Data.Header, task.Data.Text, task.Data.TextPair, task.Data.Label);
 
     /// <summary>Reads the texts to predict, whose labels are 0.</summary>
-    /// <exception cref="UserErrorException">The file is missing or damaged.</exception>
+    /// <exception cref="UserErrorException">The file is missing or damaged, or a text is empty or none.</exception>
     public IReadOnlyList<TaskExample> Unlabelled(string path) => Read(
         path, task.Data.TestHeader ?? task.Data.Header, task.Data.TestText ?? task.Data.Text,
         task.Data.TestTextPair ?? task.Data.TextPair, null);
@@ -42,12 +42,13 @@ public sealed class TaskExamples(TaskConfig task, string folder)
         {
             throw new UserErrorException(
                 $"{path} does not exist.",
-                $"{(task.Source is string source ? $"{task.Name} is got from: {source} " : "")}Name the folder of the task's files with --data.");
+                (task.Source is string source ? $"{task.Name} is got from: {source}. " : "") +
+                "Name the folder of the task's files with --data.");
         }
 
-        string[] columns = [text, .. pair is null ? Array.Empty<string>() : [pair], .. label is null ? Array.Empty<string>() : [label]];
+        string[] texts = pair is null ? [text] : [text, pair];
         var examples = new List<TaskExample>();
-        foreach (TableRow row in new TaskTable(path, task.Data.Format, header, task.Data.ExtraColumns).Read(columns))
+        foreach (TableRow row in new TaskTable(path, task.Data.Format, header, task.Data.ExtraColumns).Read(texts, label))
         {
             examples.Add(new TaskExample(
                 row.Fields[0],

@@ -24,14 +24,27 @@ internal sealed class TaskTable(string path, TaskFormat format, bool header, boo
     };
 
     /// <summary>Reads the file.</summary>
-    /// <param name="columns">Names, numbers from 1, or keys.</param>
+    /// <param name="texts">The columns that hold a text: names, numbers from 1, or keys.</param>
+    /// <param name="label">The column that holds a text or a number, or null.</param>
     /// <returns>Of every row the named columns, in the given order.</returns>
-    /// <exception cref="UserErrorException">It is missing or damaged, lacks a column, or a row has the wrong number of them.</exception>
-    public IEnumerable<TableRow> Read(string[] columns)
+    /// <exception cref="UserErrorException">
+    /// It is missing or damaged, lacks a column, a row has the wrong number of them, or a text is none.
+    /// </exception>
+    public IEnumerable<TableRow> Read(string[] texts, string? label)
     {
-        string text = TextFile.Read(path);
-        return _format == TaskFormat.Jsonl ? JsonRows(text, columns)
-            : DelimitedRows(_format == TaskFormat.Tsv ? DelimitedText.Tsv(text) : DelimitedText.Csv(text, path), columns);
+        string content = TextFile.Read(path);
+        string[] columns = label is null ? texts : [.. texts, label];
+        IEnumerable<TableRow> rows = _format == TaskFormat.Jsonl ? JsonRows(content, columns, texts.Length) : DelimitedRows(
+            _format == TaskFormat.Tsv ? DelimitedText.Tsv(content) : DelimitedText.Csv(content, path), columns);
+        foreach (TableRow row in rows)
+        {
+            int empty = Array.FindIndex(row.Fields, string.IsNullOrWhiteSpace);
+            yield return empty < 0 || empty >= texts.Length
+                ? row
+                : throw new UserErrorException(
+                    $"{path}:{row.Line}: `{texts[empty]}` is empty.",
+                    "Mend or delete the row, or say in the task's data section which column holds the text.");
+        }
     }
 
     private IEnumerable<TableRow> DelimitedRows(IEnumerable<TableRow> rows, string[] columns)
@@ -76,14 +89,16 @@ internal sealed class TaskTable(string path, TaskFormat format, bool header, boo
         }
 
         bool isNumber = int.TryParse(column, NumberStyles.None, CultureInfo.InvariantCulture, out int number);
+        bool isTsv = _format == TaskFormat.Csv && first.Any(field => field.Contains('\t', StringComparison.Ordinal));
         return isNumber && number >= 1 && number <= first.Length
             ? number - 1
             : throw new UserErrorException(
                 $"{path} has no column `{column}`: its first row has {Columns(first.Length)}: {string.Join(", ", first.Select(Shortened))}.",
+                isTsv ? "The row holds tabs: set data.format=tsv if these stand between the columns." :
                 header ? "Name one of these, or set data.header=false if the first row is an example." : "Columns are counted from 1.");
     }
 
-    private IEnumerable<TableRow> JsonRows(string text, string[] keys)
+    private IEnumerable<TableRow> JsonRows(string text, string[] keys, int texts)
     {
         int number = 0;
         foreach (string line in text.Split('\n'))
@@ -91,12 +106,12 @@ internal sealed class TaskTable(string path, TaskFormat format, bool header, boo
             number++;
             if (!string.IsNullOrWhiteSpace(line))
             {
-                yield return new TableRow(number, JsonFields(line, number, keys));
+                yield return new TableRow(number, JsonFields(line, number, keys, texts));
             }
         }
     }
 
-    private string[] JsonFields(string line, int number, string[] keys)
+    private string[] JsonFields(string line, int number, string[] keys, int texts)
     {
         try
         {
@@ -108,10 +123,13 @@ internal sealed class TaskTable(string path, TaskFormat format, bool header, boo
 
             return
             [
-                .. keys.Select(key => json.RootElement.TryGetProperty(key, out JsonElement value)
+                .. keys.Select((key, i) => json.RootElement.TryGetProperty(key, out JsonElement value)
                     ? value.ValueKind switch
                     {
                         JsonValueKind.String => value.GetString()!,
+                        _ when i < texts => throw new UserErrorException(
+                            $"{path}:{number}: \"{key}\" is no text: {Shortened(value.GetRawText())}.",
+                            "Put it in quotes, or say in the task's data section which key holds the text."),
                         JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False => value.GetRawText(),
                         _ => throw new UserErrorException($"{path}:{number}: \"{key}\" is neither text nor a number."),
                     }
@@ -124,11 +142,12 @@ internal sealed class TaskTable(string path, TaskFormat format, bool header, boo
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // A lone surrogate is an InvalidOperationException.
-            throw new UserErrorException($"{path}:{number} is not valid JSON: {e.Message}", inner: e);
+            throw BadFile.NotJson(path, e, number);
         }
     }
 
     private static string Columns(int count) => count == 1 ? "1 column" : $"{count} columns";
 
-    private static string Shortened(string field) => field.Length <= 30 ? field : field[..30] + "…";
+    private static string Shortened(string field) =>
+        (field.Length <= 30 ? field : field[..30] + "…").Replace("\t", "<TAB>", StringComparison.Ordinal);
 }

@@ -33,11 +33,11 @@ internal static class JsonFile
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             // InvalidOperationException: a string with half of a surrogate pair, or that is not valid UTF-8.
-            throw new UserErrorException($"{path} is not valid JSON: {exception.Message}", inner: exception);
+            throw BadFile.NotJson(path, exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"{path} cannot be read: {exception.Message}", inner: exception);
+            throw BadFile.Unreadable(path, exception);
         }
     }
 

@@ -8,6 +8,19 @@ internal sealed class ModelWeights : IDisposable
 {
     private const int MostProblems = 8;
 
+    // What to do about each kind of problem.
+    private const string Missing =
+        $"The weights are not complete, or {HuggingFaceConfig.FileName} is of a larger model: copy both from one model.";
+    private const string Superfluous =
+        $"{HuggingFaceConfig.FileName} is of a smaller or another model: copy the one that belongs to the weights.";
+    private const string WrongShape =
+        $"{HuggingFaceConfig.FileName} and the weights are of different models: copy both from one.";
+    private const string Twice = "Save the model again with one name for each tensor.";
+    private const string Different =
+        $"Where the model does have two, {HuggingFaceConfig.FileName} must say \"tie_word_embeddings\": false.";
+    private const string NoNumbers =
+        "F16, BF16, F32 and F64 are read, quantized models are not: take the weights from before they were quantized.";
+
     private readonly StoredTensors _stored;
     private readonly TensorNames _names;
     private readonly ISequenceHead _head;
@@ -20,7 +33,7 @@ internal sealed class ModelWeights : IDisposable
     private readonly List<string> _unused = [];
     private readonly List<string> _taskHeads = [];
     private readonly List<ParameterSpec> _missing = [];
-    private readonly List<string> _problems = [];
+    private readonly List<(string What, string Remedy)> _problems = [];
 
     private ModelWeights(StoredTensors stored, ModelConfig model, bool asLanguageModel, int? classifierOutputs)
     {
@@ -44,19 +57,19 @@ internal sealed class ModelWeights : IDisposable
             throw NoLanguageModel(model);
         }
 
-        _problems.AddRange(_missing.Select(spec => $"missing: {Described(spec)}"));
+        _problems.AddRange(_missing.Select(spec => ($"missing: {Described(spec)}", Missing)));
         if (asLanguageModel)
         {
-            _problems.AddRange(_taskHeads.Select(stored => $"superfluous: {Described(stored)}"));
+            _problems.AddRange(_taskHeads.Select(stored => ($"superfluous: {Described(stored)}", Superfluous)));
         }
 
         if (_problems.Count > 0)
         {
             throw new UserErrorException(
                 $"{stored.Path} does not hold the model that {HuggingFaceConfig.FileName} describes:\n  " +
-                string.Join("\n  ", _problems.Take(MostProblems)) +
+                string.Join("\n  ", _problems.Take(MostProblems).Select(problem => problem.What)) +
                 (_problems.Count > MostProblems ? $"\n  and {_problems.Count - MostProblems} more" : ""),
-                "The two belong to different models, or a file was cut short.");
+                string.Join(' ', _problems.Take(MostProblems).Select(problem => problem.Remedy).Distinct()));
         }
     }
 
@@ -136,7 +149,7 @@ internal sealed class ModelWeights : IDisposable
             }
             else if (!_names.Constants.IsMatch(name))
             {
-                _problems.Add($"superfluous: {Described(stored)}");
+                _problems.Add(($"superfluous: {Described(stored)}", Superfluous));
             }
         }
 
@@ -149,7 +162,8 @@ internal sealed class ModelWeights : IDisposable
 
             if (!_stored.AreEqual(stored, _storedAs[original]))
             {
-                _problems.Add($"different: {stored} and {_storedAs[original]}, which are one tensor in this model");
+                _problems.Add(
+                    ($"different: {stored} and {_storedAs[original]}, which are one tensor in this model", Different));
             }
         }
 
@@ -172,7 +186,7 @@ internal sealed class ModelWeights : IDisposable
     {
         if (!_storedAs.TryAdd(name, stored))
         {
-            _problems.Add($"twice: {stored} and {_storedAs[name]} are names of one tensor");
+            _problems.Add(($"twice: {stored} and {_storedAs[name]} are names of one tensor", Twice));
         }
     }
 
@@ -181,11 +195,13 @@ internal sealed class ModelWeights : IDisposable
         SafetensorsEntry entry = _stored[stored];
         if (!entry.Shape.SequenceEqual(shape))
         {
-            _problems.Add($"wrong shape: {stored} is {Brackets(entry.Shape)}, {HuggingFaceConfig.FileName} asks for {Brackets(shape)}");
+            _problems.Add((
+                $"wrong shape: {stored} is {Brackets(entry.Shape)}, {HuggingFaceConfig.FileName} asks for {Brackets(shape)}",
+                WrongShape));
         }
         else if (!TensorFile.IsFloatingPoint(entry.DType))
         {
-            _problems.Add($"no floating-point numbers: {Described(stored)}");
+            _problems.Add(($"no floating-point numbers: {Described(stored)}", NoNumbers));
         }
     }
 

@@ -127,8 +127,8 @@ internal sealed class StoredTensors : IDisposable
         if (missing.Length > 0)
         {
             throw new UserErrorException(
-                $"{Path} names {string.Join(", ", missing.Take(5))}{(missing.Length > 5 ? ", ..." : "")}, " +
-                $"{missing.Length} of {shards.Length} files that are not there.",
+                $"{Path}: {missing.Length} of its {shards.Length} files {(missing.Length == 1 ? "is" : "are")} missing: " +
+                $"{string.Join(", ", missing.Take(5))}{(missing.Length > 5 ? ", ..." : ".")}",
                 "Copy or download the whole folder again.");
         }
 

@@ -81,10 +81,24 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
     private RecipeKey? Guess(
         Type type, MapEntry entry, string path, IEnumerable<RecipeKey> absent, IReadOnlyList<RecipeKey> keys)
     {
-        string? property = RecipeKeys.VariantsOf(type.BaseType!)
-            .SelectMany(RecipeKeys.Of).FirstOrDefault(k => k.Name == entry.Key)?.Property.Name;
-        RecipeKey? meant = absent.FirstOrDefault(k => k.Property.Name == property)
-            ?? absent.Where(k => NearestName.IsClose(entry.Key, k.Name)).MinBy(k => NearestName.Distance(entry.Key, k.Name));
+        RecipeVariantAttribute[] variants = [.. type.BaseType!.GetCustomAttributes<RecipeVariantAttribute>(inherit: false)];
+        foreach (RecipeVariantAttribute other in variants)
+        {
+            if (RecipeKeys.Of(other.Type).FirstOrDefault(k => k.Name == entry.Key) is RecipeKey foreign)
+            {
+                string variant = variants.Single(v => v.Type == type).Value;
+                RecipeKey? own = keys.FirstOrDefault(k => k.Property.Name == foreign.Property.Name);
+                problems.Add(
+                    entry.Place, path + entry.Key,
+                    $"is a key of {other.Value}, and this {path.TrimEnd('.')} is {variant}",
+                    own is not null ? $"its key is `{path}{own.Name}`"
+                        : $"leave it out, or set `{path}{other.Key}` to {other.Value}");
+                return absent.FirstOrDefault(k => k.Name == own?.Name);
+            }
+        }
+
+        RecipeKey? meant = absent.Where(k => NearestName.IsClose(entry.Key, k.Name))
+            .MinBy(k => NearestName.Distance(entry.Key, k.Name));
         string? elsewhere = RecipeKeys.Of(root)
             .Where(s => s.IsSection)
             .SelectMany(s => RecipeKeys.VariantsOf(s.Property.PropertyType)

@@ -53,6 +53,64 @@ public sealed class FinetuneCommandTests : IDisposable
         Assert.True(File.Exists(Path.Combine(output, "results.json")));
     }
 
+    /// <summary>Nothing is read, let alone trained, for a folder that cannot be written in the end.</summary>
+    [Fact]
+    public void TheOutputFolderIsCheckedFirst()
+    {
+        string full = Path.GetDirectoryName(_task.Folder.Write("full/seed-1/config.json", "another task's"))!;
+        string file = _task.Folder.Write("file", "mine");
+        Fail(Path.GetDirectoryName(full)!, "is not empty: it is left as it is");
+        Fail(file, "is not empty: it is left as it is");
+        Fail(Path.Combine(file, "below"), "The model ", "below cannot be written");
+        Fail("/proc/no/such", "The model /proc/no/such cannot be written");
+        Assert.Equal(["config.json"], Directory.EnumerateFileSystemEntries(full).Select(Path.GetFileName));
+
+        string above = _task.Folder.File("above");
+        CommandLine.Fail(
+            ["finetune", _model, "--task", _file, "--out", Path.Combine(above, "new"), "data.train=none.tsv"], "none.tsv");
+        Assert.False(Path.Exists(above));
+
+        void Fail(string output, params string[] says) => CommandLine.Fail(
+            ["finetune", _model, "--task", "none.yaml", "--out", output], [output, .. says]);
+    }
+
+    [Fact]
+    public void WhatStopsASeedLeavesTheEarlierOnesWhole()
+    {
+        string output = _task.Folder.File("tuned");
+        string first = Path.Combine(output, "seed-1"), second = Path.Combine(output, "seed-2");
+        using var ended = new CancellationTokenSource();
+        var obstacle = new Thread(() =>
+        {
+            while (!Directory.Exists(first) && !ended.IsCancellationRequested)
+            {
+                Thread.Sleep(1);
+            }
+
+            // Where the second seed's folder is to be written.
+            File.WriteAllText(Path.Combine(output, ".partial-seed-2"), "");
+        });
+        obstacle.Start();
+        CommandLine.Fail(
+            ["finetune", _model, "--task", _file, "--seeds", "3", "--out", output, "training.epochs=16"],
+            $"The model {second} cannot be written");
+        ended.Cancel();
+        obstacle.Join();
+        Assert.Equal(
+            [".partial-seed-2", "results.json", "seed-1"],
+            Directory.EnumerateFileSystemEntries(output).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(TinyTask.Bert.Layers, ModelFolder.ReadConfig(first).Layers);
+        JsonElement results = JsonDocument.Parse(File.ReadAllText(Path.Combine(output, "results.json"))).RootElement;
+        Assert.Equal(1, Assert.Single(results.GetProperty("seeds").EnumerateArray()).GetProperty("seed").GetInt32());
+    }
+
+    [Fact]
+    public void HelpSaysWhatIsWritten()
+    {
+        string help = CommandLine.Succeed(["finetune", "--help"]);
+        Assert.All(["seed-N/", "predictions.tsv", "results.json"], name => Assert.Contains(name, help, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void RandomWeightsBeginElsewhere()
     {
@@ -95,7 +153,9 @@ public sealed class FinetuneCommandTests : IDisposable
     public void MistakesAreNamed()
     {
         Fail([], ["There is no task `none.yaml`", "recipes/tasks"], task: "none.yaml");
-        Fail(["data.train=none.tsv"], ["none.tsv does not exist", "--data"]);
+        Fail(
+            ["data.train=none.tsv", "source=https://example.org (Nobody 2000)"],
+            ["none.tsv does not exist", "task is got from: https://example.org (Nobody 2000). Name the folder", "with --data"]);
         Fail(["labels=[bad, fine]"], ["train.tsv:", "the label `good` is none of the task's: bad, fine"]);
         Fail(["labels=[]", "range=[0, 5]", "metrics=[pearson]"], ["train.tsv:2", "no number in the task's range of 0 to 5"]);
         Fail(["data.text=sentense"], ["no column `sentense`", "sentence, label"]);
@@ -107,12 +167,14 @@ public sealed class FinetuneCommandTests : IDisposable
         Fail(["training.seeds=[1, 1]"], ["training.seeds", "none twice"]);
         Fail(["training.dropout=1"], ["training.dropout: is 1", "less than 1"]);
         Fail(["training.learning_rate=1e30"], ["training.learning_rate: is 1e+30", "at most 100"]);
-        Fail(["--seeds", "many"], ["--seeds many is neither a count nor a list"]);
+        Fail(["--seeds", "many"], ["--seeds many is neither a count nor a list", "for the seed 7 alone `7,`."]);
 
         _task.Folder.Write("dev.tsv", "sentence\tlabel\ngood\tgood\ngood\n");
         Fail([], ["dev.tsv:3: the row has 1 column, where the header has 2"]);
         _task.Folder.Write("dev.tsv", "sentence\tlabel\n");
         Fail([], ["dev.tsv holds no examples"]);
+        _task.Folder.Write("dev.csv", "sentence\tlabel\ngood\tgood\n");
+        Fail(["data.validation=dev.csv"], ["no column `sentence`", "1 column: sentence<TAB>label.", "The row holds tabs: set data.format=tsv"]);
         _task.Folder.Write("dev.csv", "sentence,label\n\"good,good\n");
         Fail(["data.validation=dev.csv"], ["dev.csv:2: the quote that opens a column here is never closed"]);
         _task.Folder.Write("dev.jsonl", "{\"sentence\": \"good\"}\n");

@@ -157,8 +157,9 @@ public sealed class FolderCommandTests : IDisposable
         Assert.Equal(
             CommandLine.Succeed(["generate", source, "--tokens", "9", "--prompt", "a"]),
             CommandLine.Succeed(["generate", imported, "--tokens", "9", "--prompt", "a"]));
-        CommandLine.Succeed(["export", imported, "--depth", "7", "--out", _folder.File("deep")]);
-        Assert.Equal(7, ModelFolder.ReadConfig(_folder.File("deep")).Layers);
+        CommandLine.Fail(
+            ["export", imported, "--depth", "7", "--out", _folder.File("deep")],
+            "--depth 7 is more than the 2 layers", "Leave --depth out");
     }
 
     [Fact]
@@ -167,7 +168,7 @@ public sealed class FolderCommandTests : IDisposable
         string source = Stored(bytes: true).Write(_folder);
         string tokenizer = _folder.File("elsewhere.json"), own = Path.Combine(source, "tokenizer.json");
         File.Move(own, tokenizer);
-        CommandLine.Fail(["import", source, "--out", _folder.File("out")], "tokenizer");
+        CommandLine.Fail(["import", source, "--out", _folder.File("out")], "holds no tokenizer", "--tokenizer PATH");
         CommandLine.Fail(["eval", source, "--data", tokenizer], "tokenizer");
         Assert.False(Directory.Exists(_folder.File("out")));
         CommandLine.Succeed(["import", source, "--out", _folder.File("out"), "--tokenizer", tokenizer]);
@@ -208,7 +209,7 @@ public sealed class FolderCommandTests : IDisposable
         File.Move(pickle, weights);
 
         File.Delete(Path.Combine(sharded, "model-00002-of-00003.safetensors"));
-        FailAll(sharded, "model-00002-of-00003.safetensors", "1 of 3 files that are not there");
+        FailAll(sharded, "1 of its 3 files is missing: model-00002-of-00003.safetensors.");
 
         stored.Config["n_embd"] = 24;
         FailAll(stored.Write(_folder, "wider"), "transformer.wte.weight is [257, 16]", "asks for [257, 24]", "HINT: ");
@@ -218,7 +219,7 @@ public sealed class FolderCommandTests : IDisposable
         stored.Config["n_layer"] = 1;
         FailAll(stored.Write(_folder, "shallower"), "superfluous: transformer.h.1.ln_1.bias F32 [16]");
 
-        FailAll(Stored(bytes: false).Write(_folder, "small"), "the tokenizer has 257 tokens, but the model only 31");
+        FailAll(Stored(bytes: false).Write(_folder, "small"), "the tokenizer has 257 tokens, but the model only 31", "--tokenizer PATH");
         CommandLine.Fail(
             ["import", sound, "--out", _folder.File("out"), "--tokenizer", _folder.Write("bad.json", "[]")], "bad.json");
         Assert.False(Directory.Exists(_folder.File("out")));
@@ -234,13 +235,37 @@ public sealed class FolderCommandTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.NegativeInfinity)]
+    public void WeightsThatAreNotFiniteAreNotCopied(float number)
+    {
+        HuggingFaceFolder stored = Stored(bytes: true);
+        stored.Tensors["transformer.ln_f.bias"] = Tensor.From<float>([.. Enumerable.Repeat(1f, 14), number, number], [16]);
+        string source = stored.Write(_folder);
+        foreach (string verb in new[] { "import", "export" })
+        {
+            CommandLine.Fail(
+                [verb, source, "--out", _folder.File("out")],
+                $"{source}: 'transformer.ln_f.bias' has 2 numbers of 16 that are NaN or infinite", "HINT: ");
+        }
+
+        Assert.False(Directory.Exists(_folder.File("out")));
+    }
+
     [Fact]
     public void MistakesInOptionsAreNamed()
     {
         string checkpoint = Checkpoint(new ForwardPlan([0, 0, 1, 1]));
         CommandLine.Fail(["import", checkpoint, "--out", _folder.File("out")], "still grows", "--depth 4");
-        CommandLine.Fail(["export", checkpoint, "--depth", "1", "--out", _folder.File("out")], "--depth 1", "2 layers");
-        CommandLine.Fail(["export", checkpoint, "--dtype", "int8", "--out", _folder.File("out")], "int8");
+        CommandLine.Fail(["export", checkpoint, "--depth", "1", "--out", _folder.File("out")], "--depth 1", "2 layers", "2 to 4 layers");
+        CommandLine.Fail(["export", checkpoint, "--depth", "5", "--out", _folder.File("out")], "--depth 5 is more than the 4 layers");
+        foreach (string type in new[] { "fp16", "1" })
+        {
+            CommandLine.Fail(
+                ["export", checkpoint, "--dtype", type, "--out", _folder.File("out")], $"`--dtype {type}` is none of f32, bf16, f16.");
+        }
+
         CommandLine.Fail(["export", checkpoint], "--out");
         CommandLine.Fail(["logits", checkpoint, "--ids", "1 257"], "--ids: '257' is no number from 0 to 256");
         CommandLine.Fail(["logits", checkpoint, "--ids", "1 -1"], "--ids: '-1' is no number");

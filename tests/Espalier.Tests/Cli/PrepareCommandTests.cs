@@ -137,6 +137,11 @@ public sealed class PrepareCommandTests : IDisposable
     }
 
     [Fact]
+    public void AFolderThatCannotBeWrittenIsTold() => CommandLine.Fail(
+        ["data", "prepare", _folder.Write("text.txt", "some text"), "--bytes", "--out", "/proc/no"],
+        "cannot be prepared in /proc/no", "HINT: Free some space, or choose a folder that you may write to.");
+
+    [Fact]
     public void MissingOrEmptyTextIsNamed()
     {
         Fail([_folder.File("nowhere"), "--bytes", "--out", Out], _folder.File("nowhere"), "does not exist");
@@ -146,6 +151,9 @@ public sealed class PrepareCommandTests : IDisposable
         Fail([_folder.File("none"), "--bytes", "--out", Out], _folder.File("none"), "no text");
         string foreign = _folder.Write("picture.png", [1, 2, 3]);
         Fail([foreign, "--bytes", "--out", Out], foreign, ".jsonl");
+        Fail(
+            [_folder.Write("text.txt", "text"), "--tokenizer", _folder.File("none.json"), "--out", Out],
+            "none.json does not exist.", "HINT: Check the name and the folder.");
         string latin = _folder.Write("latin.txt", [0x61, 0xE9, 0x62]);
         Fail([latin, "--bytes", "--out", Out], latin, "UTF-8", "offset 1");
     }

@@ -34,6 +34,8 @@ public sealed class TokenizerCommandTests : IDisposable
         byte[] before = File.ReadAllBytes(_file);
         CommandLine result = CommandLine.Run(["tokenizer", "train", _text, "--vocab", "264", "--out", _file]);
         Assert.Equal((0, ""), (result.ExitCode, result.Output));
+        Assert.Matches("counting words .* 100 %", result.Error);
+        Assert.Matches("learning merges .* 100 %", result.Error);
         Assert.Equal(before, File.ReadAllBytes(_file));
     }
 

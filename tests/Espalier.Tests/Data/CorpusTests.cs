@@ -64,11 +64,11 @@ public class CorpusTests
     }
 
     [Theory]
-    [InlineData("{\"text\":\"a\"}\n{\"text\":\n", ":2 ")]
+    [InlineData("{\"text\":\"a\"}\n{\"text\":\n", ":2:9 is not valid JSON")]
     [InlineData("{\"text\":\"a\"}\n\n{\"txt\":\"a\"}", ":3 has no \"text\"")]
     [InlineData("{\"text\":7}", "not a string")]
     [InlineData("[1]", ":1 is not a JSON object")]
-    [InlineData("{\"text\":\"a\"} x", ":1 is not valid JSON")]
+    [InlineData("{\"text\":\"a\"}\n{\"text\":\"a\"} x", ":2:14 is not valid JSON: 'x' is invalid after a single JSON value.")]
     [InlineData("{\"text\":\"\\ud800\"}", ":1 is not valid JSON")]
     [InlineData("{\"text\":\"\"}\n", "holds no text")]
     [InlineData("", "holds no text")]

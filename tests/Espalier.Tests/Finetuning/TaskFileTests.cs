@@ -77,4 +77,28 @@ public sealed class TaskFileTests
         Assert.Equal([MetricKind.F1], task.Metrics);
         Assert.Equal([new TaskExample("x", null, 1), new TaskExample("y", null, 0)], new TaskExamples(task, folder.Path).Labelled(path));
     }
+
+    /// <summary>A column named wrongly gives empty texts or numbers, and a model would learn from them without a word.</summary>
+    [Theory]
+    [InlineData("t.tsv", "a\tb\tc\nx\ty\t1\n\ty\t1\n", "t.tsv:3: `a` is empty")]
+    [InlineData("t.tsv", "a\tb\tc\nx\t \t1\n", "t.tsv:2: `b` is empty")]
+    [InlineData("t.csv", "a,b,c\n\"x\ny\",z,1\n\"\",y,1\n", "t.csv:4: `a` is empty")]
+    [InlineData("t.jsonl", "{\"a\": \"x\", \"b\": \"\", \"c\": 1}\n", "t.jsonl:1: `b` is empty")]
+    [InlineData("t.jsonl", "{\"a\": 5, \"b\": \"y\", \"c\": 1}\n", "t.jsonl:1: \"a\" is no text: 5")]
+    [InlineData("t.jsonl", "\n{\"a\": \"x\", \"b\": null, \"c\": 1}\n", "t.jsonl:2: \"b\" is no text: null")]
+    [InlineData("t.jsonl", "{\"a\": \"x\", \"b\": \"y\", \"c\": [1]}\n", "t.jsonl:1: \"c\" is neither text nor a number")]
+    public void ATextMustBeText(string file, string content, string says)
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.Write(file, content);
+        var examples = new TaskExamples(
+            TaskFile.Parse(
+                "{data: {train: t, validation: v, text: a, text_pair: b, label: c}, labels: ['0', '1'], metrics: [f1]}", "mine.yaml"),
+            folder.Path);
+        Assert.Contains(says, Assert.Throws<UserErrorException>(() => examples.Labelled(path)).Message, StringComparison.Ordinal);
+        if (!says.Contains("\"c\"", StringComparison.Ordinal))
+        {
+            Assert.Throws<UserErrorException>(() => examples.Unlabelled(path));
+        }
+    }
 }

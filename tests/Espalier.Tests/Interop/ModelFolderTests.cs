@@ -159,6 +159,31 @@ public sealed class ModelFolderTests : IDisposable
     }
 
     [Fact]
+    public void EachProblemHasItsOwnRemedy()
+    {
+        _stored.Tensors["transformer.h.1.mlp.c_fc.bias"] = Tensor.Full([64], 1, ScalarType.Bool);
+        Assert.Equal(
+            "F16, BF16, F32 and F64 are read, quantized models are not: take the weights from before they were quantized.",
+            Refusal(_stored.Write(_folder, "quantized")).Hint);
+        _stored.Tensors.Remove("transformer.h.1.mlp.c_fc.bias");
+        Assert.StartsWith("The weights are not complete", Refusal(_stored.Write(_folder, "missing")).Hint, StringComparison.Ordinal);
+        _stored.Tensors["transformer.h.1.mlp.c_fc.bias"] = Tensor.Zeros([64]);
+        _stored.Tensors.Add("transformer.adapter.weight", Tensor.Zeros([2, 16]));
+        Assert.StartsWith("config.json is of a smaller", Refusal(_stored.Write(_folder, "superfluous")).Hint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MistakesInJsonAreToldByLineAndColumn()
+    {
+        string folder = _stored.Write(_folder), config = Path.Combine(folder, "config.json");
+        File.WriteAllText(config, "{\n  \"n_layer\": 2,\n}");
+        UserErrorException error = Assert.Throws<UserErrorException>(() => ModelFolder.ReadConfig(folder));
+        Assert.Equal(
+            $"{config}:3:1 is not valid JSON: The JSON object contains a trailing comma at the end which is not supported in this mode.",
+            error.Message);
+    }
+
+    [Fact]
     public void AModelOfAnotherDepthIsAFewLinesNotHundreds()
     {
         _stored.Config["n_layer"] = 20;
@@ -193,7 +218,7 @@ public sealed class ModelFolderTests : IDisposable
         File.WriteAllText(index, sound);
         IsTheModel(folder);
         File.Delete(first);
-        Refuses(folder, "names model-00001-of-00003.safetensors, 1 of 3 files that are not there");
+        Refuses(folder, "index.json: 1 of its 3 files is missing: model-00001-of-00003.safetensors.");
 
         void Change(string what, string to)
         {

@@ -190,6 +190,8 @@ public class RecipeReaderTests
     [InlineData("method.sharing_map=interpolated", "`interpolated` is not one of interpolate, stack or a list of layers — did you mean `interpolate`?")]
     [InlineData("micro_batch=7", "micro_batch: is not a key of a recipe — did you mean `training.micro_batch`?")]
     [InlineData("training.micro_batches=7", "training.micro_batches: is not a key of a recipe — did you mean")]
+    [InlineData("model.hidden_size=64", "model.hidden_size: is a key of bert, and this model is gpt2 — its key is `model.n_embd`")]
+    [InlineData("model.type_vocab_size=2", "model.type_vocab_size: is a key of bert, and this model is gpt2 — leave it out, or set `model.model_type` to bert")]
     [InlineData("trainig.micro_batch=7", "trainig: is not a key of a recipe — did you mean")]
     [InlineData("training.length.steps=7", "training.length.steps: `length` has a value at r.yaml:7, and no keys")]
     [InlineData("training.micro_batch", "training.micro_batch: is not a setting — write `key=value`")]

@@ -101,6 +101,8 @@ internal sealed class MergeLearner
                 progress?.Invoke(new DataProgress("learning merges", _tokens.Count - first, target - first));
             }
         }
+
+        progress?.Invoke(new DataProgress("learning merges", target - first, target - first));
     }
 
     private void Merge((int Left, int Right) pair, List<int> words)

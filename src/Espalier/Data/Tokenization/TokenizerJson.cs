@@ -48,11 +48,11 @@ internal sealed class TokenizerJson
         }
         catch (JsonException e)
         {
-            throw new UserErrorException($"{path} is not valid JSON: {e.Message}", inner: e);
+            throw BadFile.NotJson(path, e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"{path} cannot be read: {e.Message}", inner: e);
+            throw BadFile.Unreadable(path, e);
         }
     }
 

@@ -45,7 +45,7 @@ internal static class VocabularyFiles
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"{path} cannot be read: {e.Message}", inner: e);
+            throw BadFile.Unreadable(path, e);
         }
     }
 
@@ -160,7 +160,7 @@ internal static class VocabularyFiles
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
-            throw new UserErrorException($"{path} is not valid JSON: {e.Message}", inner: e);
+            throw BadFile.NotJson(path, e);
         }
     }
 }

@@ -36,19 +36,22 @@ internal static class WordCounts
         {
             var batch = new List<ReadOnlyMemory<byte>>();
             int bytes = 0;
+            long read = 0;
             foreach (Document document in documents)
             {
                 batch.Add(document.Text);
                 bytes += document.Text.Length;
+                read = document.BytesRead;
                 if (bytes >= BatchBytes)
                 {
                     batches.Add(batch);
                     (batch, bytes) = ([], 0);
-                    progress?.Invoke(new DataProgress("counting words", document.BytesRead, 0));
+                    progress?.Invoke(new DataProgress("counting words", read, 0));
                 }
             }
 
             batches.Add(batch);
+            progress?.Invoke(new DataProgress("counting words", read, 0));
         }
         finally
         {
