@@ -16,9 +16,14 @@ internal static class AtomicFolder
             existing = Path.GetDirectoryName(existing)!;
         }
 
-        string probe = Path.Combine(existing, string.Create(CultureInfo.InvariantCulture, $".partial-{Environment.ProcessId}"));
         try
         {
+            if (File.Exists(existing))
+            {
+                throw new IOException($"{existing} is a file.");
+            }
+
+            string probe = Path.Combine(existing, string.Create(CultureInfo.InvariantCulture, $".partial-{Environment.ProcessId}"));
             Directory.CreateDirectory(probe);
             Directory.Delete(probe);
         }
