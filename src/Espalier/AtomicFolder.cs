@@ -16,9 +16,15 @@ internal static class AtomicFolder
             existing = Path.GetDirectoryName(existing)!;
         }
 
-        string probe = Path.Combine(existing, string.Create(CultureInfo.InvariantCulture, $".partial-{Environment.ProcessId}"));
         try
         {
+            if (File.Exists(existing))
+            {
+                throw new IOException($"{existing} is a file.");
+            }
+
+            string probe = Path.Combine(
+                existing, string.Create(CultureInfo.InvariantCulture, $".partial-{Environment.ProcessId}"));
             Directory.CreateDirectory(probe);
             Directory.Delete(probe);
         }
@@ -35,7 +41,8 @@ internal static class AtomicFolder
     /// <param name="what">For messages: <c>The checkpoint</c>.</param>
     /// <param name="hint">What to do where it cannot be written.</param>
     /// <exception cref="UserErrorException">It cannot be written; what was there before is untouched.</exception>
-    public static void Write(string folder, Action<string> fill, bool replace, string what, string hint = AtomicFile.Hint)
+    public static void Write(
+        string folder, Action<string> fill, bool replace, string what, string hint = AtomicFile.Hint)
     {
         folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         string partial = Path.Combine(Path.GetDirectoryName(folder)!, ".partial-" + Path.GetFileName(folder));

@@ -30,7 +30,11 @@ public sealed class TaskData
             if (cut > 0)
             {
                 Truncated += cut;
-                _warnings.Add($"{file}: {cut} of {examples.Count} examples are cut to {limit}");
+                string warning = $"{file}: {cut} of {examples.Count} examples are cut to {limit}";
+                if (!_warnings.Contains(warning))
+                {
+                    _warnings.Add(warning);
+                }
             }
 
             return encoded;

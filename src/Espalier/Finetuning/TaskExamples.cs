@@ -26,7 +26,9 @@ public sealed class TaskExamples(TaskConfig task, string folder)
 
     /// <summary>Reads labelled examples.</summary>
     /// <param name="path">One of the files above.</param>
-    /// <exception cref="UserErrorException">The file is missing or damaged, a text is empty or none, or a label is not one of the task's.</exception>
+    /// <exception cref="UserErrorException">
+    /// The file is missing or damaged, a text is empty or none, or a label is not one of the task's.
+    /// </exception>
     public IReadOnlyList<TaskExample> Labelled(string path) => Read(
         path, task.Data.Header, task.Data.Text, task.Data.TextPair, task.Data.Label);
 

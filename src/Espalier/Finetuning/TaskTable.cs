@@ -34,8 +34,12 @@ internal sealed class TaskTable(string path, TaskFormat format, bool header, boo
     {
         string content = TextFile.Read(path);
         string[] columns = label is null ? texts : [.. texts, label];
-        IEnumerable<TableRow> rows = _format == TaskFormat.Jsonl ? JsonRows(content, columns, texts.Length) : DelimitedRows(
-            _format == TaskFormat.Tsv ? DelimitedText.Tsv(content) : DelimitedText.Csv(content, path), columns);
+        IEnumerable<TableRow> rows = _format switch
+        {
+            TaskFormat.Jsonl => JsonRows(content, columns, texts.Length),
+            TaskFormat.Tsv => DelimitedRows(DelimitedText.Tsv(content), columns),
+            _ => DelimitedRows(DelimitedText.Csv(content, path), columns),
+        };
         foreach (TableRow row in rows)
         {
             int empty = Array.FindIndex(row.Fields, string.IsNullOrWhiteSpace);

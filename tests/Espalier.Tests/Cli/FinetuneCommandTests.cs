@@ -61,7 +61,7 @@ public sealed class FinetuneCommandTests : IDisposable
         string file = _task.Folder.Write("file", "mine");
         Fail(Path.GetDirectoryName(full)!, "is not empty: it is left as it is");
         Fail(file, "is not empty: it is left as it is");
-        Fail(Path.Combine(file, "below"), "The model ", "below cannot be written");
+        Fail(Path.Combine(file, "below"), "The model ", $"below cannot be written: {file} is a file.");
         Fail("/proc/no/such", "The model /proc/no/such cannot be written");
         Assert.Equal(["config.json"], Directory.EnumerateFileSystemEntries(full).Select(Path.GetFileName));
 
@@ -140,7 +140,11 @@ public sealed class FinetuneCommandTests : IDisposable
     [Fact]
     public void CutExamplesAreCountedOnce()
     {
-        CommandLine result = CommandLine.Run(["finetune", _model, "--task", _file, "training.max_length=6", "training.epochs=1"]);
+        CommandLine result = CommandLine.Run(
+        [
+            "finetune", _model, "--task", _file, "training.max_length=6", "training.epochs=1",
+            "data.test=dev.tsv", "--out", _task.Folder.File("tuned"),
+        ]);
         Assert.Equal(0, result.ExitCode);
         Assert.Equal(2, result.Error.Split('\n').Count(line => line.StartsWith("warning: ", StringComparison.Ordinal)));
         Assert.Contains("examples are cut to max_length 6", result.Error, StringComparison.Ordinal);
