@@ -44,9 +44,9 @@ internal abstract record RecipeNode(Place Place)
 
             return root;
         }
-        catch (Exception e) when (e is YamlException or InvalidOperationException)
+        catch (Exception e) when (e is YamlException or InvalidOperationException or ArgumentException)
         {
-            // YamlDotNet's scanner says some syntax errors by the plainer exception, which knows neither place nor reason.
+            // YamlDotNet says some syntax errors, such as a tag that is none, by plainer exceptions, which know no place.
             (long line, string why) = e is YamlException yaml
                 ? (yaml.Start.Line, $"cannot be read as YAML: {yaml.Message}")
                 : (parser.Current?.End.Line ?? 1, "cannot be read as YAML");

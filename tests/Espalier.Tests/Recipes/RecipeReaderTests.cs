@@ -283,6 +283,10 @@ public class RecipeReaderTests
     }
 
     [Fact]
+    public void ATagThatIsNoneIsAnError() =>
+        Assert.Contains("r.yaml:2: ", Assert.Single(Problems("model:\n  !!,[[ n_positions: 64\n", "r.yaml")), StringComparison.Ordinal);
+
+    [Fact]
     public void DeepNestingIsAnErrorAndNoStackOverflow() =>
         Assert.Contains("nested too deeply", Assert.Single(Problems("a: " + new string('[', 100_000), "r.yaml")), StringComparison.Ordinal);
 
