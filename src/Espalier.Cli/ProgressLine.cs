@@ -16,6 +16,7 @@ internal sealed class ProgressLine : IDisposable
     private long _lastShown;
     private bool _isDirty;
     private Func<string>? _heldBack;
+    private string? _written;
 
     /// <summary>Shows a text, unless one was shown a moment ago.</summary>
     /// <param name="text">Made only when it is shown.</param>
@@ -41,6 +42,12 @@ internal sealed class ProgressLine : IDisposable
 
     private void Write(string line)
     {
+        if (line == _written)
+        {
+            return;
+        }
+
+        _written = line;
         if (!_isTerminal)
         {
             Console.Error.WriteLine(line);

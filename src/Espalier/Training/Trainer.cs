@@ -248,6 +248,7 @@ public sealed class Trainer : IDisposable
         Checkpoint.Write(
             folder, state, _plan.Method.EvaluationPlan(state.Model), _tokenizer);
         run.SetLatest(folder, _recipe.Checkpoint.Keep);
+        Report(TrainingActivity.Saved, state, null);
         return state.Position.Step;
     }
 

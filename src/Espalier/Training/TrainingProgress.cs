@@ -11,6 +11,9 @@ public enum TrainingActivity
 
     /// <summary>Writing a checkpoint.</summary>
     Saving,
+
+    /// <summary>Nothing any more: the checkpoint is written.</summary>
+    Saved,
 }
 
 /// <summary>How far a run is, for a progress line.</summary>

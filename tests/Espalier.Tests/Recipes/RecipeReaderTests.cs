@@ -42,11 +42,13 @@ public class RecipeReaderTests
         }
     }
 
-    [Fact]
-    public void TinyShowsEveryKey()
+    [Theory]
+    [InlineData("tiny.yaml")]
+    [InlineData("tiny-bert.yaml")]
+    public void TinyShowsEveryKey(string file)
     {
-        string written = File.ReadAllText(Path.Combine(Root, "recipes", "tiny.yaml"));
-        foreach ((string key, _) in RecipeKeys.Flatten(RecipeReader.Parse(Good, "x.yaml")))
+        string path = Path.Combine(Root, "recipes", file), written = File.ReadAllText(path);
+        foreach ((string key, _) in RecipeKeys.Flatten(RecipeReader.Read(path)))
         {
             Assert.Matches($@"(?m)^ *{key.Split('.')[^1]}: ", written);
         }
@@ -54,7 +56,9 @@ public class RecipeReaderTests
 
     [Theory]
     [InlineData("quickstart", "learning_rate[.]peak|training[.]length|")]
+    [InlineData("quickstart-bert", "training[.]length|")]
     [InlineData("gpt2-base", "")]
+    [InlineData("bert-base", "")]
     public void TheComparedRecipesDifferOnlyInWhatTheySay(string pair, string besides)
     {
         var differences = RecipeDifference.Describe(

@@ -216,6 +216,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
         Assert.Equal(_metrics.Steps, steps.Where(heard => heard.Row is not null).Select(heard => heard.Step));
         Assert.Equal(5, _run.Heard.Count(heard => heard.Activity == TrainingActivity.Evaluating));
         Assert.Equal(15, _run.Heard.Count(heard => heard.Activity == TrainingActivity.Saving));
+        Assert.Equal(TrainingActivity.Saved, _run.Heard[^1].Activity);
     }
 
     [Fact]
