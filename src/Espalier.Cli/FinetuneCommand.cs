@@ -107,7 +107,9 @@ internal static class FinetuneCommand
 
         return int.TryParse(given, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is > 0 and <= 1000
             ? string.Join(',', Enumerable.Range(1, count))
-            : throw new UserErrorException($"--seeds {given} is neither a count nor a list.", "Write `3` for the seeds 1, 2 and 3, or a list: `1,5,9`, and for the seed 7 alone `7,`.");
+            : throw new UserErrorException(
+                $"--seeds {given} is neither a count nor a list.",
+                "Write `3` for the seeds 1, 2 and 3, or a list: `1,5,9`, and for the seed 7 alone `7,`.");
     }
 
     private static string Json(FinetuneSummary summary) =>

@@ -63,16 +63,10 @@ public sealed class SequenceModel(
     public static SequenceModel Random(
         ModelConfig config, ForwardPlan plan, int outputs, ulong seed, Device device, bool mixedPrecision)
     {
-        ISequenceHead head = Architectures.SequenceHeadOf(config.ModelType);
         ModelConfig full = config with { Layers = plan.Depth };
-        ParameterSpec[] specs =
-        [
-            .. Architectures.Of(config.ModelType).Parameters(full).Where(spec => head.IsBackbone(spec.Name)),
-            .. head.Parameters(full, outputs),
-        ];
         return new SequenceModel(
-            full, ParameterSet.Initialize(specs, full, full.Layers, seed, device), ForwardPlan.Plain(full.Layers),
-            outputs, device, mixedPrecision);
+            full, ParameterSet.Initialize(Specs(full, outputs), full, full.Layers, seed, device),
+            ForwardPlan.Plain(full.Layers), outputs, device, mixedPrecision);
     }
 
     /// <summary>The scores of sequences, in single precision.</summary>
@@ -95,10 +89,18 @@ public sealed class SequenceModel(
     public (ModelConfig Config, ParameterSet Parameters) AtFullDepth()
     {
         ModelConfig full = Config with { Layers = Plan.Depth };
-        IEnumerable<ParameterSpec> specs = Architectures.Of(full.ModelType).Parameters(full)
-            .Where(spec => _head.IsBackbone(spec.Name))
-            .Concat(_head.Parameters(full, outputs));
-        return (full, Parameters.Unroll([.. specs], Plan));
+        return (full, Parameters.Unroll(Specs(full, outputs), Plan));
+    }
+
+    /// <summary>The parameters of a backbone, and of the head on it.</summary>
+    internal static ParameterSpec[] Specs(ModelConfig config, int outputs)
+    {
+        ISequenceHead head = Architectures.SequenceHeadOf(config.ModelType);
+        return
+        [
+            .. Architectures.Of(config.ModelType).Parameters(config).Where(spec => head.IsBackbone(spec.Name)),
+            .. head.Parameters(config, outputs),
+        ];
     }
 
     /// <inheritdoc/>

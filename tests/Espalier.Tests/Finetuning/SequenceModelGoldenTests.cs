@@ -47,10 +47,7 @@ public sealed class SequenceModelGoldenTests
 
     private static SequenceModel Model(Golden golden, ModelConfig config, int outputs)
     {
-        ISequenceHead head = Architectures.SequenceHeadOf(config.ModelType);
-        IEnumerable<ParameterSpec> specs = Architectures.Of(config.ModelType).Parameters(config)
-            .Where(spec => head.IsBackbone(spec.Name)).Concat(head.Parameters(config, outputs));
-        var parameters = new ParameterSet(specs.Select(spec => new Parameter(
+        var parameters = new ParameterSet(SequenceModel.Specs(config, outputs).Select(spec => new Parameter(
             spec, ParameterSet.Trainable(golden["param." + spec.Name].Narrow(0, 0, spec.Shape[0]).Clone()))));
         return new SequenceModel(config, parameters, ForwardPlan.Plain(config.Layers), outputs, Device.Cpu, mixedPrecision: false);
     }
