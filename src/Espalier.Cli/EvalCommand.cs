@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Data;
 using Espalier.Evaluation;
@@ -172,7 +171,7 @@ internal static class EvalCommand
                     result[figure.Key] = figure.Json;
                 }
 
-                Console.Out.WriteLine(result.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
+                Console.Out.WriteLine(result.Indented());
                 return;
             }
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using Espalier.Evaluation;
 using Espalier.Finetuning;
 using Espalier.Interop;
@@ -113,7 +112,7 @@ internal static class FinetuneCommand
     }
 
     private static string Json(FinetuneSummary summary) =>
-        summary.ToJson().ToJsonString(new JsonSerializerOptions { WriteIndented = true });
+        summary.ToJson().Indented();
 
     private static void Print(FinetuneSummary summary)
     {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Cli.SelfTest;
 using Espalier.Torch;
@@ -75,5 +74,5 @@ internal static class SelfTestCommand
             ["tolerance"] = check.Tolerance,
             ["passed"] = check.Passed,
         })]),
-    }.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
+    }.Indented();
 }

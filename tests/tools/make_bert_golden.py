@@ -11,7 +11,7 @@ import os
 import torch
 
 import bert_oracle as oracle
-from safetensors_file import save
+from safetensors_file import prefixed, save
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Espalier.Tests", "golden")
 
@@ -19,10 +19,6 @@ CONFIG = {"model_type": "bert", "num_hidden_layers": 3, "hidden_size": 32, "num_
           "intermediate_size": 48, "max_position_embeddings": 16, "vocab_size": 61, "type_vocab_size": 2,
           "layer_norm_eps": 1e-12, "hidden_act": "gelu", "tie_word_embeddings": True}
 B, T = 3, 11
-
-
-def prefixed(prefix, tensors):
-    return {prefix + name: tensor for name, tensor in tensors.items()}
 
 
 def main():

@@ -11,7 +11,7 @@ import os
 import torch
 
 import gpt2_oracle as oracle
-from safetensors_file import save
+from safetensors_file import prefixed, save
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Espalier.Tests", "golden")
 
@@ -28,10 +28,6 @@ NO_GRADIENT_NOTE = (
     "The middle third (keys) of every attn.c_attn.bias has a gradient of exactly 0 in theory (softmax ignores a shift "
     "common to all keys); AdamW divides its rounding noise by itself. Leave it out when comparing parameters or moments "
     "after training, and compare its gradient absolutely.")
-
-
-def prefixed(prefix, tensors):
-    return {prefix + name: tensor for name, tensor in tensors.items()}
 
 
 def batch(generator, vocabulary):

@@ -9,6 +9,10 @@ _TYPES = {torch.float64: "F32", torch.float32: "F32", torch.int64: "I64"}
 _STORED = {"F32": (torch.float32, 4), "I64": (torch.int64, 8)}
 
 
+def prefixed(prefix, tensors):
+    return {prefix + name: tensor for name, tensor in tensors.items()}
+
+
 def save(path, tensors, metadata):
     """Writes named tensors; float64 is rounded to F32. Metadata values that are not strings become JSON."""
     header = {"__metadata__": {key: value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Data;
 using Espalier.Models;
@@ -31,7 +30,7 @@ internal static class HuggingFaceConfig
         };
         json["model_type"] = model.ModelType.ToString().ToLowerInvariant();
         json["torch_dtype"] = TorchNames[type];
-        return json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
+        return json.Indented() + "\n";
     }
 
     /// <summary>Reads a file.</summary>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Data;
 using Espalier.Models;
@@ -39,7 +38,7 @@ public static class SequenceModelFolder
         json["label2id"] = new JsonObject(names.Select((name, id) => KeyValuePair.Create(name, (JsonNode?)id)));
         // GPT-2's class looks for the last token before the padding.
         json["pad_token_id"] ??= tokenizer.Pad ?? tokenizer.EndOfText;
-        AtomicFile.Write(config, json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        AtomicFile.Write(config, json.Indented() + "\n");
         TokenizerFiles.Write(folder, model, tokenizer);
         SafetensorsWriter.Write(
             Path.Combine(folder, ModelFolder.WeightsFile),

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Data;
 using Espalier.Models;
@@ -22,7 +21,7 @@ internal static class TokenizerFiles
         {
             AtomicFile.Write(
                 Path.Combine(folder, ConfigFile),
-                Config(model, tokenizer).ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+                Config(model, tokenizer).Indented() + "\n");
         }
     }
 

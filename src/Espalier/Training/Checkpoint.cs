@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Espalier.Data;
 using Espalier.Growth;
@@ -89,7 +88,7 @@ public static class Checkpoint
         ["flops_head"] = state.Position.Flops.Head,
         ["seconds"] = state.Position.Seconds,
         ["full_depth_layers"] = new JsonArray([.. fullDepth.Layers.Select(layer => (JsonNode)layer)]),
-    }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n";
+    }.Indented() + "\n";
 
     private static (TrainingPosition Position, long OptimizerSteps) ReadPosition(string folder) =>
         Read(Path.Combine(folder, StateFile), json => (

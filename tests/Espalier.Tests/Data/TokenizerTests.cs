@@ -163,18 +163,8 @@ public class TokenizerTests
     [InlineData("added_tokens", """[{"id":0,"content":"<x>"}]""", "share the id 0")]
     [InlineData("added_tokens", """[{"id":1000000000,"content":"<x>"}]""", "largest id")]
     [InlineData("model", "7", "\"model\"")]
-    public void WhatIsNotSupportedIsAnErrorThatNamesIt(string key, string value, string named)
-    {
-        JsonNode json = JsonNode.Parse(File.ReadAllText(Path.Combine(Golden, "tokenizer.json")))!;
-        string[] keys = key.Split('.');
-        (keys.Length == 1 ? json : json[keys[0]]!)[keys[^1]] = JsonNode.Parse(value);
-        using var folder = new TemporaryFolder();
-        string path = folder.Write("odd.json", json.ToJsonString());
-
-        var error = Assert.Throws<UserErrorException>(() => Tokenizer.Load(path));
-        Assert.Contains(path, error.Message, StringComparison.Ordinal);
-        Assert.Contains(named, error.Message, StringComparison.Ordinal);
-    }
+    public void WhatIsNotSupportedIsAnErrorThatNamesIt(string key, string value, string named) =>
+        OddTokenizer.IsRefused(Path.Combine(Golden, "tokenizer.json"), key, value, named);
 
     [Theory]
     [InlineData("")]

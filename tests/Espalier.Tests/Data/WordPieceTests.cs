@@ -116,17 +116,8 @@ public class WordPieceTests
     [InlineData("model.unk_token", "\"<none>\"", "<none>")]
     [InlineData("model.novelty", "1", "\"novelty\"")]
     [InlineData("model.max_input_chars_per_word", "-1", "max_input_chars_per_word")]
-    public void WhatIsNotSupportedIsAnErrorThatNamesIt(string key, string value, string named)
-    {
-        JsonNode json = JsonNode.Parse(File.ReadAllText(Path.Combine(Golden, "bert-uncased.json")))!;
-        string[] keys = key.Split('.');
-        (keys.Length == 1 ? json : json[keys[0]]!)[keys[^1]] = JsonNode.Parse(value);
-        using var folder = new TemporaryFolder();
-        string path = folder.Write("odd.json", json.ToJsonString());
-        var error = Assert.Throws<UserErrorException>(() => Tokenizer.Load(path));
-        Assert.Contains(path, error.Message, StringComparison.Ordinal);
-        Assert.Contains(named, error.Message, StringComparison.Ordinal);
-    }
+    public void WhatIsNotSupportedIsAnErrorThatNamesIt(string key, string value, string named) =>
+        OddTokenizer.IsRefused(Path.Combine(Golden, "bert-uncased.json"), key, value, named);
 
     [Fact]
     public void TheFilesLimitsOfLengthHoldWhereHuggingFacesDo()
