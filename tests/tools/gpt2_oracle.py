@@ -91,9 +91,10 @@ def sequence_scores(parameters, input_ids, config, lengths):
     return last @ parameters["score.weight"].T
 
 
-def loss_of(logits, targets):
-    """Mean cross-entropy over the targets that are not ignored; targets (B, T) are already shifted."""
-    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), ignore_index=IGNORED)
+def loss_of(logits, targets, reduction="mean"):
+    """Cross-entropy over the targets that are not ignored; targets (B, T) are already shifted."""
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), ignore_index=IGNORED,
+                           reduction=reduction)
 
 
 def loss_and_gradients(parameters, input_ids, targets, config, layer_map=None):
@@ -122,23 +123,25 @@ def learning_rate(step, peak, final, warmup, total):
 
 def _grow(values, layer_map, source_of):
     """Renames per-layer entries to the grown model; source_of(i) is the old layer of new layer i, or None."""
-    grown = {name: value.clone() for name, value in values.items() if not name.startswith("transformer.h.")}
+    grown = {name: value for name, value in values.items() if not name.startswith("transformer.h.")}
     for new in range(len(layer_map)):
         old = source_of(new)
         for name, value in values.items():
             if old is not None and name.startswith(f"transformer.h.{old}."):
-                grown[name.replace(f".h.{old}.", f".h.{new}.", 1)] = value.clone()
+                grown[name.replace(f".h.{old}.", f".h.{new}.", 1)] = value
     return grown
 
 
 class Training:
-    """AdamW over named parameters, grown in depth between steps. torch.optim.AdamW does the arithmetic."""
+    """AdamW over named parameters, grown in depth between steps. torch.optim.AdamW does the arithmetic and the counting:
+    what it keeps of a parameter (moments and number of steps) begins with the first gradient of that parameter."""
 
     def __init__(self, parameters, config, settings):
-        self.config, self.settings, self.step = dict(config), settings, 0
-        self._build(parameters, {}, {})
+        self.config, self.settings, self.updates = dict(config), settings, 0
+        self._build(parameters, {})
 
-    def _build(self, parameters, exp_avg, exp_avg_sq):
+    def _build(self, parameters, states):
+        """states: what an optimizer kept, by name; a parameter without one begins anew."""
         self.parameters = {name: value.clone().requires_grad_() for name, value in parameters.items()}
         decay = [p for p in self.parameters.values() if p.dim() >= 2]
         plain = [p for p in self.parameters.values() if p.dim() < 2]
@@ -146,40 +149,48 @@ class Training:
         self.optimizer = torch.optim.AdamW(
             [{"params": decay, "weight_decay": s["weight_decay"]}, {"params": plain, "weight_decay": 0.0}],
             lr=s["peak"], betas=(s["beta1"], s["beta2"]), eps=s["epsilon"])
-        for name, parameter in self.parameters.items():
-            zero = torch.zeros_like(parameter).detach()
-            self.optimizer.state[parameter] = {
-                "step": torch.tensor(float(self.step)),
-                "exp_avg": exp_avg.get(name, zero).clone(), "exp_avg_sq": exp_avg_sq.get(name, zero).clone()}
+        for name, state in states.items():
+            self.optimizer.state[self.parameters[name]] = {key: value.clone() for key, value in state.items()}
+
+    def _states(self):
+        return {name: self.optimizer.state[p] for name, p in self.parameters.items() if p in self.optimizer.state}
 
     def moments(self, which):
-        return {name: self.optimizer.state[p][which] for name, p in self.parameters.items()}
+        return {name: state[which] for name, state in self._states().items()}
+
+    def step_counts(self):
+        return {name: int(state["step"]) for name, state in self._states().items()}
 
     def grow(self, layers, moments):
-        """Depth growth by interpolation; moments 'keep' stay by index (new layers: zeros), 'map' follow the weights."""
+        """Depth growth by interpolation. What the optimizer kept of a layer (moments and number of steps) stays at its
+        index (moments 'keep': new layers have none), follows the weights ('map'), or is forgotten, as is that of all
+        other parameters ('reset')."""
         old_layers = self.config["n_layer"]
         layer_map = interpolate(old_layers, layers)
-        by_map = layer_map.__getitem__
-        of_moment = by_map if moments == "map" else lambda i: i if i < old_layers else None
-        parameters = _grow({n: p.detach() for n, p in self.parameters.items()}, layer_map, by_map)
-        grown = [_grow(self.moments(which), layer_map, of_moment) for which in ("exp_avg", "exp_avg_sq")]
+        source_of = {"keep": lambda i: i if i < old_layers else None, "map": layer_map.__getitem__}
+        parameters = _grow({n: p.detach() for n, p in self.parameters.items()}, layer_map, layer_map.__getitem__)
+        states = {} if moments == "reset" else _grow(self._states(), layer_map, source_of[moments])
         self.config["n_layer"] = layers
-        self._build(parameters, *grown)
+        self._build(parameters, states)
 
     def update(self, micro_batches, layer_maps=None):
-        """One optimizer step over micro-batches [(input_ids, targets)]; returns (loss, gradient norm, learning rate)."""
+        """One optimizer step over micro-batches [(input_ids, targets)]; returns (loss, gradient norm, learning rate).
+        The loss is the mean over the targets of all micro-batches, each target counting the same."""
         s = self.settings
-        rate = learning_rate(self.step, s["peak"], s["final"], s["warmup"], s["steps"])
+        rate = learning_rate(self.updates, s["peak"], s["final"], s["warmup"], s["steps"])
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.zero_grad()
+        # A parameter that gets no gradient must have none: a zero would be a gradient to AdamW.
+        self.optimizer.zero_grad(set_to_none=True)
+        count = sum((targets != IGNORED).sum().item() for _, targets in micro_batches)
         total = 0.0
         for i, (input_ids, targets) in enumerate(micro_batches):
             layer_map = None if layer_maps is None else layer_maps[i]
-            loss = loss_of(forward(self.parameters, input_ids, self.config, layer_map), targets) / len(micro_batches)
+            logits = forward(self.parameters, input_ids, self.config, layer_map)
+            loss = loss_of(logits, targets, "sum") / count
             loss.backward()
             total += loss.item()
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), s["clip_norm"])
         self.optimizer.step()
-        self.step += 1
+        self.updates += 1
         return total, norm.item(), rate
