@@ -10,6 +10,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from layer_run import Mask, masked_norm, put, runs_of, take, times
+
 IGNORED = -100
 
 
@@ -48,7 +50,10 @@ def random_parameters(config, seed):
     return {name: draw(name, shape).float().double() for name, shape in shapes(config).items()}
 
 
-def layer_norm(x, weight, bias, epsilon):
+def layer_norm(x, weight, bias, epsilon, c=None):
+    """c: the mask of hidden units."""
+    if c is not None:
+        return masked_norm(x, weight, bias, epsilon, c)
     centred = x - x.mean(-1, keepdim=True)
     return centred / torch.sqrt((centred ** 2).mean(-1, keepdim=True) + epsilon) * weight + bias
 
@@ -57,41 +62,56 @@ def gelu(x):
     return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
-def hidden(p, input_ids, config, token_type_ids=None, lengths=None, layer_map=None):
-    """(B, T, C); layer_map names the stored layer of each executed one (default: each once, in order)."""
-    B, T = input_ids.shape
-    H, epsilon = config["num_attention_heads"], config["layer_norm_eps"]
-    types = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
-    lengths = torch.full((B,), T) if lengths is None else lengths
+def linear(w, x, name):
+    return x @ w[name + ".weight"].T + w[name + ".bias"]
+
+
+def layer_output(w, x, lengths, config, scale, mask):
+    """x after one layer of weights w; keys from lengths (B) on are padding."""
+    (B, T, _), H = x.shape, config["num_attention_heads"]
     visible = (torch.arange(T)[None, :] < lengths[:, None])[:, None, None, :]
 
-    def linear(x, name):
-        return x @ p[name + ".weight"].T + p[name + ".bias"]
+    def add(x, sublayer, name):
+        return layer_norm(x + scale * times(sublayer, mask.hidden), w[name + ".weight"], w[name + ".bias"],
+                          config["layer_norm_eps"], mask.hidden)
 
-    def norm(x, name):
-        return layer_norm(x, p[name + ".weight"], p[name + ".bias"], epsilon)
+    q, k, v = (linear(w, x, f"attention.self.{part}").reshape(B, T, H, -1).transpose(1, 2)
+               for part in ("query", "key", "value"))
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    mixed = scores.masked_fill(~visible, float("-inf")).softmax(-1) @ v
+    mixed = times(mixed.permute(0, 2, 3, 1), mask.heads).transpose(2, 3).reshape(B, T, -1)
+    x = add(x, linear(w, mixed, "attention.output.dense"), "attention.output.LayerNorm")
+    inner = times(gelu(linear(w, x, "intermediate.dense")), mask.feed_forward)
+    return add(x, linear(w, inner, "output.dense"), "output.LayerNorm")
 
+
+def hidden(p, input_ids, config, token_type_ids=None, lengths=None, layer_map=None, mask=Mask()):
+    """(B, T, C); layer_map holds a Run or the stored layer of each executed one (default: each once, in order)."""
+    B, T = input_ids.shape
+    types = torch.zeros_like(input_ids) if token_type_ids is None else token_type_ids
+    lengths = torch.full((B,), T) if lengths is None else lengths
     e = "bert.embeddings."
     x = (p[e + "word_embeddings.weight"][input_ids] + p[e + "position_embeddings.weight"][:T]
          + p[e + "token_type_embeddings.weight"][types])
-    x = norm(x, e + "LayerNorm")
-    for layer in range(config["num_hidden_layers"]) if layer_map is None else layer_map:
-        l = f"bert.encoder.layer.{layer}."
-        q, k, v = (linear(x, l + f"attention.self.{part}").reshape(B, T, H, -1).transpose(1, 2)
-                   for part in ("query", "key", "value"))
-        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
-        mixed = scores.masked_fill(~visible, float("-inf")).softmax(-1) @ v
-        mixed = mixed.transpose(1, 2).reshape(B, T, -1)
-        x = norm(x + linear(mixed, l + "attention.output.dense"), l + "attention.output.LayerNorm")
-        inner = gelu(linear(x, l + "intermediate.dense"))
-        x = norm(x + linear(inner, l + "output.dense"), l + "output.LayerNorm")
+    x = layer_norm(times(x, mask.hidden), p[e + "LayerNorm.weight"], p[e + "LayerNorm.bias"], config["layer_norm_eps"],
+                   mask.hidden)
+    for run in runs_of(layer_map, config["num_hidden_layers"]):
+        prefix = f"bert.encoder.layer.{run.stored}."
+        w = {name[len(prefix):]: value if run.trains else value.detach()
+             for name, value in p.items() if name.startswith(prefix)}
+        if run.tokens is None:
+            x = layer_output(w, x, lengths, config, run.scale, mask)
+        else:
+            # Real tokens come before padding in a sequence, and so among the kept ones.
+            kept = torch.stack([(tokens < length).sum() for tokens, length in zip(run.tokens, lengths)])
+            x = put(x, run.tokens, layer_output(w, take(x, run.tokens), kept, config, run.scale, mask))
     return x
 
 
-def logits(p, x, config):
-    h = gelu(x @ p["cls.predictions.transform.dense.weight"].T + p["cls.predictions.transform.dense.bias"])
+def logits(p, x, config, mask=Mask()):
+    h = times(gelu(linear(p, x, "cls.predictions.transform.dense")), mask.hidden)
     h = layer_norm(h, p["cls.predictions.transform.LayerNorm.weight"], p["cls.predictions.transform.LayerNorm.bias"],
-                   config["layer_norm_eps"])
+                   config["layer_norm_eps"], mask.hidden)
     decoder = p.get("cls.predictions.decoder.weight", p["bert.embeddings.word_embeddings.weight"])
     return h @ decoder.T + p["cls.predictions.bias"]
 
@@ -103,11 +123,17 @@ def sequence_scores(p, input_ids, config, **inputs):
     return pooled @ p["classifier.weight"].T + p["classifier.bias"]
 
 
-def loss_and_gradients(parameters, input_ids, targets, config, **inputs):
+def loss_of(scores, targets, reduction="mean"):
     """targets (B, T): IGNORED where nothing is masked."""
-    leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
-    scores = logits(leaves, hidden(leaves, input_ids, config, **inputs), config)
-    loss = F.cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1), ignore_index=IGNORED)
+    return F.cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1), ignore_index=IGNORED,
+                           reduction=reduction)
+
+
+def loss_and_gradients(parameters, input_ids, targets, config, mask=Mask(), frozen=(), reduction="mean", **inputs):
+    """(logits, loss, gradients); frozen: names that do not train. A parameter without gradient is missing."""
+    leaves = {name: value.clone().requires_grad_(name not in frozen) for name, value in parameters.items()}
+    scores = logits(leaves, hidden(leaves, input_ids, config, mask=mask, **inputs), config, mask)
+    loss = loss_of(scores, targets, reduction)
     loss.backward()
-    gradients = {name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for name, leaf in leaves.items()}
+    gradients = {name: leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
     return scores.detach(), loss.detach(), gradients

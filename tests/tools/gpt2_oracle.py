@@ -9,6 +9,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from layer_run import Mask, masked_norm, put, runs_of, take, times
+
 IGNORED = -100
 
 
@@ -48,7 +50,10 @@ def gelu_tanh(x):
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
 
 
-def layer_norm(x, weight, bias, epsilon):
+def layer_norm(x, weight, bias, epsilon, c=None):
+    """c: the mask of hidden units."""
+    if c is not None:
+        return masked_norm(x, weight, bias, epsilon, c)
     centred = x - x.mean(-1, keepdim=True)
     return centred / torch.sqrt((centred ** 2).mean(-1, keepdim=True) + epsilon) * weight + bias
 
@@ -61,28 +66,44 @@ def causal_attention(q, k, v):
     return scores.masked_fill(~visible, float("-inf")).softmax(-1) @ v
 
 
-def hidden(parameters, input_ids, config, layer_map=None):
-    """(B, T, C); layer_map names the stored layer of each executed one (default: each once, in order)."""
-    B, T = input_ids.shape
-    H, epsilon = config["n_head"], config["layer_norm_epsilon"]
+def layer_output(w, x, config, scale, mask):
+    """x after one layer of weights w."""
+    (B, T, _), H, epsilon = x.shape, config["n_head"], config["layer_norm_epsilon"]
+
+    def add(x, y, name):
+        """x plus what a sublayer adds: scale * mask * (y W + b)."""
+        return (x + scale * times(y @ w[name + ".weight"], mask.hidden)) + scale * times(w[name + ".bias"], mask.hidden)
+
+    h = layer_norm(x, w["ln_1.weight"], w["ln_1.bias"], epsilon, mask.hidden)
+    q, k, v = (h @ w["attn.c_attn.weight"] + w["attn.c_attn.bias"]).chunk(3, -1)
+    q, k, v = (part.reshape(B, T, H, -1).transpose(1, 2) for part in (q, k, v))
+    mixed = times(causal_attention(q, k, v).permute(0, 2, 3, 1), mask.heads)
+    mixed = mixed.transpose(2, 3).reshape(B, T, -1)
+    x = add(x, mixed, "attn.c_proj")
+    h = layer_norm(x, w["ln_2.weight"], w["ln_2.bias"], epsilon, mask.hidden)
+    inner = times(gelu_tanh(h @ w["mlp.c_fc.weight"] + w["mlp.c_fc.bias"]), mask.feed_forward)
+    return add(x, inner, "mlp.c_proj")
+
+
+def hidden(parameters, input_ids, config, layer_map=None, mask=Mask()):
+    """(B, T, C); layer_map holds a Run or the stored layer of each executed one (default: each once, in order)."""
+    T = input_ids.shape[1]
     p = {name[len("transformer."):]: value for name, value in parameters.items() if name.startswith("transformer.")}
-    x = p["wte.weight"][input_ids] + p["wpe.weight"][:T]
-    for layer in range(config["n_layer"]) if layer_map is None else layer_map:
-        w = {name: p[f"h.{layer}.{name}"] for name in layer_shapes(config)}
-        h = layer_norm(x, w["ln_1.weight"], w["ln_1.bias"], epsilon)
-        q, k, v = (h @ w["attn.c_attn.weight"] + w["attn.c_attn.bias"]).chunk(3, -1)
-        q, k, v = (part.reshape(B, T, H, -1).transpose(1, 2) for part in (q, k, v))
-        mixed = causal_attention(q, k, v).transpose(1, 2).reshape(B, T, -1)
-        x = x + mixed @ w["attn.c_proj.weight"] + w["attn.c_proj.bias"]
-        h = layer_norm(x, w["ln_2.weight"], w["ln_2.bias"], epsilon)
-        x = x + gelu_tanh(h @ w["mlp.c_fc.weight"] + w["mlp.c_fc.bias"]) @ w["mlp.c_proj.weight"] + w["mlp.c_proj.bias"]
-    return layer_norm(x, p["ln_f.weight"], p["ln_f.bias"], epsilon)
+    x = times(p["wte.weight"][input_ids] + p["wpe.weight"][:T], mask.hidden)
+    for run in runs_of(layer_map, config["n_layer"]):
+        w = {name: p[f"h.{run.stored}.{name}"] for name in layer_shapes(config)}
+        w = w if run.trains else {name: value.detach() for name, value in w.items()}
+        if run.tokens is None:
+            x = layer_output(w, x, config, run.scale, mask)
+        else:
+            x = put(x, run.tokens, layer_output(w, take(x, run.tokens), config, run.scale, mask))
+    return layer_norm(x, p["ln_f.weight"], p["ln_f.bias"], config["layer_norm_epsilon"], mask.hidden)
 
 
-def forward(parameters, input_ids, config, layer_map=None):
+def forward(parameters, input_ids, config, layer_map=None, mask=Mask()):
     """Logits (B, T, V)."""
     head = parameters.get("lm_head.weight", parameters["transformer.wte.weight"])
-    return hidden(parameters, input_ids, config, layer_map) @ head.T
+    return hidden(parameters, input_ids, config, layer_map, mask) @ head.T
 
 
 def sequence_scores(parameters, input_ids, config, lengths):
@@ -97,12 +118,14 @@ def loss_of(logits, targets, reduction="mean"):
                            reduction=reduction)
 
 
-def loss_and_gradients(parameters, input_ids, targets, config, layer_map=None):
-    leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
-    logits = forward(leaves, input_ids, config, layer_map)
-    loss = loss_of(logits, targets)
+def loss_and_gradients(parameters, input_ids, targets, config, layer_map=None, mask=Mask(), frozen=(), reduction="mean"):
+    """(logits, loss, gradients); frozen: names that do not train. A parameter without gradient is missing."""
+    leaves = {name: value.clone().requires_grad_(name not in frozen) for name, value in parameters.items()}
+    logits = forward(leaves, input_ids, config, layer_map, mask)
+    loss = loss_of(logits, targets, reduction)
     loss.backward()
-    return logits.detach(), loss.detach(), {name: leaf.grad for name, leaf in leaves.items()}
+    gradients = {name: leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
+    return logits.detach(), loss.detach(), gradients
 
 
 def interpolate(stored, executed):
