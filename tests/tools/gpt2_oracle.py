@@ -118,7 +118,8 @@ def loss_of(logits, targets, reduction="mean"):
                            reduction=reduction)
 
 
-def loss_and_gradients(parameters, input_ids, targets, config, layer_map=None, mask=Mask(), frozen=(), reduction="mean"):
+def loss_and_gradients(parameters, input_ids, targets, config, layer_map=None, mask=Mask(), frozen=(),
+                       reduction="mean"):
     """(logits, loss, gradients); frozen: names that do not train. A parameter without gradient is missing."""
     leaves = {name: value.clone().requires_grad_(name not in frozen) for name, value in parameters.items()}
     logits = forward(leaves, input_ids, config, layer_map, mask)
@@ -156,8 +157,8 @@ def _grow(values, layer_map, source_of):
 
 
 class Training:
-    """AdamW over named parameters, grown in depth between steps. torch.optim.AdamW does the arithmetic and the counting:
-    what it keeps of a parameter (moments and number of steps) begins with the first gradient of that parameter."""
+    """AdamW over named parameters, grown in depth between steps. torch.optim.AdamW does the arithmetic and the
+    counting: what it keeps of a parameter (moments and number of steps) begins with the first gradient of that parameter."""
 
     def __init__(self, parameters, config, settings):
         self.config, self.settings, self.updates = dict(config), settings, 0
