@@ -1,4 +1,4 @@
-// The mean negative log likelihood of targets, and the vocabulary head fused with it.
+// The negative log likelihood of targets, and the vocabulary head fused with it.
 #include "kernels.h"
 
 using namespace esp;
@@ -10,11 +10,10 @@ namespace {
 // The logits of at most this many bytes exist at a time.
 constexpr int64_t kMostLogitBytes = 256 << 20;
 
-/// Each row's loss; its logits become d loss / d logit = (softmax - target) * weight. Ignored rows become 0.
+/// Each row's loss; its logits become d loss / d logit = softmax - target. Ignored rows become 0.
 template <class T>
 ESP_INLINE void rows_body(
-    T* logits, const int64_t* targets, double* losses, float* buffer, int64_t rows, int64_t classes, int64_t ignored,
-    float weight) {
+    T* logits, const int64_t* targets, double* losses, float* buffer, int64_t rows, int64_t classes, int64_t ignored) {
   for (int64_t row = 0; row < rows; row++, logits += classes) {
     int64_t target = targets[row];
     if (target == ignored) {
@@ -36,41 +35,41 @@ ESP_INLINE void rows_body(
       sum += value;
     }
     losses[row] = static_cast<double>(most) + std::log(static_cast<double>(sum)) - load(logits, target);
-    float scale = weight / sum;
+    float scale = 1 / sum;
 #pragma omp simd
     for (int64_t i = 0; i < classes; i++) {
       store(logits, i, buffer[i] * scale);
     }
-    store(logits, target, buffer[target] * scale - weight);
+    store(logits, target, buffer[target] * scale - 1);
   }
 }
 ESP_KERNEL void cross_entropy_rows(
-    float* l, const int64_t* t, double* losses, float* b, int64_t rows, int64_t classes, int64_t ignored, float w) {
-  rows_body(l, t, losses, b, rows, classes, ignored, w);
+    float* l, const int64_t* t, double* losses, float* b, int64_t rows, int64_t classes, int64_t ignored) {
+  rows_body(l, t, losses, b, rows, classes, ignored);
 }
 ESP_KERNEL void cross_entropy_rows(
-    Bf16* l, const int64_t* t, double* losses, float* b, int64_t rows, int64_t classes, int64_t ignored, float w) {
-  rows_body(l, t, losses, b, rows, classes, ignored, w);
+    Bf16* l, const int64_t* t, double* losses, float* b, int64_t rows, int64_t classes, int64_t ignored) {
+  rows_body(l, t, losses, b, rows, classes, ignored);
 }
 
-/// The gradients are computed with the loss, while the logits are at hand.
+/// The sum of the losses. The gradients are computed with it, while the logits are at hand: those that are needed.
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
   static at::Tensor forward(
       AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
       const at::Tensor& targets, int64_t ignored, bool with_gradients) {
+    bool with_input = with_gradients && input.requires_grad(), with_weight = with_gradients && weight.requires_grad();
+    bool with_bias = with_gradients && bias.requires_grad();
     at::ScalarType type = working_type(input);
     at::Tensor x = input.to(type).contiguous(), w = lowered_weight(weight, type), t = targets.contiguous();
     at::Tensor b = bias.numel() ? bias.to(type) : at::Tensor();
     int64_t rows = x.size(0), classes = w.size(0);
     const int64_t* target = t.data_ptr<int64_t>();
-    int64_t counted = 0;
     for (int64_t row = 0; row < rows; row++) {
       TORCH_CHECK(target[row] == ignored || (target[row] >= 0 && target[row] < classes),
           "cross entropy: the target ", target[row], " is not one of ", classes, " classes");
-      counted += target[row] != ignored;
     }
 
-    at::Tensor input_grad = with_gradients ? at::empty_like(x) : at::Tensor(), weight_grad, bias_grad;
+    at::Tensor input_grad = with_input ? at::empty_like(x) : at::Tensor(), weight_grad, bias_grad;
     std::vector<double> losses(rows);
     int64_t step = std::max<int64_t>(1, kMostLogitBytes / (classes * static_cast<int64_t>(x.element_size())));
     for (int64_t begin = 0; begin < rows; begin += step) {
@@ -81,71 +80,69 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
         at::parallel_for(0, count, std::max<int64_t>(1, 16384 / classes), [&](int64_t first, int64_t last) {
           std::vector<float> buffer(classes);
           cross_entropy_rows(data + first * classes, target + begin + first, losses.data() + begin + first,
-              buffer.data(), last - first, classes, ignored, 1.f / static_cast<float>(counted));
+              buffer.data(), last - first, classes, ignored);
         });
       });
-      if (with_gradients) {
+      if (with_input) {
         at::Tensor rows_out = input_grad.narrow(0, begin, count);
         at::mm_out(rows_out, logits, w);
+      }
+      if (with_weight) {
         at::Tensor one = at::mm(logits.t(), part);
         weight_grad = weight_grad.defined() ? weight_grad.add_(one) : one.to(at::kFloat);
-        if (b.defined()) {
-          at::Tensor sums = column_sums(logits);
-          bias_grad = bias_grad.defined() ? bias_grad.add_(sums) : sums;
-        }
+      }
+      if (with_bias) {
+        at::Tensor sums = column_sums(logits);
+        bias_grad = bias_grad.defined() ? bias_grad.add_(sums) : sums;
       }
     }
 
-    if (with_gradients) {
-      context->save_for_backward({input_grad, weight_grad, bias_grad});
-      context->saved_data["input_type"] = static_cast<int64_t>(input.scalar_type());
-    }
+    context->save_for_backward({input_grad, weight_grad, bias_grad});
+    context->saved_data["input_type"] = static_cast<int64_t>(input.scalar_type());
     double sum = 0;
     for (double loss : losses) {
       sum += loss;
     }
-    return at::full({}, sum / static_cast<double>(counted), x.options().dtype(at::kFloat));
+    return at::full({}, sum, x.options().dtype(at::kFloat));
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     auto saved = context->get_saved_variables();
-    at::Tensor input_grad = saved[0].to(static_cast<at::ScalarType>(context->saved_data["input_type"].toInt()));
-    at::Tensor weight_grad = saved[1], bias_grad = saved[2];
     double scale = gradients[0].item<double>();
-    if (scale != 1) {
-      input_grad = input_grad * scale;
-      weight_grad = weight_grad * scale;
-      bias_grad = bias_grad.defined() ? bias_grad * scale : bias_grad;
+    for (at::Tensor& gradient : saved) {
+      gradient = gradient.defined() && scale != 1 ? gradient * scale : gradient;
     }
-    return {input_grad, weight_grad, bias_grad, at::Tensor(), at::Tensor(), at::Tensor()};
+    auto type = static_cast<at::ScalarType>(context->saved_data["input_type"].toInt());
+    return {saved[0].defined() ? saved[0].to(type) : saved[0], saved[1], saved[2], at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
-at::Tensor reference(const at::Tensor& logits, const at::Tensor& targets, int64_t ignored) {
+at::Tensor reference(const at::Tensor& logits, const at::Tensor& targets, int64_t ignored, at::Reduction::Reduction reduction) {
   at::Tensor scores = logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
-  return at::cross_entropy_loss(scores, targets, {}, at::Reduction::Mean, ignored);
+  return at::cross_entropy_loss(scores, targets, {}, reduction, ignored);
 }
 
 }  // namespace
 
-/// logits: (N, V), targets: (N); targets of `ignored` do not count.
+/// The mean over the targets; logits: (N, V), targets: (N); targets of `ignored` do not count.
 ESP_EXPORT Handle esp_cross_entropy(Handle logits, Handle targets, int64_t ignored) {
-  return tensor_or_error([&] { return reference(*logits, *targets, ignored); });
+  return tensor_or_error([&] { return reference(*logits, *targets, ignored, at::Reduction::Mean); });
 }
 
-/// The same of the logits x W^T + b, x: (N, C), W: (V, C), b: (V) or none.
+/// The sum over the targets, of the logits x W^T + b; x: (N, C), W: (V, C), b: (V) or none.
 ESP_EXPORT Handle esp_linear_cross_entropy(Handle x, Handle weight, Handle bias, Handle targets, int64_t ignored) {
   return tensor_or_error([&] {
     TORCH_CHECK(x->dim() == 2 && weight->dim() == 2 && x->size(1) == weight->size(1) && targets->dim() == 1 &&
             targets->size(0) == x->size(0),
         "cross entropy: an input of shape ", x->sizes(), ", a head of shape ", weight->sizes(), " and targets of shape ",
         targets->sizes(), " do not fit");
-    bool with_gradients = at::GradMode::is_enabled() && (x->requires_grad() || weight->requires_grad());
+    bool with_gradients = at::GradMode::is_enabled() && (x->requires_grad() || weight->requires_grad() || (bias && bias->requires_grad()));
     at::Tensor b = or_undefined(bias);
     TORCH_CHECK(!b.defined() || (b.dim() == 1 && b.size(0) == weight->size(0)),
         "cross entropy: a bias of shape ", b.sizes(), " does not fit a head of shape ", weight->sizes());
     return has_kernel(*x) && weight->scalar_type() == at::kFloat
         ? LinearCrossEntropy::apply(*x, *weight, defined(b), *targets, ignored, with_gradients)
-        : reference(b.defined() ? at::addmm(b, *x, weight->t()) : at::mm(*x, weight->t()), *targets, ignored);
+        : reference(b.defined() ? at::addmm(b, *x, weight->t()) : at::mm(*x, weight->t()), *targets, ignored,
+              at::Reduction::Sum);
   });
 }

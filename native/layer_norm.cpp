@@ -138,3 +138,15 @@ ESP_EXPORT Handle esp_layer_norm(Handle x, Handle weight, Handle bias, double ep
                 : at::layer_norm(*x, {x->size(-1)}, *weight, *bias, epsilon);
   });
 }
+
+/// Over the open share of each unit: mean and variance are weighted by `mask`, (C), and what comes out is multiplied by it,
+/// so that closed units are as if they were not there (MSG, arXiv 2305.02869).
+ESP_EXPORT Handle esp_masked_layer_norm(Handle x, Handle weight, Handle bias, Handle mask, double epsilon) {
+  return tensor_or_error([&] {
+    at::Tensor wide = x->to(at::kFloat), count = mask->sum();
+    at::Tensor mean = (wide * *mask).sum(-1, /*keepdim=*/true) / count;
+    at::Tensor deviation = wide - mean;
+    at::Tensor variance = (deviation.square() * *mask).sum(-1, /*keepdim=*/true) / count;
+    return (deviation * (variance + epsilon).rsqrt() * *weight + *bias) * *mask;
+  });
+}

@@ -32,7 +32,7 @@ ESP_KERNEL void add_bias(float* x, const float* b, int64_t rows, int64_t width) 
 ESP_KERNEL void add_bias(Bf16* x, const float* b, int64_t rows, int64_t width) { add_bias_body(x, b, rows, width); }
 
 /// Products in the working precision, gradients of weights in single precision, so that the gradients of a layer that
-/// runs several times add up in single precision.
+/// runs several times add up in single precision. What needs no gradient costs no product, and keeps nothing in memory.
 struct Linear : torch::autograd::Function<Linear> {
   static at::Tensor forward(
       AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
@@ -47,23 +47,33 @@ struct Linear : torch::autograd::Function<Linear> {
         add_bias(data + begin * width, bias.data_ptr<float>(), end - begin, width);
       });
     });
-    context->save_for_backward({x, w});
+    bool needs_input_grad = input.requires_grad(), needs_weight_grad = weight.requires_grad();
+    context->save_for_backward({needs_weight_grad ? x : at::Tensor(), needs_input_grad ? w : at::Tensor()});
     context->saved_data["input_type"] = static_cast<int64_t>(input.scalar_type());
-    context->saved_data["needs_input_grad"] = input.requires_grad();
+    context->saved_data["working_type"] = static_cast<int64_t>(type);
+    context->saved_data["needs_input_grad"] = needs_input_grad;
+    context->saved_data["needs_weight_grad"] = needs_weight_grad;
+    context->saved_data["needs_bias_grad"] = bias.requires_grad();
     context->saved_data["transposed"] = transposed;
     return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     auto saved = context->get_saved_variables();
-    at::Tensor x = saved[0], w = saved[1], grad = gradients[0].to(w.scalar_type()).contiguous();
+    auto type = [&](const char* name) { return static_cast<at::ScalarType>(context->saved_data[name].toInt()); };
+    at::Tensor x = saved[0], w = saved[1], grad = gradients[0].to(type("working_type")).contiguous();
     bool transposed = context->saved_data["transposed"].toBool();
-    at::Tensor input_grad;
+    at::Tensor input_grad, weight_grad, bias_grad;
     if (context->saved_data["needs_input_grad"].toBool()) {
-      input_grad = at::mm(grad, transposed ? w : w.t()).to(static_cast<at::ScalarType>(context->saved_data["input_type"].toInt()));
+      input_grad = at::mm(grad, transposed ? w : w.t()).to(type("input_type"));
     }
-    at::Tensor weight_grad = transposed ? at::mm(grad.t(), x) : at::mm(x.t(), grad);
-    return {input_grad, weight_grad.to(at::kFloat), column_sums(grad), at::Tensor()};
+    if (context->saved_data["needs_weight_grad"].toBool()) {
+      weight_grad = (transposed ? at::mm(grad.t(), x) : at::mm(x.t(), grad)).to(at::kFloat);
+    }
+    if (context->saved_data["needs_bias_grad"].toBool()) {
+      bias_grad = column_sums(grad);
+    }
+    return {input_grad, weight_grad, bias_grad, at::Tensor()};
   }
 };
 

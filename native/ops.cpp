@@ -21,6 +21,10 @@ ESP_EXPORT Handle esp_cat(const Handle* tensors, int64_t count, int64_t axis) {
 ESP_EXPORT Handle esp_index_select(Handle x, int64_t axis, Handle index) {
   return tensor_or_error([&] { return x->index_select(axis, *index); });
 }
+/// x with the rows that `index` names along an axis replaced by those of `source`.
+ESP_EXPORT Handle esp_index_copy(Handle x, int64_t axis, Handle index, Handle source) {
+  return tensor_or_error([&] { return x->index_copy(axis, *index, *source); });
+}
 
 // Arithmetic
 

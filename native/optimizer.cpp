@@ -85,15 +85,16 @@ ESP_EXPORT int esp_global_norm(const Handle* gradients, int64_t count, double* n
 }
 
 /// One step of AdamW (Loshchilov and Hutter 2019) on one parameter, in place; the gradient is scaled on the way.
+/// rate_factors, shaped like the parameter, or none: what the learning rate of each element is multiplied by.
 ESP_EXPORT int esp_adamw(
     Handle parameter, Handle gradient, Handle exp_avg, Handle exp_avg_sq, double gradient_scale, double learning_rate,
-    double beta1, double beta2, double epsilon, double weight_decay, int64_t step) {
+    double beta1, double beta2, double epsilon, double weight_decay, int64_t step, Handle rate_factors) {
   return status_of([&] {
     at::NoGradGuard no_grad;
     double correction1 = 1 - std::pow(beta1, static_cast<double>(step));
     double correction2 = 1 - std::pow(beta2, static_cast<double>(step));
     double step_size = learning_rate / correction1, decay = 1 - learning_rate * weight_decay;
-    if (plain(*parameter) && plain(*gradient) && plain(*exp_avg) && plain(*exp_avg_sq)) {
+    if (!rate_factors && plain(*parameter) && plain(*gradient) && plain(*exp_avg) && plain(*exp_avg_sq)) {
       float* p = parameter->data_ptr<float>();
       const float* g = gradient->data_ptr<float>();
       float* m = exp_avg->data_ptr<float>();
@@ -108,10 +109,15 @@ ESP_EXPORT int esp_adamw(
       return;
     }
     at::Tensor scaled = gradient_scale == 1 ? *gradient : gradient->mul(gradient_scale);
-    parameter->mul_(decay);
     exp_avg->mul_(beta1).add_(scaled, 1 - beta1);
     exp_avg_sq->mul_(beta2).addcmul_(scaled, scaled, 1 - beta2);
     at::Tensor denominator = exp_avg_sq->sqrt().div_(std::sqrt(correction2)).add_(epsilon);
-    parameter->addcdiv_(*exp_avg, denominator, -step_size);
+    if (rate_factors) {
+      parameter->mul_(1 - *rate_factors * (learning_rate * weight_decay));
+      parameter->addcdiv_(*exp_avg * *rate_factors, denominator, -step_size);
+    } else {
+      parameter->mul_(decay);
+      parameter->addcdiv_(*exp_avg, denominator, -step_size);
+    }
   });
 }

@@ -32,6 +32,19 @@ public static class Functional
     public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon, bool keepType = false) =>
         Check(esp_layer_norm(x, weight, bias, epsilon, keepType ? 1 : 0));
 
+    /// <summary>
+    /// <see cref="LayerNorm(Tensor, Tensor, Tensor, double, bool)"/> over the open share of each unit: mean and variance are
+    /// weighted by the mask and the result is multiplied by it, so that closed units are as if they were not there (MSG,
+    /// arXiv 2305.02869).
+    /// </summary>
+    /// <param name="x">(..., C).</param>
+    /// <param name="weight">(C).</param>
+    /// <param name="bias">(C).</param>
+    /// <param name="mask">(C), each from 0, closed, to 1, open; not all 0.</param>
+    /// <param name="epsilon">Added to the variance.</param>
+    public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, Tensor mask, double epsilon) =>
+        Check(esp_masked_layer_norm(x, weight, bias, mask, epsilon));
+
     /// <summary>GELU, exact or by GPT-2's tanh approximation.</summary>
     public static Tensor Gelu(Tensor x, bool tanhApproximation) => Check(esp_gelu(x, tanhApproximation ? 1 : 0));
 
@@ -61,11 +74,14 @@ public static class Functional
     public static Tensor CrossEntropy(Tensor logits, Tensor targets) =>
         Check(esp_cross_entropy(logits, targets, IgnoredTarget));
 
-    /// <summary><see cref="CrossEntropy"/> of the logits x W^T + b, which are never held whole.</summary>
+    /// <summary>
+    /// The negative log likelihoods, in nats, of the targets that are not <see cref="IgnoredTarget"/>, summed up; of the
+    /// logits x W^T + b, which are never held whole.
+    /// </summary>
     /// <param name="x">(N, C).</param>
     /// <param name="weight">(V, C): the vocabulary head.</param>
     /// <param name="bias">(V), or <see cref="Tensor.None"/>.</param>
     /// <param name="targets">(N), int64.</param>
-    public static Tensor LinearCrossEntropy(Tensor x, Tensor weight, Tensor bias, Tensor targets) =>
+    public static Tensor LinearCrossEntropySum(Tensor x, Tensor weight, Tensor bias, Tensor targets) =>
         Check(esp_linear_cross_entropy(x, weight, bias, targets, IgnoredTarget));
 }

@@ -77,6 +77,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial Tensor esp_narrow(Tensor x, long axis, long start, long length);
     [LibraryImport(Library)] internal static partial Tensor esp_cat(nint* tensors, long count, long axis);
     [LibraryImport(Library)] internal static partial Tensor esp_index_select(Tensor x, long axis, Tensor index);
+    [LibraryImport(Library)] internal static partial Tensor esp_index_copy(Tensor x, long axis, Tensor index, Tensor source);
     [LibraryImport(Library)] internal static partial Tensor esp_add(Tensor a, Tensor b);
     [LibraryImport(Library)] internal static partial Tensor esp_sub(Tensor a, Tensor b);
     [LibraryImport(Library)] internal static partial Tensor esp_mul(Tensor a, Tensor b);
@@ -94,6 +95,7 @@ internal static unsafe partial class Native
     // neural.cpp
     [LibraryImport(Library)] internal static partial Tensor esp_linear(Tensor x, Tensor weight, Tensor bias, int transposed);
     [LibraryImport(Library)] internal static partial Tensor esp_layer_norm(Tensor x, Tensor weight, Tensor bias, double epsilon, int keepType);
+    [LibraryImport(Library)] internal static partial Tensor esp_masked_layer_norm(Tensor x, Tensor weight, Tensor bias, Tensor mask, double epsilon);
     [LibraryImport(Library)] internal static partial Tensor esp_gelu(Tensor x, int tanhApproximation);
     [LibraryImport(Library)] internal static partial Tensor esp_self_attention(Tensor qkv, long heads, int causal, double dropout, Tensor lengths);
     [LibraryImport(Library)] internal static partial Tensor esp_cross_entropy(Tensor logits, Tensor targets, long ignored);
@@ -103,7 +105,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int esp_global_norm(nint* gradients, long count, out double norm);
     [LibraryImport(Library)] internal static partial int esp_adamw(
         Tensor parameter, Tensor gradient, Tensor expAvg, Tensor expAvgSq, double gradientScale, double learningRate,
-        double beta1, double beta2, double epsilon, double weightDecay, long step);
+        double beta1, double beta2, double epsilon, double weightDecay, long step, Tensor rateFactors);
 
     // autograd.cpp
     [LibraryImport(Library)] internal static partial int esp_set_requires_grad(Tensor tensor, int value);

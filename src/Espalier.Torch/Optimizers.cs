@@ -34,10 +34,13 @@ public static class Optimizers
     /// <param name="epsilon">Added to the denominator.</param>
     /// <param name="weightDecay">The decoupled decay, times the learning rate.</param>
     /// <param name="step">The number of this step, from 1, for the bias corrections.</param>
+    /// <param name="rateFactors">
+    /// Shaped like the parameter: what the learning rate of each element is multiplied by; null for 1 everywhere.
+    /// </param>
     public static void AdamW(
         Tensor parameter, Tensor gradient, Tensor expAvg, Tensor expAvgSq, double gradientScale, double learningRate,
-        double beta1, double beta2, double epsilon, double weightDecay, long step) =>
+        double beta1, double beta2, double epsilon, double weightDecay, long step, Tensor? rateFactors = null) =>
         Check(esp_adamw(
             parameter, gradient, expAvg, expAvgSq, gradientScale, learningRate, beta1, beta2, epsilon, weightDecay,
-            step));
+            step, rateFactors ?? Tensor.None));
 }

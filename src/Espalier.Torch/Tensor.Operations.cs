@@ -24,6 +24,12 @@ public sealed partial class Tensor
     /// <summary>The chosen places of an axis, in the order of <paramref name="index"/> (int64): a copy.</summary>
     public Tensor IndexSelect(int axis, Tensor index) => Check(esp_index_select(this, axis, index));
 
+    /// <summary>This tensor with chosen places of an axis replaced: the inverse of <see cref="IndexSelect"/>.</summary>
+    /// <param name="axis">The axis.</param>
+    /// <param name="index">The places (int64), each at most once.</param>
+    /// <param name="source">What stands there instead, in the order of <paramref name="index"/>.</param>
+    public Tensor IndexCopy(int axis, Tensor index, Tensor source) => Check(esp_index_copy(this, axis, index, source));
+
     /// <summary>The tensors one after the other along an axis.</summary>
     public static unsafe Tensor Concatenate(IReadOnlyList<Tensor> tensors, int axis)
     {

@@ -23,6 +23,9 @@ public enum RandomPurpose : uint
 
     /// <summary>Masking tokens for masked-language-model training.</summary>
     Masking = 7,
+
+    /// <summary>The tokens that a layer sees.</summary>
+    Tokens = 8,
 }
 
 /// <summary>

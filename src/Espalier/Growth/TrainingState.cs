@@ -6,44 +6,52 @@ namespace Espalier.Growth;
 
 /// <summary>
 /// Everything that a training run carries from step to step, and everything that a growth operator may change: model,
-/// parameters, optimizer and position. Randomness is not part of it: it follows from the position.
+/// optimizer state and position. Randomness is not part of it: it follows from the position.
 /// </summary>
 /// <param name="model">The model as it is stored now.</param>
-/// <param name="parameters">Its parameters.</param>
-/// <param name="optimizer">Their moments.</param>
+/// <param name="optimizer">What the optimizer remembers of its parameters.</param>
 /// <param name="position">Where the run stands.</param>
-public sealed class TrainingState(
-    ModelConfig model, ParameterSet parameters, AdamWState optimizer, TrainingPosition position) : IDisposable
+public sealed class TrainingState(Model model, OptimizerState optimizer, TrainingPosition position) : IDisposable
 {
     /// <summary>The model as it is stored now: <see cref="ModelConfig.Layers"/> counts stored layers.</summary>
-    public ModelConfig Model { get; } = model;
+    public Model Model { get; } = model;
 
-    /// <summary>Its parameters.</summary>
-    public ParameterSet Parameters { get; } = parameters;
-
-    /// <summary>Their moments.</summary>
-    public AdamWState Optimizer { get; } = optimizer;
+    /// <summary>What the optimizer remembers of its parameters.</summary>
+    public OptimizerState Optimizer { get; } = optimizer;
 
     /// <summary>Where the run stands.</summary>
     public TrainingPosition Position { get; set; } = position;
 
     /// <summary>A run that has not begun.</summary>
-    /// <param name="model">The model to begin with.</param>
+    /// <param name="config">The model to begin with.</param>
     /// <param name="finalLayers">The layers that it ends with, for the scale of the residual projections.</param>
+    /// <param name="optimizer">The update rule.</param>
     /// <param name="seed">The run's seed.</param>
     /// <param name="device">Where the tensors lie.</param>
-    public static TrainingState Begin(ModelConfig model, int finalLayers, ulong seed, Device device)
+    /// <param name="lossInterval">Updates in a point of the loss curve.</param>
+    public static TrainingState Begin(
+        ModelConfig config, int finalLayers, IOptimizer optimizer, ulong seed, Device device, long lossInterval = 1)
     {
-        var parameters = ParameterSet.Initialize(
-            Architectures.Of(model.ModelType).Parameters(model), model, finalLayers, seed, device);
-        var moments = parameters.ToDictionary(parameter => parameter.Name, parameter => Moments.Empty(parameter.Value));
-        return new TrainingState(model, parameters, new AdamWState(moments, 0), new TrainingPosition());
+        IArchitecture architecture = Architectures.Of(config.ModelType);
+        var parameters = ParameterSet.Initialize(architecture.Parameters(config), config, finalLayers, seed, device);
+        return new TrainingState(
+            new Model(architecture, config, parameters), OptimizerState.Begin(optimizer, parameters),
+            new TrainingPosition { Losses = new LossCurve(lossInterval) });
+    }
+
+    /// <summary>A copy with its own memory, for growth that tries something out.</summary>
+    public TrainingState Copy()
+    {
+        using IDisposable _ = TensorScope.Suspend();
+        var parameters = new ParameterSet(Model.Parameters.Select(
+            parameter => parameter with { Value = ParameterSet.Trainable(parameter.Value.Clone()) }));
+        return new TrainingState(Model with { Parameters = parameters }, Optimizer.Copy(), Position);
     }
 
     /// <summary>Frees the tensors.</summary>
     public void Dispose()
     {
-        Parameters.Dispose();
+        Model.Dispose();
         Optimizer.Dispose();
     }
 }

@@ -1,6 +1,6 @@
 namespace Espalier.Models;
 
-/// <summary>What an axis of a parameter counts.</summary>
+/// <summary>What the units of an axis are: those of one kind grow together, in every parameter.</summary>
 public enum AxisKind
 {
     /// <summary>Entries of the vocabulary.</summary>
@@ -15,11 +15,8 @@ public enum AxisKind
     /// <summary>Units of the residual stream.</summary>
     Hidden,
 
-    /// <summary>Heads times head size.</summary>
+    /// <summary>Attention heads, each of several elements.</summary>
     Heads,
-
-    /// <summary>Queries, keys and values side by side, each heads times head size.</summary>
-    QueryKeyValue,
 
     /// <summary>Units of the feed-forward layer.</summary>
     Ffn,
@@ -41,8 +38,28 @@ public enum AxisSide
     Output,
 }
 
-/// <summary>One axis of a parameter: growth operators widen a model by these alone.</summary>
-/// <param name="Kind">What it counts.</param>
+/// <summary>
+/// One axis of a parameter: growth operators widen a model by these alone. Its elements lie part by part, in each part
+/// unit by unit: the output of a GPT-2's <c>c_attn</c> of 12 heads of 64 is (Heads, Output, 12, 64, 3), queries before keys
+/// before values.
+/// </summary>
+/// <param name="Kind">What its units are.</param>
 /// <param name="Side">Whether the parameter reads or writes it.</param>
-/// <param name="Size">How many.</param>
-public readonly record struct Axis(AxisKind Kind, AxisSide Side, int Size);
+/// <param name="Units">How many.</param>
+/// <param name="UnitSize">Elements of one unit, in each part.</param>
+/// <param name="Parts">How often all units stand side by side.</param>
+public readonly record struct Axis(AxisKind Kind, AxisSide Side, int Units, int UnitSize = 1, int Parts = 1)
+{
+    /// <summary>The elements along the axis.</summary>
+    public int Size => Units * UnitSize * Parts;
+
+    /// <summary>The unit that each element belongs to.</summary>
+    internal IEnumerable<int> UnitOfElement
+    {
+        get
+        {
+            int units = Units, unitSize = UnitSize;
+            return Enumerable.Range(0, Size).Select(element => element / unitSize % units);
+        }
+    }
+}

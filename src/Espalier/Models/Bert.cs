@@ -31,7 +31,7 @@ public sealed class Bert : IArchitecture
         var hidden = new Axis(AxisKind.Hidden, AxisSide.None, config.HiddenSize);
         Axis hiddenIn = hidden with { Side = AxisSide.Input };
         Axis hiddenOut = hidden with { Side = AxisSide.Output };
-        Axis headsIn = hidden with { Kind = AxisKind.Heads, Side = AxisSide.Input };
+        var headsIn = new Axis(AxisKind.Heads, AxisSide.Input, config.Heads, config.HeadSize);
         Axis headsOut = headsIn with { Side = AxisSide.Output };
         var ffnOut = new Axis(AxisKind.Ffn, AxisSide.Output, config.FfnWidth);
         Axis ffnIn = ffnOut with { Side = AxisSide.Input };
@@ -80,7 +80,7 @@ public sealed class Bert : IArchitecture
         [
             Shared(HeadTransform + ".weight", [hiddenOut, hiddenIn], Initialization.Normal),
             Shared(HeadTransform + ".bias", [hiddenOut], Initialization.Zeros),
-            .. SharedNorm(HeadNorm),
+            .. SharedNorm(HeadNorm).Select(spec => spec with { IsReadByHead = true }),
             Shared(HeadBias, [vocabulary with { Side = AxisSide.Output }], Initialization.Zeros),
         ]);
         if (!config.TiedHead)
@@ -101,84 +101,67 @@ public sealed class Bert : IArchitecture
     }
 
     /// <inheritdoc/>
-    public Tensor Hidden(
-        ModelConfig config, ParameterSet parameters, ModelInput input, ForwardPlan plan, bool training)
+    public Tensor Embed(ModelPart rest, ModelInput input)
     {
-        var bert = (BertConfig)config;
-        Tensor types = parameters[TypeEmbedding];
-        Tensor x_BTC = Embedding(parameters[TokenEmbedding], input.Ids)
-            + parameters[PositionEmbedding].Narrow(0, 0, input.Length)
+        Tensor types = rest[TypeEmbedding];
+        Tensor x_BTC = Embedding(rest[TokenEmbedding], input.Ids)
+            + rest[PositionEmbedding].Narrow(0, 0, input.Length)
             + (input.TypeIds is null ? types.Narrow(0, 0, 1) : Embedding(types, input.TypeIds));
-        x_BTC = LayerNorm(
-            x_BTC, parameters[EmbeddingNorm + ".weight"], parameters[EmbeddingNorm + ".bias"], bert.LayerNormEpsilon,
-            keepType: true);
-        x_BTC = Dropout(x_BTC, training ? bert.HiddenDropout : 0);
-        foreach (int layer in plan.Layers)
-        {
-            x_BTC = Layer(bert, parameters, layer, x_BTC, input.Lengths, training);
-        }
-
-        return x_BTC;
+        x_BTC = rest.LayerNorm(EmbeddingNorm, rest.Masked(AxisKind.Hidden, x_BTC), keepType: true);
+        return Dropout(x_BTC, HiddenDropout(rest));
     }
 
     /// <inheritdoc/>
-    public Tensor Logits(ModelConfig config, ParameterSet parameters, Tensor hidden)
+    public Tensor Layer(ModelPart layer, Tensor x_BTC, Tensor? lengths_B)
     {
-        Tensor decoder_CV = Decoder(config, parameters).Transpose(0, 1);
-        return Functional.Linear(Transformed(config, parameters, hidden), decoder_CV, parameters[HeadBias]);
-    }
-
-    /// <inheritdoc/>
-    public Tensor Loss(ModelConfig config, ParameterSet parameters, Tensor hidden, Tensor targets) => LinearCrossEntropy(
-        Transformed(config, parameters, hidden), Decoder(config, parameters), parameters[HeadBias], targets);
-
-    /// <inheritdoc/>
-    public FlopsCount ForwardFlops(ModelConfig config, ForwardPlan plan, int batchSize, int length, double predictions)
-    {
-        double tokens = (double)batchSize * length;
-        double hidden = config.HiddenSize;
-        // Queries, keys, values and output: 4 C^2; feed-forward: 2 C F. Scores and mixing: T C each a token.
-        double perLayer = 2 * ((4 * hidden * hidden) + (2 * hidden * config.FfnWidth)) * tokens;
-        double attention = 2 * 2 * hidden * length * tokens;
-        double head = 2 * hidden * (hidden + config.Vocabulary) * predictions;
-        return new FlopsCount(plan.Depth * perLayer, plan.Depth * attention, head);
-    }
-
-    private static Tensor Decoder(ModelConfig config, ParameterSet parameters) =>
-        parameters[config.TiedHead ? TokenEmbedding : UntiedDecoder];
-
-    private static Tensor Transformed(ModelConfig config, ParameterSet parameters, Tensor hidden) => LayerNorm(
-        Gelu(
-            Functional.Linear(
-                hidden, parameters[HeadTransform + ".weight"], parameters[HeadTransform + ".bias"], transposed: true),
-            tanhApproximation: false),
-        parameters[HeadNorm + ".weight"],
-        parameters[HeadNorm + ".bias"],
-        config.LayerNormEpsilon);
-
-    private static Tensor Layer(
-        BertConfig config, ParameterSet parameters, int layer, Tensor x_BTC, Tensor? lengths_B, bool training)
-    {
-        double dropout = training ? config.HiddenDropout : 0;
+        BertConfig config = Config(layer);
+        double dropout = HiddenDropout(layer);
 
         // One product in place of three: the weights are small beside what they are multiplied with.
         string[] queryKeyValue = ["attention.self.query", "attention.self.key", "attention.self.value"];
         Tensor qkv = Functional.Linear(
             x_BTC,
-            Tensor.Concatenate([.. queryKeyValue.Select(Weight)], 0),
-            Tensor.Concatenate([.. queryKeyValue.Select(Bias)], 0),
+            Tensor.Concatenate([.. queryKeyValue.Select(role => layer[role + ".weight"])], 0),
+            Tensor.Concatenate([.. queryKeyValue.Select(role => layer[role + ".bias"])], 0),
             transposed: true);
-        Tensor mixed_BTC = SelfAttention(
-            qkv, config.Heads, causal: false, training ? config.AttentionDropout : 0, lengths_B);
-        x_BTC = Norm(
-            "attention.output.LayerNorm", x_BTC + Dropout(Linear("attention.output.dense", mixed_BTC), dropout));
+        Tensor mixed_BTC = layer.Masked(AxisKind.Heads, SelfAttention(
+            qkv, config.Heads, causal: false, layer.HasDropout ? config.AttentionDropout : 0, lengths_B));
+        Tensor attended_BTC = layer.Linear("attention.output.dense", mixed_BTC, transposed: true);
+        x_BTC = layer.LayerNorm("attention.output.LayerNorm", layer.Add(x_BTC, Dropout(attended_BTC, dropout)), keepType: true);
 
-        Tensor inner_BTF = Gelu(Linear("intermediate.dense", x_BTC), tanhApproximation: false);
-        return Norm("output.LayerNorm", x_BTC + Dropout(Linear("output.dense", inner_BTF), dropout));
+        Tensor inner_BTF = layer.Masked(
+            AxisKind.Ffn, Gelu(layer.Linear("intermediate.dense", x_BTC, transposed: true), tanhApproximation: false));
+        Tensor fed_BTC = layer.Linear("output.dense", inner_BTF, transposed: true);
+        return layer.LayerNorm("output.LayerNorm", layer.Add(x_BTC, Dropout(fed_BTC, dropout)), keepType: true);
+    }
 
-        Tensor Linear(string role, Tensor x) => Functional.Linear(x, Weight(role), Bias(role), transposed: true);
-        Tensor Norm(string role, Tensor x) => LayerNorm(x, Weight(role), Bias(role), config.LayerNormEpsilon, keepType: true);
-        Tensor Weight(string role) => parameters[layer, role + ".weight"];
-        Tensor Bias(string role) => parameters[layer, role + ".bias"];
+    /// <inheritdoc/>
+    public Tensor Finish(ModelPart rest, Tensor x_BTC) => x_BTC;
+
+    /// <inheritdoc/>
+    public Tensor Logits(ModelPart rest, Tensor hidden) =>
+        Functional.Linear(Transformed(rest, hidden), Decoder(rest).Transpose(0, 1), rest[HeadBias]);
+
+    /// <inheritdoc/>
+    public Tensor LossSum(ModelPart rest, Tensor hidden_NC, Tensor targets_N) =>
+        LinearCrossEntropySum(Transformed(rest, hidden_NC), Decoder(rest), rest[HeadBias], targets_N);
+
+    /// <inheritdoc/>
+    public FlopsCount LayerCost(ModelConfig config, int sequences, int length) => FlopsCount.OfLayer(config, sequences, length);
+
+    /// <inheritdoc/>
+    public FlopsCount HeadCost(ModelConfig config, double predictions) =>
+        new(0, 0, 2.0 * config.HiddenSize * (config.HiddenSize + config.Vocabulary) * predictions);
+
+    private static BertConfig Config(ModelPart part) => (BertConfig)part.Config;
+
+    private static double HiddenDropout(ModelPart part) => part.HasDropout ? Config(part).HiddenDropout : 0;
+
+    private static Tensor Decoder(ModelPart rest) => rest[rest.Config.TiedHead ? TokenEmbedding : UntiedDecoder];
+
+    private static Tensor Transformed(ModelPart rest, Tensor hidden)
+    {
+        Tensor transformed = Gelu(rest.Linear(HeadTransform, hidden, transposed: true), tanhApproximation: false);
+        return rest.LayerNorm(HeadNorm, rest.Masked(AxisKind.Hidden, transformed));
     }
 }

@@ -12,8 +12,19 @@ public readonly record struct FlopsCount(double Layers, double Attention, double
     /// <summary>All parts.</summary>
     public double Total => Layers + Attention + Head;
 
-    /// <summary>A backward pass costs twice the forward pass: gradients of inputs and of weights.</summary>
-    public FlopsCount ForwardAndBackward => this * 3;
+    /// <summary>
+    /// A transformer layer's forward pass. Queries, keys, values and output are 4 C^2 a token, the feed-forward layer 2 C F;
+    /// attention scores and their mixing T C each.
+    /// </summary>
+    /// <param name="config">The model.</param>
+    /// <param name="sequences">B.</param>
+    /// <param name="length">T.</param>
+    public static FlopsCount OfLayer(ModelConfig config, int sequences, int length)
+    {
+        double tokens = (double)sequences * length, hidden = config.HiddenSize;
+        return new FlopsCount(
+            2 * ((4 * hidden * hidden) + (2 * hidden * config.FfnWidth)) * tokens, 2 * 2 * hidden * length * tokens, 0);
+    }
 
     /// <summary>Part by part.</summary>
     public static FlopsCount operator +(FlopsCount a, FlopsCount b) =>

@@ -26,8 +26,8 @@ public sealed class Gpt2 : IArchitecture
         var hidden = new Axis(AxisKind.Hidden, AxisSide.None, config.HiddenSize);
         Axis hiddenIn = hidden with { Side = AxisSide.Input };
         Axis hiddenOut = hidden with { Side = AxisSide.Output };
-        Axis heads = hidden with { Kind = AxisKind.Heads, Side = AxisSide.Input };
-        var queryKeyValue = new Axis(AxisKind.QueryKeyValue, AxisSide.Output, 3 * config.HiddenSize);
+        var heads = new Axis(AxisKind.Heads, AxisSide.Input, config.Heads, config.HeadSize);
+        Axis queryKeyValue = heads with { Side = AxisSide.Output, Parts = 3 };
         var ffn = new Axis(AxisKind.Ffn, AxisSide.Output, config.FfnWidth);
         var vocabulary = new Axis(AxisKind.Vocabulary, AxisSide.None, config.Vocabulary);
         var positions = new Axis(AxisKind.Position, AxisSide.None, config.ContextLength);
@@ -59,8 +59,8 @@ public sealed class Gpt2 : IArchitecture
                 new($"transformer.h.{layer}.{role}", layer, role, axes, initialization);
         }
 
-        specs.Add(Shared(FinalNorm + ".weight", [hidden], Initialization.Ones));
-        specs.Add(Shared(FinalNorm + ".bias", [hidden], Initialization.Zeros));
+        specs.Add(Shared(FinalNorm + ".weight", [hidden], Initialization.Ones) with { IsReadByHead = true });
+        specs.Add(Shared(FinalNorm + ".bias", [hidden], Initialization.Zeros) with { IsReadByHead = true });
         if (!config.TiedHead)
         {
             specs.Add(Shared(UntiedHead, [vocabulary with { Side = AxisSide.Output }, hiddenIn], Initialization.Normal));
@@ -73,59 +73,46 @@ public sealed class Gpt2 : IArchitecture
     }
 
     /// <inheritdoc/>
-    public Tensor Logits(ModelConfig config, ParameterSet parameters, Tensor hidden) =>
-        hidden.MatMul(Head(config, parameters).Transpose(0, 1));
-
-    /// <inheritdoc/>
-    public Tensor Loss(ModelConfig config, ParameterSet parameters, Tensor hidden, Tensor targets) =>
-        LinearCrossEntropy(hidden, Head(config, parameters), Tensor.None, targets);
-
-    /// <inheritdoc/>
-    public FlopsCount ForwardFlops(ModelConfig config, ForwardPlan plan, int batchSize, int length, double predictions)
+    public Tensor Embed(ModelPart rest, ModelInput input)
     {
-        double tokens = (double)batchSize * length;
-        double hidden = config.HiddenSize;
-        // Queries, keys, values and output: 4 C^2; feed-forward: 2 C F. Scores and mixing: T C each a token.
-        double perLayer = 2 * ((4 * hidden * hidden) + (2 * hidden * config.FfnWidth)) * tokens;
-        double attention = 2 * 2 * hidden * length * tokens;
-        double head = 2 * hidden * config.Vocabulary * predictions;
-        return new FlopsCount(plan.Depth * perLayer, plan.Depth * attention, head);
+        Tensor x_BTC = Embedding(rest[TokenEmbedding], input.Ids) + rest[PositionEmbedding].Narrow(0, 0, input.Length);
+        return Dropout(rest.Masked(AxisKind.Hidden, x_BTC), rest.HasDropout ? Config(rest).EmbeddingDropout : 0);
     }
 
     /// <inheritdoc/>
-    public Tensor Hidden(
-        ModelConfig config, ParameterSet parameters, ModelInput input, ForwardPlan plan, bool training)
+    public Tensor Layer(ModelPart layer, Tensor x_BTC, Tensor? lengths_B)
     {
-        var gpt2 = (Gpt2Config)config;
-        Tensor x_BTC = Embedding(parameters[TokenEmbedding], input.Ids)
-            + parameters[PositionEmbedding].Narrow(0, 0, input.Length);
-        x_BTC = Dropout(x_BTC, training ? gpt2.EmbeddingDropout : 0);
-        foreach (int layer in plan.Layers)
-        {
-            x_BTC = Layer(gpt2, parameters, layer, x_BTC, training);
-        }
+        Gpt2Config config = Config(layer);
+        double residualDropout = layer.HasDropout ? config.ResidualDropout : 0;
 
-        return LayerNorm(
-            x_BTC, parameters[FinalNorm + ".weight"], parameters[FinalNorm + ".bias"], config.LayerNormEpsilon);
+        Tensor qkv = layer.Linear("attn.c_attn", layer.LayerNorm("ln_1", x_BTC));
+        Tensor mixed_BTC = layer.Masked(
+            AxisKind.Heads, SelfAttention(qkv, config.Heads, causal: true, layer.HasDropout ? config.AttentionDropout : 0));
+        x_BTC = layer.Add(x_BTC, Dropout(layer.Linear("attn.c_proj", mixed_BTC), residualDropout));
+
+        Tensor inner_BTF = Gelu(layer.Linear("mlp.c_fc", layer.LayerNorm("ln_2", x_BTC)), tanhApproximation: true);
+        return layer.Add(
+            x_BTC, Dropout(layer.Linear("mlp.c_proj", layer.Masked(AxisKind.Ffn, inner_BTF)), residualDropout));
     }
 
-    private static Tensor Head(ModelConfig config, ParameterSet parameters) =>
-        parameters[config.TiedHead ? TokenEmbedding : UntiedHead];
+    /// <inheritdoc/>
+    public Tensor Finish(ModelPart rest, Tensor x_BTC) => rest.LayerNorm(FinalNorm, x_BTC);
 
-    private static Tensor Layer(Gpt2Config config, ParameterSet parameters, int layer, Tensor x_BTC, bool training)
-    {
-        double residualDropout = training ? config.ResidualDropout : 0;
+    /// <inheritdoc/>
+    public Tensor Logits(ModelPart rest, Tensor hidden) => hidden.MatMul(Head(rest).Transpose(0, 1));
 
-        Tensor qkv = Linear(Norm("ln_1", x_BTC), Weight("attn.c_attn"), Bias("attn.c_attn"));
-        Tensor mixed_BTC = SelfAttention(qkv, config.Heads, causal: true, training ? config.AttentionDropout : 0);
-        x_BTC += Dropout(Linear(mixed_BTC, Weight("attn.c_proj"), Bias("attn.c_proj")), residualDropout);
+    /// <inheritdoc/>
+    public Tensor LossSum(ModelPart rest, Tensor hidden_NC, Tensor targets_N) =>
+        LinearCrossEntropySum(hidden_NC, Head(rest), Tensor.None, targets_N);
 
-        Tensor inner_BTF = Gelu(
-            Linear(Norm("ln_2", x_BTC), Weight("mlp.c_fc"), Bias("mlp.c_fc")), tanhApproximation: true);
-        return x_BTC + Dropout(Linear(inner_BTF, Weight("mlp.c_proj"), Bias("mlp.c_proj")), residualDropout);
+    /// <inheritdoc/>
+    public FlopsCount LayerCost(ModelConfig config, int sequences, int length) => FlopsCount.OfLayer(config, sequences, length);
 
-        Tensor Norm(string role, Tensor x) => LayerNorm(x, Weight(role), Bias(role), config.LayerNormEpsilon);
-        Tensor Weight(string role) => parameters[layer, role + ".weight"];
-        Tensor Bias(string role) => parameters[layer, role + ".bias"];
-    }
+    /// <inheritdoc/>
+    public FlopsCount HeadCost(ModelConfig config, double predictions) =>
+        new(0, 0, 2.0 * config.HiddenSize * config.Vocabulary * predictions);
+
+    private static Gpt2Config Config(ModelPart part) => (Gpt2Config)part.Config;
+
+    private static Tensor Head(ModelPart rest) => rest[rest.Config.TiedHead ? TokenEmbedding : UntiedHead];
 }

@@ -4,8 +4,8 @@ using Espalier.Torch;
 namespace Espalier.Models;
 
 /// <summary>
-/// A family of models: a function of a configuration, parameters and a forward plan, without state of its own. Here
-/// <see cref="ModelConfig.Layers"/> is always the number of layers that the parameters store.
+/// A family of models: the parts that <see cref="ForwardPass"/> runs one after the other, as functions without state of
+/// their own. It knows no plan: which layers run, and how, is said by the part that each function is given.
 /// </summary>
 public interface IArchitecture
 {
@@ -16,35 +16,46 @@ public interface IArchitecture
     /// <summary>The parameters of a model, in a fixed order: embeddings, layers, final norm, head.</summary>
     IReadOnlyList<ParameterSpec> Parameters(ModelConfig config);
 
-    /// <summary>What the last layer makes of the input: the vocabulary head and tasks build on it.</summary>
-    /// <param name="config">The model.</param>
-    /// <param name="parameters">Its parameters.</param>
+    /// <summary>What the first layer reads.</summary>
+    /// <param name="rest">What lies outside of the layers.</param>
     /// <param name="input">B sequences of T tokens.</param>
-    /// <param name="plan">Which stored layers run.</param>
-    /// <param name="training">Whether dropout is on.</param>
     /// <returns>(B, T, C).</returns>
-    Tensor Hidden(ModelConfig config, ParameterSet parameters, ModelInput input, ForwardPlan plan, bool training);
+    Tensor Embed(ModelPart rest, ModelInput input);
+
+    /// <summary>One layer.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="x_BTC">What the one before it made of the input.</param>
+    /// <param name="lengths_B">The tokens of each sequence before the padding at its end; null for no padding.</param>
+    /// <returns>(B, T, C).</returns>
+    Tensor Layer(ModelPart layer, Tensor x_BTC, Tensor? lengths_B);
+
+    /// <summary>What follows the last layer, before any head.</summary>
+    /// <param name="rest">What lies outside of the layers.</param>
+    /// <param name="x_BTC">What the last layer made of the input.</param>
+    /// <returns>(B, T, C).</returns>
+    Tensor Finish(ModelPart rest, Tensor x_BTC);
 
     /// <summary>The vocabulary head: the scores of every entry.</summary>
-    /// <param name="config">The model.</param>
-    /// <param name="parameters">Its parameters.</param>
-    /// <param name="hidden">(..., C), from <see cref="Hidden"/>.</param>
+    /// <param name="rest">What lies outside of the layers.</param>
+    /// <param name="hidden">(..., C), from <see cref="Finish"/>.</param>
     /// <returns>(..., V).</returns>
-    Tensor Logits(ModelConfig config, ParameterSet parameters, Tensor hidden);
+    Tensor Logits(ModelPart rest, Tensor hidden);
 
-    /// <summary>The mean loss of the vocabulary head, in nats a target.</summary>
-    /// <param name="config">The model.</param>
-    /// <param name="parameters">Its parameters.</param>
-    /// <param name="hidden">(N, C), from <see cref="Hidden"/>.</param>
-    /// <param name="targets">(N), int64; <see cref="Functional.IgnoredTarget"/> does not count.</param>
+    /// <summary>The losses of the vocabulary head in nats, summed over the targets.</summary>
+    /// <param name="rest">What lies outside of the layers.</param>
+    /// <param name="hidden_NC">(N, C), from <see cref="Finish"/>.</param>
+    /// <param name="targets_N">(N), int64; <see cref="Functional.IgnoredTarget"/> does not count.</param>
     /// <returns>A scalar.</returns>
-    Tensor Loss(ModelConfig config, ParameterSet parameters, Tensor hidden, Tensor targets);
+    Tensor LossSum(ModelPart rest, Tensor hidden_NC, Tensor targets_N);
 
-    /// <summary>The cost of one forward pass.</summary>
+    /// <summary>The cost of one layer's forward pass.</summary>
     /// <param name="config">The model.</param>
-    /// <param name="plan">Which stored layers run.</param>
-    /// <param name="batchSize">B.</param>
-    /// <param name="length">T.</param>
-    /// <param name="predictions">N: the positions that go through the vocabulary head.</param>
-    FlopsCount ForwardFlops(ModelConfig config, ForwardPlan plan, int batchSize, int length, double predictions);
+    /// <param name="sequences">B.</param>
+    /// <param name="length">T: the tokens that the layer sees of each.</param>
+    FlopsCount LayerCost(ModelConfig config, int sequences, int length);
+
+    /// <summary>The cost of the vocabulary head's forward pass.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="predictions">N: the positions that go through it.</param>
+    FlopsCount HeadCost(ModelConfig config, double predictions);
 }

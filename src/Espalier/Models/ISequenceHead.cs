@@ -30,7 +30,7 @@ public interface ISequenceHead
     /// <param name="config">The model.</param>
     /// <param name="parameters">Those of the backbone and of the head.</param>
     /// <param name="input">B sequences of T tokens.</param>
-    /// <param name="hidden">(B, T, C), from <see cref="IArchitecture.Hidden"/>.</param>
+    /// <param name="hidden">(B, T, C), from <see cref="ForwardPass.Hidden"/>.</param>
     /// <param name="training">Whether dropout is on.</param>
     /// <returns>(B, outputs).</returns>
     Tensor Scores(ModelConfig config, ParameterSet parameters, ModelInput input, Tensor hidden, bool training);

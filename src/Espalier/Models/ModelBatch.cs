@@ -14,9 +14,15 @@ public sealed record ModelBatch(ModelInput Input, Tensor Targets, Tensor? Positi
     /// <summary>N: the positions that go through the vocabulary head.</summary>
     public long Predictions => Targets.Count;
 
+    /// <summary>The targets that count. By default all of them.</summary>
+    public long TargetCount { get; init; } = Targets.Count;
+
     /// <summary>A batch on a device.</summary>
-    public static ModelBatch Of(TokenBatch batch, Device device) => new(
+    public static ModelBatch Of(TokenBatch batch, Device device) => new ModelBatch(
         Tensor.From<long>(batch.InputIds, [batch.Sequences, batch.Length], device),
         Tensor.From<long>(batch.Targets, [batch.Targets.Length], device),
-        batch.Positions is null ? null : Tensor.From<long>(batch.Positions, [batch.Positions.Length], device));
+        batch.Positions is null ? null : Tensor.From<long>(batch.Positions, [batch.Positions.Length], device))
+    {
+        TargetCount = batch.Predicted,
+    };
 }

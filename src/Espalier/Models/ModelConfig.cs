@@ -58,6 +58,9 @@ public abstract record ModelConfig
     /// <summary>F: the width of the feed-forward layer.</summary>
     public int FfnWidth => FfnSize ?? 4 * HiddenSize;
 
+    /// <summary>Elements of an attention head.</summary>
+    public int HeadSize => HiddenSize / Heads;
+
     /// <summary>V: the rows of the token embedding.</summary>
     /// <exception cref="InvalidOperationException">Neither the recipe nor the data has said yet.</exception>
     public int Vocabulary => VocabularySize

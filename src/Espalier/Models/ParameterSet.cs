@@ -30,6 +30,9 @@ public sealed class ParameterSet : IReadOnlyCollection<Parameter>, IDisposable
     /// <inheritdoc/>
     public int Count => _parameters.Count;
 
+    /// <summary>Where the tensors lie.</summary>
+    public Device Device => _parameters[0].Value.Device;
+
     /// <summary>The number of trainable numbers.</summary>
     public long ElementCount => _parameters.Sum(parameter => parameter.Value.Count);
 
@@ -66,7 +69,7 @@ public sealed class ParameterSet : IReadOnlyCollection<Parameter>, IDisposable
     /// <param name="specs">The parameters of that model.</param>
     /// <param name="plan">The layer of this set for each of its layers.</param>
     public ParameterSet Unroll(IReadOnlyList<ParameterSpec> specs, ForwardPlan plan) => new(specs.Select(spec => new Parameter(
-        spec, spec.Layer is int layer ? this[plan.Layers[layer], spec.Role] : this[spec.Role])));
+        spec, spec.Layer is int layer ? this[plan.Layers[layer].Stored, spec.Role] : this[spec.Role])));
 
     /// <summary>Marks a tensor as one that backward passes accumulate a gradient for.</summary>
     public static Tensor Trainable(Tensor value)

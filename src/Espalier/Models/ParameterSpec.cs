@@ -28,6 +28,12 @@ public enum Initialization
 public sealed record ParameterSpec(
     string Name, int? Layer, string Role, IReadOnlyList<Axis> Axes, Initialization Initialization)
 {
+    /// <summary>
+    /// Whether its output goes to the vocabulary head alone: the last norm. Halved where the head's input doubles, it leaves
+    /// the scores as they are (Staged Training, section 3.2).
+    /// </summary>
+    public bool IsReadByHead { get; init; }
+
     /// <summary>The sizes of the axes.</summary>
     public long[] Shape => [.. Axes.Select(axis => (long)axis.Size)];
 

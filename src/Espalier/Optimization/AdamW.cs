@@ -3,30 +3,27 @@ using Espalier.Torch;
 
 namespace Espalier.Optimization;
 
-/// <summary>AdamW (Loshchilov and Hutter 2019) with clipping of the global gradient norm.</summary>
+/// <summary>AdamW (Loshchilov and Hutter 2019). As in PyTorch, each parameter counts its own steps.</summary>
 /// <param name="config">Its constants.</param>
-public sealed class AdamW(OptimizerConfig config)
+public sealed class AdamW(OptimizerConfig config) : IOptimizer
 {
-    // PyTorch's guard against division by a norm of zero.
-    private const double NormEpsilon = 1e-6;
+    /// <summary>The slot that holds the running mean of the gradient.</summary>
+    public const string ExpAvg = "exp_avg";
 
-    /// <summary>The Euclidean norm of all gradients together; parameters without a gradient do not count.</summary>
-    public static double GradientNorm(ParameterSet parameters)
+    /// <summary>The slot that holds the running mean of the gradient's square.</summary>
+    public const string ExpAvgSq = "exp_avg_sq";
+
+    /// <inheritdoc/>
+    public ParameterState Begin(Parameter parameter) => new(new Dictionary<string, Slot>
+    {
+        [ExpAvg] = new(Tensor.ZerosLike(parameter.Value), Follows.Gradient),
+        [ExpAvgSq] = new(Tensor.ZerosLike(parameter.Value), Follows.Square),
+    });
+
+    /// <inheritdoc/>
+    public void Step(ParameterSet parameters, OptimizerState state, double gradientScale, LearningRates rates)
     {
         using var scope = new TensorScope();
-        return Optimizers.GlobalNorm([.. parameters.Select(parameter => parameter.Value.Grad).OfType<Tensor>()]);
-    }
-
-    /// <summary>Updates parameters and moments in place. Parameters without a gradient stay as they are.</summary>
-    /// <param name="parameters">With their gradients.</param>
-    /// <param name="state">Their moments; its step count rises by one.</param>
-    /// <param name="gradientNorm">As <see cref="GradientNorm"/> gave it: gradients are scaled so as not to exceed the clip.</param>
-    /// <param name="learningRate">Of this step.</param>
-    public void Step(ParameterSet parameters, AdamWState state, double gradientNorm, double learningRate)
-    {
-        using var scope = new TensorScope();
-        double scale = config.ClipNorm > 0 ? Math.Min(1, config.ClipNorm / (gradientNorm + NormEpsilon)) : 1;
-        state.StepCount++;
         foreach (Parameter parameter in parameters)
         {
             if (parameter.Value.Grad is not Tensor gradient)
@@ -34,10 +31,31 @@ public sealed class AdamW(OptimizerConfig config)
                 continue;
             }
 
-            Moments moments = state.Moments[parameter.Name];
+            ParameterState own = state[parameter.Name];
+            own.Steps++;
+            (double rate, Tensor? factors) = RatesOf(own, parameter.Value, rates);
             Optimizers.AdamW(
-                parameter.Value, gradient, moments.ExpAvg, moments.ExpAvgSq, scale, learningRate, config.Beta1,
-                config.Beta2, config.Epsilon, parameter.Spec.Decays ? config.WeightDecay : 0, state.StepCount);
+                parameter.Value, gradient, own.Slots[ExpAvg].Value, own.Slots[ExpAvgSq].Value, gradientScale, rate,
+                config.Beta1, config.Beta2, config.Epsilon, parameter.Spec.Decays ? config.WeightDecay : 0, own.Steps,
+                factors);
         }
+    }
+
+    /// <summary>The rate of a parameter, and what it is multiplied by element by element where some are new.</summary>
+    private static (double Rate, Tensor? Factors) RatesOf(ParameterState state, Tensor parameter, LearningRates rates)
+    {
+        if (state.New is null || rates.New == rates.Rate)
+        {
+            return (rates.Rate, null);
+        }
+
+        if (state.New.Places is null)
+        {
+            return (rates.New, null);
+        }
+
+        // Factors on a rate of 1: either rate may be 0.
+        Tensor isNew = state.NewElements(parameter);
+        return (1, (isNew * (rates.New - rates.Rate)) + Tensor.Full([], rates.Rate, device: parameter.Device));
     }
 }

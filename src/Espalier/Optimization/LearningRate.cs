@@ -8,16 +8,18 @@ public sealed class LearningRate(LearningRateConfig config, long totalSteps, lon
 {
     private readonly long _warmup = config.Warmup.ToSteps(totalSteps, tokensPerStep);
 
-    /// <summary>The rate of a step.</summary>
-    /// <param name="step">From 0. The warm-up's last step has the peak rate.</param>
-    public double At(long step)
+    /// <summary>The rate at a position of the schedule.</summary>
+    /// <param name="step">
+    /// Steps from its beginning; growth may move it, also between two whole steps. The warm-up's last step has the peak rate.
+    /// </param>
+    public double At(double step)
     {
         if (step < _warmup)
         {
             return config.Peak * (step + 1) / _warmup;
         }
 
-        double progress = (step - _warmup) / (double)Math.Max(1, totalSteps - _warmup);
+        double progress = Math.Min(1, (step - _warmup) / Math.Max(1, totalSteps - _warmup));
         double share = config.Schedule switch
         {
             LearningRateSchedule.Cosine => 0.5 * (1 + Math.Cos(Math.PI * progress)),

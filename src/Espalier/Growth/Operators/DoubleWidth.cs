@@ -1,0 +1,53 @@
+using Espalier.Configuration;
+using Espalier.Models;
+
+namespace Espalier.Growth;
+
+/// <summary>
+/// Twice the hidden size, heads and feed-forward width: the grown model is two copies of the old one side by side, whose
+/// scores add up (Staged Training, arXiv 2203.06211, section 3.2). Weights lie in diagonal blocks, so that neither copy sees
+/// the other; embeddings stand twice, and the last norm is halved, so that the scores are as before. Gradients are then half
+/// of what they were, but for that norm's own.
+/// </summary>
+public sealed record DoubleWidth : GrowthOperator
+{
+    private const int Times = 2;
+
+    /// <inheritdoc/>
+    public override ModelConfig Grow(ModelConfig model) => model with
+    {
+        HiddenSize = Times * model.HiddenSize,
+        Heads = Times * model.Heads,
+        FfnSize = Times * model.FfnSize,
+    };
+
+    /// <inheritdoc/>
+    public override Promise Promise(ModelConfig model) => new(Kept.Exactly, Dynamics: Moments == MomentPolicy.Map);
+
+    /// <inheritdoc/>
+    public override string ToString() => $"double-width, moments {ConfigKeys.Kebab(Moments)}";
+
+    /// <inheritdoc/>
+    protected override AxisMap Units(AxisKind kind, ModelConfig model) => AxisMap.Repeat(
+        kind switch
+        {
+            AxisKind.Hidden => model.HiddenSize,
+            AxisKind.Heads => model.Heads,
+            AxisKind.Ffn => model.FfnWidth,
+            _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "does not grow"),
+        },
+        Times);
+
+    /// <inheritdoc/>
+    protected override double Factor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
+        parameter.IsReadByHead ? 1.0 / Times : IsOnDiagonal(parameter, first, second) ? 1 : 0;
+
+    /// <inheritdoc/>
+    protected override double GradientFactor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
+        parameter.IsReadByHead ? 1 : IsOnDiagonal(parameter, first, second) ? 1.0 / Times : 0;
+
+    /// <summary>Whether a weight stays within one copy: so does what joins units to no others.</summary>
+    private static bool IsOnDiagonal(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
+        !parameter.Axes.All(axis => axis.Kind is AxisKind.Hidden or AxisKind.Heads or AxisKind.Ffn)
+        || parameter.Axes.Count == 1 || first.Copy == second.Copy;
+}

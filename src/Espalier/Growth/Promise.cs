@@ -1,0 +1,19 @@
+namespace Espalier.Growth;
+
+/// <summary>How far growth leaves something as it was.</summary>
+public enum Kept
+{
+    /// <summary>To rounding.</summary>
+    Exactly,
+
+    /// <summary>Nearly.</summary>
+    Approximately,
+
+    /// <summary>Not at all.</summary>
+    Not,
+}
+
+/// <summary>What an operator says of a growth before it happens (Staged Training, section 3.1).</summary>
+/// <param name="Loss">Whether the grown model computes what the model computed.</param>
+/// <param name="Dynamics">Whether the next updates lower the loss as those of the larger model from scratch do.</param>
+public readonly record struct Promise(Kept Loss, bool Dynamics);

@@ -1,0 +1,115 @@
+using Espalier.Torch;
+
+namespace Espalier.Models;
+
+/// <summary>The way from tokens to loss through a plan: the only loop over its layers. What it costs: <see cref="Ledger"/>.</summary>
+public static class ForwardPass
+{
+    /// <summary>What the last layer makes of the input: the vocabulary head and tasks build on it.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="input">B sequences of T tokens.</param>
+    /// <param name="plan">What runs.</param>
+    /// <param name="training">Whether dropout is on.</param>
+    /// <returns>(B, T, C).</returns>
+    public static Tensor Hidden(Model model, ModelInput input, ForwardPlan plan, bool training = false)
+    {
+        IArchitecture architecture = model.Architecture;
+        Tensor x_BTC = Scoped(() => architecture.Embed(Rest(model, plan, training), input));
+        foreach (LayerRun run in plan.Layers)
+        {
+            // Nothing of a layer outlives it but its output and what its backward pass has kept.
+            Tensor before = x_BTC;
+            x_BTC = Scoped(() => Run(architecture, new ModelPart(model, run, training), run.Tokens, before, input.Lengths));
+            before.Dispose();
+        }
+
+        Tensor last = x_BTC;
+        x_BTC = Scoped(() => architecture.Finish(Rest(model, plan, training), last));
+        if (!ReferenceEquals(last, x_BTC))
+        {
+            last.Dispose();
+        }
+
+        return x_BTC;
+    }
+
+    /// <summary>The scores of every vocabulary entry at every position, without dropout.</summary>
+    /// <inheritdoc cref="Hidden"/>
+    /// <returns>(B, T, V).</returns>
+    public static Tensor Logits(Model model, ModelInput input, ForwardPlan plan) =>
+        Logits(model, Hidden(model, input, plan), plan);
+
+    /// <summary>The scores of every vocabulary entry.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="hidden">(..., C), from <see cref="Hidden"/>.</param>
+    /// <param name="plan">What ran.</param>
+    /// <returns>(..., V).</returns>
+    public static Tensor Logits(Model model, Tensor hidden, ForwardPlan plan) =>
+        model.Architecture.Logits(Rest(model, plan, training: false), hidden);
+
+    /// <summary>The losses in nats, summed over the targets: divided once by all targets of an update, they are its loss.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="batch">What to read and to predict.</param>
+    /// <param name="plan">What runs.</param>
+    /// <param name="training">Whether dropout is on.</param>
+    /// <returns>A scalar.</returns>
+    public static Tensor LossSum(Model model, ModelBatch batch, ForwardPlan plan, bool training = false) => Scoped(() =>
+        LossSum(model, HiddenAtTargets(model, batch, plan, training), batch, plan, training));
+
+    /// <summary>The losses of the vocabulary head, summed over the targets.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="hidden_NC">(N, C), from <see cref="HiddenAtTargets"/>.</param>
+    /// <param name="batch">What is to be predicted.</param>
+    /// <param name="plan">What ran.</param>
+    /// <param name="training">Whether dropout is on.</param>
+    /// <returns>A scalar.</returns>
+    internal static Tensor LossSum(
+        Model model, Tensor hidden_NC, ModelBatch batch, ForwardPlan plan, bool training = false) =>
+        model.Architecture.LossSum(Rest(model, plan, training), hidden_NC, batch.Targets.Reshape(-1));
+
+    /// <summary>What the last layer makes of the input where something is to be predicted.</summary>
+    /// <inheritdoc cref="LossSum(Model, ModelBatch, ForwardPlan, bool)"/>
+    /// <returns>(N, C).</returns>
+    internal static Tensor HiddenAtTargets(Model model, ModelBatch batch, ForwardPlan plan, bool training = false)
+    {
+        Tensor hidden_NC = Hidden(model, batch.Input, plan, training).Reshape(-1, model.Config.HiddenSize);
+        return batch.Positions is null ? hidden_NC : hidden_NC.IndexSelect(0, batch.Positions);
+    }
+
+    private static ModelPart Rest(Model model, ForwardPlan plan, bool training) => new(model, plan, training);
+
+    private static Tensor Run(
+        IArchitecture architecture, ModelPart layer, TokenSubset? tokens, Tensor x_BTC, Tensor? lengths_B)
+    {
+        if (tokens is null)
+        {
+            return architecture.Layer(layer, x_BTC, lengths_B);
+        }
+
+        // Rows are counted through B x T.
+        (int sequences, int length, long width) = ((int)x_BTC.Shape[0], (int)x_BTC.Shape[1], x_BTC.Shape[2]);
+        long[] positions = tokens.Positions(sequences, length);
+        int kept = positions.Length / sequences;
+        long[] rowNumbers = [.. positions.Select((position, i) => (i / kept * length) + position)];
+        Tensor rows = Tensor.From<long>(rowNumbers, [rowNumbers.Length], x_BTC.Device);
+        Tensor all = x_BTC.Reshape(-1, width);
+        Tensor seen_BKC = all.IndexSelect(0, rows).Reshape(sequences, kept, width);
+        Tensor made_BKC = architecture.Layer(layer, seen_BKC, lengths_B is null ? null : Kept(lengths_B, positions, kept));
+        return all.IndexCopy(0, rows, made_BKC.Reshape(-1, width)).Reshape(sequences, length, width);
+    }
+
+    /// <summary>How many of the kept positions lie before the padding.</summary>
+    private static Tensor Kept(Tensor lengths_B, long[] positions, int kept)
+    {
+        long[] lengths = lengths_B.ToArray<long>();
+        long[] left = [.. lengths.Select((length, row) => positions.AsSpan(row * kept, kept).ToArray().LongCount(p => p < length))];
+        return Tensor.From<long>(left, [left.Length], lengths_B.Device);
+    }
+
+    /// <summary>What a body makes, without what it made on the way.</summary>
+    private static Tensor Scoped(Func<Tensor> body)
+    {
+        using var scope = new TensorScope();
+        return scope.Keep(body());
+    }
+}
