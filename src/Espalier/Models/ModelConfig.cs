@@ -1,4 +1,4 @@
-using Espalier.Recipes;
+using Espalier.Configuration;
 
 namespace Espalier.Models;
 
@@ -16,8 +16,8 @@ public enum ModelType
 /// The final model of a run: what all architectures share. Each has its own record, whose keys are those of its
 /// Hugging Face <c>config.json</c>.
 /// </summary>
-[RecipeVariant("model_type", nameof(ModelType.Gpt2), typeof(Gpt2Config))]
-[RecipeVariant("model_type", nameof(ModelType.Bert), typeof(BertConfig))]
+[ConfigVariant("model_type", nameof(ModelType.Gpt2), typeof(Gpt2Config))]
+[ConfigVariant("model_type", nameof(ModelType.Bert), typeof(BertConfig))]
 public abstract record ModelConfig
 {
     private protected ModelConfig(ModelType type) => ModelType = type;

@@ -1,33 +1,20 @@
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using System.Text;
 
-namespace Espalier.Recipes;
-
-/// <summary>A key of a recipe's section and the config property behind it.</summary>
-internal sealed record RecipeKey(string Name, PropertyInfo Property)
-{
-    public bool IsRequired { get; } = Property.IsDefined(typeof(RequiredMemberAttribute));
-
-    /// <summary>Whether the property's type ends with a question mark: then the value may be left empty.</summary>
-    public bool MayBeNull { get; } = new NullabilityInfoContext().Create(Property).WriteState == NullabilityState.Nullable;
-
-    /// <summary>A section has keys of its own; all else is a value.</summary>
-    public bool IsSection => RecipeKeys.IsSection(Property.PropertyType);
-}
+namespace Espalier.Configuration;
 
 /// <summary>The keys that config records stand for, by reflection, and the naming rules.</summary>
-internal static class RecipeKeys
+internal static class ConfigKeys
 {
     public static bool IsSection(Type type) => type.Name.EndsWith("Config", StringComparison.Ordinal);
 
     /// <summary>The keys of a config record in the order of its properties, inherited ones first.</summary>
-    public static IReadOnlyList<RecipeKey> Of(Type config) =>
+    public static IReadOnlyList<ConfigKey> Of(Type config) =>
     [
         .. config.GetProperties(BindingFlags.Public | BindingFlags.Instance)
             .Where(p => p.CanWrite)
             .OrderBy(p => p.DeclaringType == config)
-            .Select(p => new RecipeKey(p.GetCustomAttribute<YamlKeyAttribute>()?.Name ?? Split(p.Name, '_'), p)),
+            .Select(p => new ConfigKey(p.GetCustomAttribute<YamlKeyAttribute>()?.Name ?? Split(p.Name, '_'), p)),
     ];
 
     /// <summary>The key of a property.</summary>
@@ -36,13 +23,13 @@ internal static class RecipeKeys
 
     /// <summary>The records that a section can be: its variants, or just itself. The first is the default.</summary>
     public static IReadOnlyList<Type> VariantsOf(Type section) =>
-        section.GetCustomAttributes<RecipeVariantAttribute>(inherit: false).Select(variant => variant.Type).ToArray()
+        section.GetCustomAttributes<ConfigVariantAttribute>(inherit: false).Select(variant => variant.Type).ToArray()
             is { Length: > 0 } variants ? variants : [section];
 
-    /// <summary>All values of a recipe with their dotted keys.</summary>
+    /// <summary>All values of a config record with their dotted keys.</summary>
     public static IEnumerable<(string Key, object? Value)> Flatten(object config, string path = "")
     {
-        foreach (RecipeKey key in Of(config.GetType()))
+        foreach (ConfigKey key in Of(config.GetType()))
         {
             object? value = key.Property.GetValue(config);
             string dotted = path + key.Name;

@@ -3,22 +3,14 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Espalier.Growth;
 
-namespace Espalier.Recipes;
+namespace Espalier.Configuration;
 
-/// <summary>A value that cannot be read.</summary>
-/// <param name="what">What is wrong, continuing "KEY: ...".</param>
-/// <param name="remedy">What to do about it.</param>
-internal sealed class BadValueException(string what, string remedy) : Exception(what)
-{
-    public string Remedy { get; } = remedy;
-}
-
-/// <summary>Values of a recipe between their YAML and their C# form.</summary>
-internal static partial class RecipeValue
+/// <summary>Values of config files between their YAML and their C# form.</summary>
+internal static partial class ConfigValue
 {
     /// <summary>Reads a value of a config property's type.</summary>
     /// <exception cref="BadValueException">It is of another kind, or unusable.</exception>
-    public static object? Read(Type type, RecipeNode node)
+    public static object? Read(Type type, ConfigNode node)
     {
         Type? underlying = Nullable.GetUnderlyingType(type);
         if (node is ScalarNode { IsNull: true })
@@ -55,7 +47,7 @@ internal static partial class RecipeValue
             : type == typeof(ulong) ? (ulong)ReadWhole(type, text, ulong.MaxValue)
             : type == typeof(long) ? (long)ReadWhole(type, text, long.MaxValue)
             : type == typeof(int) ? (object)(int)ReadWhole(type, text, int.MaxValue)
-            : throw new InvalidOperationException($"No recipe values of type {type}.");
+            : throw new InvalidOperationException($"No config values of type {type}.");
     }
 
     /// <summary>The YAML form, which <see cref="Read"/> reads back to an equal value.</summary>
@@ -66,12 +58,12 @@ internal static partial class RecipeValue
         bool flag => flag ? "true" : "false",
         double number => number.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e'),
         Array list => $"[{string.Join(", ", list.Cast<object>().Select(Format))}]",
-        Enum member => RecipeKeys.Kebab(member),
+        Enum member => ConfigKeys.Kebab(member),
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString()!,
     };
 
-    private static Array ReadList(Type element, RecipeNode node, string expected)
+    private static Array ReadList(Type element, ConfigNode node, string expected)
     {
         if (node is not ListNode { Items: var items })
         {
@@ -90,10 +82,10 @@ internal static partial class RecipeValue
     private static object ReadEnum(Type type, string text, string orElse)
     {
         object[] members = [.. Enum.GetValues(type).Cast<object>()];
-        return Array.Find(members, m => RecipeKeys.Kebab(m) == text)
+        return Array.Find(members, m => ConfigKeys.Kebab(m) == text)
             ?? throw new BadValueException(
-                $"`{text}` is not one of {string.Join(", ", members.Select(RecipeKeys.Kebab))}{orElse}",
-                $"did you mean `{NearestName.Of(text, members.Select(RecipeKeys.Kebab))}`?");
+                $"`{text}` is not one of {string.Join(", ", members.Select(ConfigKeys.Kebab))}{orElse}",
+                $"did you mean `{NearestName.Of(text, members.Select(ConfigKeys.Kebab))}`?");
     }
 
     private static Duration ReadDuration(string text) =>
@@ -121,13 +113,13 @@ internal static partial class RecipeValue
             : throw new BadValueException($"is {text}", $"it must be between {least} and {most}");
     }
 
-    private static string Text(Type type, RecipeNode node) =>
+    private static string Text(Type type, ConfigNode node) =>
         node is ScalarNode { Text: var text } ? text : throw new BadValueException($"is {Describe(node)}", Expected(type));
 
     private static BadValueException Wrong(Type type, string text) =>
         new($"`{text}` is of the wrong type", Expected(type));
 
-    private static string Describe(RecipeNode node) => node switch
+    private static string Describe(ConfigNode node) => node switch
     {
         ScalarNode scalar => $"`{scalar.Text}`",
         ListNode => "a list",
@@ -139,7 +131,7 @@ internal static partial class RecipeValue
         type = Nullable.GetUnderlyingType(type) ?? type;
         return type switch
         {
-            _ when type.IsEnum => $"write one of {string.Join(", ", Enum.GetValues(type).Cast<object>().Select(RecipeKeys.Kebab))}",
+            _ when type.IsEnum => $"write one of {string.Join(", ", Enum.GetValues(type).Cast<object>().Select(ConfigKeys.Kebab))}",
             _ when type == typeof(int[]) => "write a list of whole numbers, such as [1, 3, 6, 12]",
             _ when type == typeof(Duration[]) => "write a list of durations, such as [5 %, 10 %, 2000 steps]",
             _ when type.IsArray => "write a list, such as [a, b]",

@@ -1,12 +1,12 @@
+using Espalier.Configuration;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
-using Espalier.Recipes;
 using Espalier.Training;
 using FsCheck;
 using FsCheck.Fluent;
 
-namespace Espalier.Tests.Recipes;
+namespace Espalier.Tests.Training;
 
 public class RecipeReaderTests
 {
@@ -48,7 +48,7 @@ public class RecipeReaderTests
     public void TinyShowsEveryKey(string file)
     {
         string path = Path.Combine(Root, "recipes", file), written = File.ReadAllText(path);
-        foreach ((string key, _) in RecipeKeys.Flatten(RecipeReader.Read(path)))
+        foreach ((string key, _) in ConfigKeys.Flatten(RecipeReader.Read(path)))
         {
             Assert.Matches($@"(?m)^ *{key.Split('.')[^1]}: ", written);
         }

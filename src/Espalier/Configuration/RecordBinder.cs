@@ -2,16 +2,16 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
 
-namespace Espalier.Recipes;
+namespace Espalier.Configuration;
 
 /// <summary>
-/// Fills config records from YAML: keys by <see cref="RecipeKeys"/>, values by <see cref="RecipeValue"/>, limits by
+/// Fills config records from YAML: keys by <see cref="ConfigKeys"/>, values by <see cref="ConfigValue"/>, limits by
 /// the <see cref="ValidationAttribute"/>s of the properties. Goes on after a problem, so as to find them all.
 /// </summary>
 /// <param name="problems">Where they go.</param>
 /// <param name="root">The config record of the whole file.</param>
 /// <param name="noun">What such a file is called.</param>
-internal sealed class RecordBinder(RecipeProblems problems, Type root, string noun)
+internal sealed class RecordBinder(ConfigProblems problems, Type root, string noun)
 {
     private readonly Dictionary<string, Place> _places = [];
 
@@ -31,17 +31,17 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
     /// <param name="type">The config record.</param>
     /// <param name="section">Its YAML.</param>
     /// <param name="place">Where it begins.</param>
-    /// <param name="path">Its dotted key and a dot, or nothing for the whole recipe.</param>
+    /// <param name="path">Its dotted key and a dot, or nothing for the whole file.</param>
     public object Bind(Type type, MapNode section, Place place, string path = "")
     {
         _places[path.TrimEnd('.')] = place;
         type = VariantOf(type, section);
         object config = Activator.CreateInstance(type)!;
-        IReadOnlyList<RecipeKey> keys = RecipeKeys.Of(type);
+        IReadOnlyList<ConfigKey> keys = ConfigKeys.Of(type);
         var seen = new HashSet<string>();
         foreach (MapEntry entry in section.Entries)
         {
-            RecipeKey? key = keys.FirstOrDefault(k => k.Name == entry.Key)
+            ConfigKey? key = keys.FirstOrDefault(k => k.Name == entry.Key)
                 ?? Guess(type, entry, path, keys.Where(k => section.Entries.TrueForAll(e => e.Key != k.Name)), keys);
             if (key is not null && seen.Add(key.Name))
             {
@@ -49,11 +49,11 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
             }
         }
 
-        foreach (RecipeKey key in keys.Where(k => k.IsRequired && !seen.Contains(k.Name)))
+        foreach (ConfigKey key in keys.Where(k => k.IsRequired && !seen.Contains(k.Name)))
         {
-            Type usual = RecipeKeys.VariantsOf(key.Property.PropertyType)[0];
+            Type usual = ConfigKeys.VariantsOf(key.Property.PropertyType)[0];
             IEnumerable<string> needed = key.IsSection
-                ? RecipeKeys.Of(usual).Where(k => k.IsRequired).Select(k => $"`{k.Name}`")
+                ? ConfigKeys.Of(usual).Where(k => k.IsRequired).Select(k => $"`{k.Name}`")
                 : [];
             string remedy = key.IsSection ? $"add the section with {string.Join(", ", needed)}" : "add it; it has no default";
             problems.Add(place, path + key.Name, "is missing", remedy);
@@ -69,25 +69,25 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
 
     /// <summary>Which record a section is; a value that names none is reported when its key is bound.</summary>
     private static Type VariantOf(Type type, MapNode section) =>
-        type.GetCustomAttributes<RecipeVariantAttribute>(inherit: false)
+        type.GetCustomAttributes<ConfigVariantAttribute>(inherit: false)
             .FirstOrDefault(variant => section.Entries.Exists(
                 entry => entry.Key == variant.Key && entry.Value is ScalarNode scalar && scalar.Text == variant.Value))?.Type
-        ?? RecipeKeys.VariantsOf(type)[0];
+        ?? ConfigKeys.VariantsOf(type)[0];
 
     /// <summary>
     /// Reports an unknown key. Where an absent key is but a slip away it is returned, so that its value is checked
     /// too and it is not reported as missing besides.
     /// </summary>
-    private RecipeKey? Guess(
-        Type type, MapEntry entry, string path, IEnumerable<RecipeKey> absent, IReadOnlyList<RecipeKey> keys)
+    private ConfigKey? Guess(
+        Type type, MapEntry entry, string path, IEnumerable<ConfigKey> absent, IReadOnlyList<ConfigKey> keys)
     {
-        RecipeVariantAttribute[] variants = [.. type.BaseType!.GetCustomAttributes<RecipeVariantAttribute>(inherit: false)];
-        foreach (RecipeVariantAttribute other in variants)
+        ConfigVariantAttribute[] variants = [.. type.BaseType!.GetCustomAttributes<ConfigVariantAttribute>(inherit: false)];
+        foreach (ConfigVariantAttribute other in variants)
         {
-            if (RecipeKeys.Of(other.Type).FirstOrDefault(k => k.Name == entry.Key) is RecipeKey foreign)
+            if (ConfigKeys.Of(other.Type).FirstOrDefault(k => k.Name == entry.Key) is ConfigKey foreign)
             {
                 string variant = variants.Single(v => v.Type == type).Value;
-                RecipeKey? own = keys.FirstOrDefault(k => k.Property.Name == foreign.Property.Name);
+                ConfigKey? own = keys.FirstOrDefault(k => k.Property.Name == foreign.Property.Name);
                 problems.Add(
                     entry.Place, path + entry.Key,
                     $"is a key of {other.Value}, and this {path.TrimEnd('.')} is {variant}",
@@ -97,12 +97,12 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
             }
         }
 
-        RecipeKey? meant = absent.Where(k => NearestName.IsClose(entry.Key, k.Name))
+        ConfigKey? meant = absent.Where(k => NearestName.IsClose(entry.Key, k.Name))
             .MinBy(k => NearestName.Distance(entry.Key, k.Name));
-        string? elsewhere = RecipeKeys.Of(root)
+        string? elsewhere = ConfigKeys.Of(root)
             .Where(s => s.IsSection)
-            .SelectMany(s => RecipeKeys.VariantsOf(s.Property.PropertyType)
-                .SelectMany(RecipeKeys.Of).Select(k => (Section: s.Name, k.Name)))
+            .SelectMany(s => ConfigKeys.VariantsOf(s.Property.PropertyType)
+                .SelectMany(ConfigKeys.Of).Select(k => (Section: s.Name, k.Name)))
             .Where(k => k.Name == entry.Key)
             .Select(k => $"{k.Section}.{k.Name}")
             .FirstOrDefault();
@@ -112,7 +112,7 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
         return meant;
     }
 
-    private void BindEntry(object config, RecipeKey key, MapEntry entry, string dotted)
+    private void BindEntry(object config, ConfigKey key, MapEntry entry, string dotted)
     {
         _places[dotted] = entry.Place;
         if (key.IsSection)
@@ -122,7 +122,7 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
             if (inner is null && !isEmpty)
             {
                 problems.Add(entry.Place, dotted, "must be a section", "put its keys below it, indented");
-                key.Property.SetValue(config, Activator.CreateInstance(RecipeKeys.VariantsOf(key.Property.PropertyType)[0]));
+                key.Property.SetValue(config, Activator.CreateInstance(ConfigKeys.VariantsOf(key.Property.PropertyType)[0]));
                 return;
             }
 
@@ -135,7 +135,7 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
         {
             object? value = entry.Value is ScalarNode { IsNull: true } && key.MayBeNull
                 ? null
-                : RecipeValue.Read(key.Property.PropertyType, entry.Value);
+                : ConfigValue.Read(key.Property.PropertyType, entry.Value);
             CheckLimits(key.Property, value);
             key.Property.SetValue(config, value);
         }
@@ -154,7 +154,7 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
             return;
         }
 
-        string text = RecipeValue.Format(value);
+        string text = ConfigValue.Format(value);
         if (property.GetCustomAttribute<RangeAttribute>() is RangeAttribute range)
         {
             double number = Convert.ToDouble(value, CultureInfo.InvariantCulture);
@@ -164,8 +164,8 @@ internal sealed class RecordBinder(RecipeProblems problems, Type root, string no
             bool isTooLarge = range.MaximumIsExclusive ? number >= most : number > most;
             if (isTooSmall || isTooLarge)
             {
-                string from = range.MinimumIsExclusive ? $"more than {RecipeValue.Format(least)}" : $"at least {RecipeValue.Format(least)}";
-                string to = range.MaximumIsExclusive ? $"less than {RecipeValue.Format(most)}" : $"at most {RecipeValue.Format(most)}";
+                string from = range.MinimumIsExclusive ? $"more than {ConfigValue.Format(least)}" : $"at least {ConfigValue.Format(least)}";
+                string to = range.MaximumIsExclusive ? $"less than {ConfigValue.Format(most)}" : $"at most {ConfigValue.Format(most)}";
                 throw new BadValueException($"is {text}", $"it must be {from} and {to}");
             }
         }

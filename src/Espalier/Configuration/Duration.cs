@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Espalier.Recipes;
+namespace Espalier.Configuration;
 
 /// <summary>What a <see cref="Duration"/> counts.</summary>
 public enum DurationUnit

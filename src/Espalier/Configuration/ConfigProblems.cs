@@ -1,7 +1,7 @@
-namespace Espalier.Recipes;
+namespace Espalier.Configuration;
 
-/// <summary>All that is wrong with a recipe, so that the user mends it in one go.</summary>
-internal sealed class RecipeProblems
+/// <summary>All that is wrong with a config file, so that the user mends it in one go.</summary>
+internal sealed class ConfigProblems
 {
     private readonly List<(Place Place, string Key, string Message)> _problems = [];
 

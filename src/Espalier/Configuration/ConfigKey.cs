@@ -1,0 +1,16 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+
+namespace Espalier.Configuration;
+
+/// <summary>A key of a section and the config property behind it.</summary>
+internal sealed record ConfigKey(string Name, PropertyInfo Property)
+{
+    public bool IsRequired { get; } = Property.IsDefined(typeof(RequiredMemberAttribute));
+
+    /// <summary>Whether the property's type ends with a question mark: then the value may be left empty.</summary>
+    public bool MayBeNull { get; } = new NullabilityInfoContext().Create(Property).WriteState == NullabilityState.Nullable;
+
+    /// <summary>A section has keys of its own; all else is a value.</summary>
+    public bool IsSection => ConfigKeys.IsSection(Property.PropertyType);
+}
