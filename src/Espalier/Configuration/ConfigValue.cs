@@ -1,7 +1,7 @@
 using System.Globalization;
+using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
-using Espalier.Growth;
 
 namespace Espalier.Configuration;
 
@@ -9,13 +9,16 @@ namespace Espalier.Configuration;
 internal static partial class ConfigValue
 {
     /// <summary>Reads a value of a config property's type.</summary>
+    /// <param name="type">The type.</param>
+    /// <param name="node">The value as it was written.</param>
+    /// <param name="orElse">What else is allowed in place of an enum's member, continuing "is not one of a, b".</param>
     /// <exception cref="BadValueException">It is of another kind, or unusable.</exception>
-    public static object? Read(Type type, ConfigNode node)
+    public static object? Read(Type type, ConfigNode node, string orElse = "")
     {
         Type? underlying = Nullable.GetUnderlyingType(type);
         if (node is ScalarNode { IsNull: true })
         {
-            return underlying is not null || type == typeof(LayerMapChoice) ? null
+            return underlying is not null ? null
                 : type.IsArray ? Array.CreateInstance(type.GetElementType()!, 0)
                 : throw new BadValueException("has no value", Expected(type));
         }
@@ -26,17 +29,16 @@ internal static partial class ConfigValue
             return ReadList(type.GetElementType()!, node, Expected(type));
         }
 
-        if (type == typeof(LayerMapChoice))
+        if (HasOwnForm(type))
         {
-            return node is ListNode
-                ? LayerMapChoice.Of((int[])ReadList(typeof(int), node, Expected(type)))
-                : LayerMapChoice.Of((LayerMapKind)ReadEnum(typeof(LayerMapKind), Text(type, node), " or a list of layers"));
+            return node is MapNode
+                ? throw new BadValueException($"is {Describe(node)}", Expected(type))
+                : OfType<Func<ConfigText, object>>(type, nameof(ReadOwn))(new ConfigText(node, Expected(type)));
         }
 
-        string text = Text(type, node);
-        return type.IsEnum ? ReadEnum(type, text, "")
+        string text = Text(node, Expected(type));
+        return type.IsEnum ? ReadEnum(type, text, orElse)
             : type == typeof(string) ? (text.Length > 0 ? text : throw new BadValueException("is empty", "give it a value"))
-            : type == typeof(Duration) ? ReadDuration(text)
             : type == typeof(bool) ? text switch
             {
                 "true" => true,
@@ -83,15 +85,24 @@ internal static partial class ConfigValue
     {
         object[] members = [.. Enum.GetValues(type).Cast<object>()];
         return Array.Find(members, m => ConfigKeys.Kebab(m) == text)
-            ?? throw new BadValueException(
-                $"`{text}` is not one of {string.Join(", ", members.Select(ConfigKeys.Kebab))}{orElse}",
-                $"did you mean `{NearestName.Of(text, members.Select(ConfigKeys.Kebab))}`?");
+            ?? throw NotOneOf(text, members.Select(ConfigKeys.Kebab), orElse);
     }
 
-    private static Duration ReadDuration(string text) =>
-        Duration.TryParse(text, out Duration duration, out string? problem)
-            ? duration
-            : throw new BadValueException($"`{text}` is not a duration: {problem}", Expected(typeof(Duration)));
+    /// <summary>What is wrong with a text that should be one of some names.</summary>
+    public static BadValueException NotOneOf(string text, IEnumerable<string> names, string orElse = "") =>
+        new($"`{text}` is not one of {string.Join(", ", names)}{orElse}", $"did you mean `{NearestName.Of(text, names)}`?");
+
+    private static bool HasOwnForm(Type type) => Array.Exists(
+        type.GetInterfaces(), i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IConfigValue<>));
+
+    private static object ReadOwn<T>(ConfigText text) where T : IConfigValue<T> => T.Parse(text);
+
+    private static string ExpectedOwn<T>() where T : IConfigValue<T> => T.Expected;
+
+    /// <summary>One of the two methods above for a type that is known at run time only.</summary>
+    private static TDelegate OfType<TDelegate>(Type type, string method) where TDelegate : Delegate =>
+        typeof(ConfigValue).GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!
+            .MakeGenericMethod(type).CreateDelegate<TDelegate>();
 
     private static double ReadDouble(string text) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number)
@@ -113,8 +124,10 @@ internal static partial class ConfigValue
             : throw new BadValueException($"is {text}", $"it must be between {least} and {most}");
     }
 
-    private static string Text(Type type, ConfigNode node) =>
-        node is ScalarNode { Text: var text } ? text : throw new BadValueException($"is {Describe(node)}", Expected(type));
+    /// <summary>One piece of text.</summary>
+    /// <exception cref="BadValueException">It is a list or a section.</exception>
+    public static string Text(ConfigNode node, string expected) =>
+        node is ScalarNode { Text: var text } ? text : throw new BadValueException($"is {Describe(node)}", expected);
 
     private static BadValueException Wrong(Type type, string text) =>
         new($"`{text}` is of the wrong type", Expected(type));
@@ -135,8 +148,7 @@ internal static partial class ConfigValue
             _ when type == typeof(int[]) => "write a list of whole numbers, such as [1, 3, 6, 12]",
             _ when type == typeof(Duration[]) => "write a list of durations, such as [5 %, 10 %, 2000 steps]",
             _ when type.IsArray => "write a list, such as [a, b]",
-            _ when type == typeof(LayerMapChoice) => "write interpolate, stack, or a list of stored layers",
-            _ when type == typeof(Duration) => "write a number and its unit: `2000 steps`, `5 %` or `1.5e9 tokens`",
+            _ when HasOwnForm(type) => OfType<Func<string>>(type, nameof(ExpectedOwn))(),
             _ when type == typeof(bool) => "write true or false",
             _ when type == typeof(double) => "write a number, such as 0.1 or 1e-4",
             _ when type == typeof(string) => "write one piece of text",
