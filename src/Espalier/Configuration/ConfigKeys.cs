@@ -8,23 +8,28 @@ internal static class ConfigKeys
 {
     public static bool IsSection(Type type) => type.Name.EndsWith("Config", StringComparison.Ordinal);
 
-    /// <summary>The keys of a config record in the order of its properties, inherited ones first.</summary>
-    public static IReadOnlyList<ConfigKey> Of(Type config) =>
-    [
-        .. config.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(p => p.CanWrite)
-            .OrderBy(p => p.DeclaringType == config)
-            .Select(p => new ConfigKey(p.GetCustomAttribute<YamlKeyAttribute>()?.Name ?? Split(p.Name, '_'), p)),
-    ];
+    /// <summary>
+    /// The keys of a config record: the one that tells its variant, then inherited ones, then its own, in the order of
+    /// the properties.
+    /// </summary>
+    public static IReadOnlyList<ConfigKey> Of(Type config)
+    {
+        ConfigVariants? variants = ConfigVariants.Of(config);
+        return
+        [
+            .. config.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+                .Select(p => (Name: p.GetCustomAttribute<YamlKeyAttribute>()?.Name ?? Split(p.Name, '_'), Property: p))
+                .Select(p => p.Name == variants?.Key
+                    ? new ConfigKey(p.Name, p.Property) { IsDiscriminator = true, IsRequired = variants.Default is null }
+                    : new ConfigKey(p.Name, p.Property))
+                .Where(key => key.IsDiscriminator || key.Property.CanWrite)
+                .OrderBy(key => key.IsDiscriminator ? 0 : key.Property.DeclaringType == config ? 2 : 1),
+        ];
+    }
 
     /// <summary>The key of a property.</summary>
     public static string NameOf(Type config, string property) =>
         Of(config).Single(key => key.Property.Name == property).Name;
-
-    /// <summary>The records that a section can be: its variants, or just itself. The first is the default.</summary>
-    public static IReadOnlyList<Type> VariantsOf(Type section) =>
-        section.GetCustomAttributes<ConfigVariantAttribute>(inherit: false).Select(variant => variant.Type).ToArray()
-            is { Length: > 0 } variants ? variants : [section];
 
     /// <summary>All values of a config record with their dotted keys.</summary>
     public static IEnumerable<(string Key, object? Value)> Flatten(object config, string path = "")

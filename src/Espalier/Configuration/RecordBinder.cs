@@ -28,21 +28,59 @@ internal sealed class RecordBinder(ConfigProblems problems, Type root, string no
     }
 
     /// <summary>Binds a section.</summary>
-    /// <param name="type">The config record.</param>
+    /// <param name="type">The config record, or the base of its variants.</param>
     /// <param name="section">Its YAML.</param>
     /// <param name="place">Where it begins.</param>
     /// <param name="path">Its dotted key and a dot, or nothing for the whole file.</param>
     public object Bind(Type type, MapNode section, Place place, string path = "")
     {
         _places[path.TrimEnd('.')] = place;
-        type = VariantOf(type, section);
-        object config = Activator.CreateInstance(type)!;
-        IReadOnlyList<ConfigKey> keys = ConfigKeys.Of(type);
+        ConfigVariants? variants = ConfigVariants.Of(type);
+        return variants is null ? Fill(type, section, place, path)
+            : VariantOf(variants, section) is Type variant ? Fill(variant, section, place, path)
+            : StandIn(type, variants, section, place, path);
+    }
+
+    /// <summary>The record that a section names, or its default; null where neither says.</summary>
+    private static Type? VariantOf(ConfigVariants variants, MapNode section)
+    {
+        // A key that is but a slip away names the variant too: the slip is then all that is reported.
+        MapEntry? entry = section.Entries.Find(e => e.Key == variants.Key)
+            ?? section.Entries.Find(e => NearestName.IsClose(e.Key, variants.Key) && variants.Having(e.Key).Count == 0);
+        return entry is null ? variants.Default
+            : entry.Value is ScalarNode { IsNull: false, Text: var name } ? variants.TypeOf(name)
+            : null;
+    }
+
+    private static object Create(Type record)
+    {
+        object config = Activator.CreateInstance(record)!;
+        if (ConfigVariants.Of(record) is ConfigVariants variants)
+        {
+            object? name = ConfigKeys.Of(record).FirstOrDefault(k => k.IsDiscriminator)?.Property.GetValue(config);
+            if ((name is Enum ? ConfigKeys.Kebab(name) : name as string) != variants.NameOf(record))
+            {
+                throw new InvalidOperationException(
+                    $"No property of {record} says that its `{variants.Key}` is {variants.NameOf(record)}.");
+            }
+        }
+
+        return config;
+    }
+
+    private object Fill(Type record, MapNode section, Place place, string path)
+    {
+        object config = Create(record);
+        IReadOnlyList<ConfigKey> keys = ConfigKeys.Of(record);
         var seen = new HashSet<string>();
         foreach (MapEntry entry in section.Entries)
         {
-            ConfigKey? key = keys.FirstOrDefault(k => k.Name == entry.Key)
-                ?? Guess(type, entry, path, keys.Where(k => section.Entries.TrueForAll(e => e.Key != k.Name)), keys);
+            ConfigKey? key = keys.FirstOrDefault(k => k.Name == entry.Key);
+            if (key is null && !IsOfOtherVariant(record, section, entry, path, keys, out key))
+            {
+                key = Guess(section, entry, path, keys);
+            }
+
             if (key is not null && seen.Add(key.Name))
             {
                 BindEntry(config, key, entry, path + key.Name);
@@ -51,57 +89,100 @@ internal sealed class RecordBinder(ConfigProblems problems, Type root, string no
 
         foreach (ConfigKey key in keys.Where(k => k.IsRequired && !seen.Contains(k.Name)))
         {
-            Type usual = ConfigKeys.VariantsOf(key.Property.PropertyType)[0];
-            IEnumerable<string> needed = key.IsSection
-                ? ConfigKeys.Of(usual).Where(k => k.IsRequired).Select(k => $"`{k.Name}`")
-                : [];
-            string remedy = key.IsSection ? $"add the section with {string.Join(", ", needed)}" : "add it; it has no default";
-            problems.Add(place, path + key.Name, "is missing", remedy);
+            ReportMissing(key, place, path);
             if (key.IsSection)
             {
                 // Checks between keys look at the properties of sections; those of this one they leave alone.
-                key.Property.SetValue(config, Activator.CreateInstance(usual));
+                key.Property.SetValue(config, Create(ConfigVariants.StandInOf(key.Property.PropertyType)));
             }
         }
 
         return config;
     }
 
-    /// <summary>Which record a section is; a value that names none is reported when its key is bound.</summary>
-    private static Type VariantOf(Type type, MapNode section) =>
-        type.GetCustomAttributes<ConfigVariantAttribute>(inherit: false)
-            .FirstOrDefault(variant => section.Entries.Exists(
-                entry => entry.Key == variant.Key && entry.Value is ScalarNode scalar && scalar.Text == variant.Value))?.Type
-        ?? ConfigKeys.VariantsOf(type)[0];
+    /// <summary>
+    /// Reports why the variant of a section is not known, and the keys that no variant has. Of the others nothing can
+    /// be said yet.
+    /// </summary>
+    private object StandIn(Type type, ConfigVariants variants, MapNode section, Place place, string path)
+    {
+        problems.AddStandIn(path.TrimEnd('.'));
+        object config = Create(ConfigVariants.StandInOf(type));
+        ConfigKey[] keys = [.. ConfigVariants.TypesOf(type).SelectMany(ConfigKeys.Of).DistinctBy(k => k.Name)];
+        bool isNamed = false;
+        foreach (MapEntry entry in section.Entries)
+        {
+            ConfigKey? key = Array.Find(keys, k => k.Name == entry.Key) ?? Guess(section, entry, path, keys);
+            if (key is { IsDiscriminator: true } && !isNamed)
+            {
+                isNamed = true;
+                BindEntry(config, key, entry, path + key.Name);
+            }
+        }
+
+        if (!isNamed)
+        {
+            ReportMissing(Array.Find(keys, k => k.IsDiscriminator)!, place, path);
+        }
+
+        return config;
+    }
+
+    private void ReportMissing(ConfigKey key, Place place, string path)
+    {
+        string remedy = "add it; it has no default";
+        if (key.IsSection)
+        {
+            ConfigKey[] required = [.. ConfigKeys.Of(ConfigVariants.StandInOf(key.Property.PropertyType)).Where(k => k.IsRequired)];
+            IEnumerable<ConfigKey> needed = Array.Find(required, k => k.IsDiscriminator) is ConfigKey name ? [name] : required;
+            remedy = $"add the section with {string.Join(", ", needed.Select(k => $"`{k.Name}`"))}";
+        }
+
+        problems.Add(place, path + key.Name, "is missing", remedy);
+    }
+
+    /// <summary>
+    /// Reports a key that other variants of the section have and this one has not, if it is one. Where this one has
+    /// another key for the same property, and it is absent, it is <paramref name="meant"/>, as in <see cref="Guess"/>.
+    /// </summary>
+    private bool IsOfOtherVariant(
+        Type record, MapNode section, MapEntry entry, string path, IReadOnlyList<ConfigKey> keys, out ConfigKey? meant)
+    {
+        meant = null;
+        if (ConfigVariants.Of(record) is not ConfigVariants variants
+            || variants.Having(entry.Key) is not { Count: > 0 } others)
+        {
+            return false;
+        }
+
+        string Names(string separator) => string.Join(separator, others.Select(other => other.Name));
+        string dotted = path.TrimEnd('.'), own = variants.NameOf(record);
+        ConfigKey? same = keys.FirstOrDefault(k => others.Any(other => other.Key.Property.Name == k.Property.Name));
+        // The file said another variant, and the command line this one.
+        bool isOverridden = entry.Place != Place.CommandLine
+            && section.Entries.Exists(e => e.Key == variants.Key && e.Place == Place.CommandLine);
+        string remedy = same is not null ? $"its key is `{path}{same.Name}`"
+            : isOverridden && dotted.Length > 0 ? $"leave it out, or replace the whole section by `{dotted}={{{variants.Key}: {own}}}`"
+            : $"leave it out, or set `{path}{variants.Key}` to {Names(" or ")}";
+        problems.Add(
+            entry.Place, path + entry.Key,
+            $"is a key of {Names(" and ")}, and this {(dotted.Length > 0 ? dotted : noun)} is {own}", remedy);
+        meant = section.Entries.Exists(e => e.Key == same?.Name) ? null : same;
+        return true;
+    }
 
     /// <summary>
     /// Reports an unknown key. Where an absent key is but a slip away it is returned, so that its value is checked
     /// too and it is not reported as missing besides.
     /// </summary>
-    private ConfigKey? Guess(
-        Type type, MapEntry entry, string path, IEnumerable<ConfigKey> absent, IReadOnlyList<ConfigKey> keys)
+    private ConfigKey? Guess(MapNode section, MapEntry entry, string path, IReadOnlyList<ConfigKey> keys)
     {
-        ConfigVariantAttribute[] variants = [.. type.BaseType!.GetCustomAttributes<ConfigVariantAttribute>(inherit: false)];
-        foreach (ConfigVariantAttribute other in variants)
-        {
-            if (ConfigKeys.Of(other.Type).FirstOrDefault(k => k.Name == entry.Key) is ConfigKey foreign)
-            {
-                string variant = variants.Single(v => v.Type == type).Value;
-                ConfigKey? own = keys.FirstOrDefault(k => k.Property.Name == foreign.Property.Name);
-                problems.Add(
-                    entry.Place, path + entry.Key,
-                    $"is a key of {other.Value}, and this {path.TrimEnd('.')} is {variant}",
-                    own is not null ? $"its key is `{path}{own.Name}`"
-                        : $"leave it out, or set `{path}{other.Key}` to {other.Value}");
-                return absent.FirstOrDefault(k => k.Name == own?.Name);
-            }
-        }
-
-        ConfigKey? meant = absent.Where(k => NearestName.IsClose(entry.Key, k.Name))
+        ConfigKey? meant = keys
+            .Where(k => section.Entries.TrueForAll(e => e.Key != k.Name) && NearestName.IsClose(entry.Key, k.Name))
             .MinBy(k => NearestName.Distance(entry.Key, k.Name));
         string? elsewhere = ConfigKeys.Of(root)
             .Where(s => s.IsSection)
-            .SelectMany(s => ConfigKeys.VariantsOf(s.Property.PropertyType)
+            .SelectMany(s => ConfigVariants.TypesOf(s.Property.PropertyType)
                 .SelectMany(ConfigKeys.Of).Select(k => (Section: s.Name, k.Name)))
             .Where(k => k.Name == entry.Key)
             .Select(k => $"{k.Section}.{k.Name}")
@@ -122,7 +203,7 @@ internal sealed class RecordBinder(ConfigProblems problems, Type root, string no
             if (inner is null && !isEmpty)
             {
                 problems.Add(entry.Place, dotted, "must be a section", "put its keys below it, indented");
-                key.Property.SetValue(config, Activator.CreateInstance(ConfigKeys.VariantsOf(key.Property.PropertyType)[0]));
+                key.Property.SetValue(config, Create(ConfigVariants.StandInOf(key.Property.PropertyType)));
                 return;
             }
 
@@ -133,6 +214,13 @@ internal sealed class RecordBinder(ConfigProblems problems, Type root, string no
 
         try
         {
+            if (key.IsDiscriminator)
+            {
+                // The record has set it by itself.
+                ConfigVariants.Of(config.GetType())!.Check(entry.Value);
+                return;
+            }
+
             object? value = entry.Value is ScalarNode { IsNull: true } && key.MayBeNull
                 ? null
                 : ConfigValue.Read(key.Property.PropertyType, entry.Value);
