@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Espalier.Data;
 using Espalier.Models;
-using Espalier.Recipes;
 using Espalier.Reporting;
+using Espalier.Training;
 
 namespace Espalier.Cli;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Espalier.Recipes;
+using Espalier.Training;
 
 namespace Espalier.Cli;
 

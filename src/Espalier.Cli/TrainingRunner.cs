@@ -1,6 +1,5 @@
 using System.Globalization;
 using Espalier.Data;
-using Espalier.Recipes;
 using Espalier.Training;
 
 namespace Espalier.Cli;

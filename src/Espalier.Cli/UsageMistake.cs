@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Text.RegularExpressions;
-using Espalier.Recipes;
+using Espalier.Configuration;
 
 namespace Espalier.Cli;
 
@@ -55,7 +55,7 @@ internal static partial class UsageMistake
         foreach (OptionResult result in parsed.CommandResult.Children.OfType<OptionResult>())
         {
             Type type = Nullable.GetUnderlyingType(result.Option.ValueType) ?? result.Option.ValueType;
-            string[] members = type.IsEnum ? [.. Enum.GetValues(type).Cast<object>().Select(RecipeKeys.Kebab)] : [];
+            string[] members = type.IsEnum ? [.. Enum.GetValues(type).Cast<object>().Select(ConfigKeys.Kebab)] : [];
             if (type.IsEnum && result.Tokens.FirstOrDefault(
                 token => !members.Contains(token.Value, StringComparer.OrdinalIgnoreCase)) is Token token)
             {

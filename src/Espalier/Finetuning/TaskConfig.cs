@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using Espalier.Configuration;
 using Espalier.Evaluation;
-using Espalier.Recipes;
 
 namespace Espalier.Finetuning;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
+using Espalier.Configuration;
 using Espalier.Evaluation;
-using Espalier.Recipes;
 
 namespace Espalier.Finetuning;
 
@@ -29,7 +29,7 @@ public static class TaskFile
         return task with { Name = task.Name.Length > 0 ? task.Name : Path.GetFileNameWithoutExtension(file) };
     }
 
-    private static void Check(TaskConfig task, RecordBinder binder, RecipeProblems problems)
+    private static void Check(TaskConfig task, RecordBinder binder, ConfigProblems problems)
     {
         if (problems.AreClean("labels", "range"))
         {
@@ -58,7 +58,7 @@ public static class TaskFile
             ulong[] seeds = task.Training.Seeds;
             if (seeds.Length == 0 || seeds.Distinct().Count() < seeds.Length)
             {
-                Report("training.seeds", $"is {RecipeValue.Format(seeds)}", "give at least one, and none twice");
+                Report("training.seeds", $"is {ConfigValue.Format(seeds)}", "give at least one, and none twice");
             }
         }
 
@@ -76,11 +76,11 @@ public static class TaskFile
             }
             else if (labels.Length == 1 || labels.Distinct().Count() < labels.Length)
             {
-                Report("labels", $"is {RecipeValue.Format(labels)}", "name two classes or more, and none twice");
+                Report("labels", $"is {ConfigValue.Format(labels)}", "name two classes or more, and none twice");
             }
             else if (range.Length > 0 && (range.Length != 2 || range[0] >= range[1]))
             {
-                Report("range", $"is {RecipeValue.Format(range)}", "write [lowest, highest], such as [0, 5]");
+                Report("range", $"is {ConfigValue.Format(range)}", "write [lowest, highest], such as [0, 5]");
             }
         }
 
@@ -88,7 +88,7 @@ public static class TaskFile
         {
             if (task.Metrics.Length == 0 || task.Metrics.Distinct().Count() < task.Metrics.Length)
             {
-                Report("metrics", $"is {RecipeValue.Format(task.Metrics)}", "name at least one, and none twice");
+                Report("metrics", $"is {ConfigValue.Format(task.Metrics)}", "name at least one, and none twice");
             }
 
             foreach (MetricKind metric in task.Metrics)
@@ -96,7 +96,7 @@ public static class TaskFile
                 bool isOfScores = metric is MetricKind.Pearson or MetricKind.Spearman;
                 if (isOfScores != task.IsRegression)
                 {
-                    Report("metrics", $"{RecipeKeys.Kebab(metric)} is a measure of {(isOfScores ? "scores" : "classes")}",
+                    Report("metrics", $"{ConfigKeys.Kebab(metric)} is a measure of {(isOfScores ? "scores" : "classes")}",
                         task.IsRegression ? "a task with a range has pearson and spearman" : "a task with labels has accuracy, f1 and matthews");
                 }
                 else if (metric == MetricKind.F1 && task.Labels.Length != 2)

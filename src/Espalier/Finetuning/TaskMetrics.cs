@@ -1,5 +1,5 @@
+using Espalier.Configuration;
 using Espalier.Evaluation;
-using Espalier.Recipes;
 
 namespace Espalier.Finetuning;
 
@@ -7,7 +7,7 @@ namespace Espalier.Finetuning;
 public static class TaskMetrics
 {
     /// <summary>The name of a metric, as task files write it.</summary>
-    public static string NameOf(MetricKind metric) => RecipeKeys.Kebab(metric);
+    public static string NameOf(MetricKind metric) => ConfigKeys.Kebab(metric);
 
     /// <summary>A metric of predictions.</summary>
     /// <param name="metric">The metric.</param>

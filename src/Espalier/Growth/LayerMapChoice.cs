@@ -1,3 +1,5 @@
+using Espalier.Configuration;
+
 namespace Espalier.Growth;
 
 /// <summary>A rule that lets fewer stored layers serve as more. METHODS: Apollo, interpolation against stacking.</summary>
@@ -11,7 +13,7 @@ public enum LayerMapKind
 }
 
 /// <summary>How stored layers are shared by executed ones: by a rule, or by a list of one's own.</summary>
-public sealed class LayerMapChoice : IEquatable<LayerMapChoice>
+public sealed class LayerMapChoice : IEquatable<LayerMapChoice>, IConfigValue<LayerMapChoice>
 {
     private LayerMapChoice(LayerMapKind? kind, int[]? custom)
     {
@@ -36,6 +38,16 @@ public sealed class LayerMapChoice : IEquatable<LayerMapChoice>
 
     /// <summary>By a rule.</summary>
     public static LayerMapChoice Of(LayerMapKind kind) => kind == LayerMapKind.Stack ? Stack : Interpolate;
+
+    /// <inheritdoc/>
+    public static string Expected => "write interpolate, stack, or a list of stored layers";
+
+    /// <inheritdoc/>
+    public static LayerMapChoice Parse(ConfigText text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return text.IsList ? Of(text.As<int[]>()) : Of(text.As<LayerMapKind>(orElse: " or a list of layers"));
+    }
 
     /// <inheritdoc/>
     public bool Equals(LayerMapChoice? other) =>

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
+using Espalier.Configuration;
 using Espalier.Models;
-using Espalier.Recipes;
 
 namespace Espalier.Interop;
 
@@ -54,7 +54,7 @@ internal sealed class ConfigReader(string path, JsonObject json)
     /// <summary>The model, if its numbers are within the limits that recipes have too.</summary>
     public ModelConfig Checked(ModelConfig model)
     {
-        foreach (RecipeKey key in RecipeKeys.Of(model.GetType()))
+        foreach (ConfigKey key in ConfigKeys.Of(model.GetType()))
         {
             try
             {
@@ -72,6 +72,6 @@ internal sealed class ConfigReader(string path, JsonObject json)
                 $"{path}: {Key(nameof(ModelConfig.Heads))} {model.Heads} does not divide " +
                 $"{Key(nameof(ModelConfig.HiddenSize))} {model.HiddenSize}.");
 
-        string Key(string property) => RecipeKeys.NameOf(model.GetType(), property);
+        string Key(string property) => ConfigKeys.NameOf(model.GetType(), property);
     }
 }

@@ -1,5 +1,5 @@
 using System.ComponentModel.DataAnnotations;
-using Espalier.Recipes;
+using Espalier.Configuration;
 
 namespace Espalier.Models;
 

@@ -1,4 +1,4 @@
-using Espalier.Recipes;
+using Espalier.Configuration;
 
 namespace Espalier.Models;
 
@@ -16,14 +16,14 @@ public enum ModelType
 /// The final model of a run: what all architectures share. Each has its own record, whose keys are those of its
 /// Hugging Face <c>config.json</c>.
 /// </summary>
-[RecipeVariant("model_type", nameof(ModelType.Gpt2), typeof(Gpt2Config))]
-[RecipeVariant("model_type", nameof(ModelType.Bert), typeof(BertConfig))]
+[ConfigVariant("model_type", ModelType.Gpt2, typeof(Gpt2Config), IsDefault = true)]
+[ConfigVariant("model_type", ModelType.Bert, typeof(BertConfig))]
 public abstract record ModelConfig
 {
     private protected ModelConfig(ModelType type) => ModelType = type;
 
     /// <summary>`model_type`: the architecture. Default gpt2.</summary>
-    public ModelType ModelType { get; protected init; }
+    public ModelType ModelType { get; }
 
     /// <summary>Transformer blocks of the final model.</summary>
     public abstract int Layers { get; init; }

@@ -1,4 +1,4 @@
-using Espalier.Recipes;
+using Espalier.Configuration;
 
 namespace Espalier.Training;
 

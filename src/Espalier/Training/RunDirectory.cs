@@ -1,5 +1,4 @@
 using System.Globalization;
-using Espalier.Recipes;
 
 namespace Espalier.Training;
 

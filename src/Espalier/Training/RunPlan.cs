@@ -1,6 +1,6 @@
+using Espalier.Configuration;
 using Espalier.Growth;
 using Espalier.Models;
-using Espalier.Recipes;
 
 namespace Espalier.Training;
 

@@ -3,7 +3,6 @@ using Espalier.Evaluation;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
-using Espalier.Recipes;
 using Espalier.Torch;
 
 namespace Espalier.Training;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.Versioning;
-using Espalier.Recipes;
+using Espalier.Configuration;
 using Espalier.Tests.Data;
 using Espalier.Tests.Training;
 using Espalier.Training;

@@ -1,6 +1,6 @@
+using Espalier.Configuration;
 using Espalier.Evaluation;
 using Espalier.Finetuning;
-using Espalier.Recipes;
 using Espalier.Tests.Data;
 
 namespace Espalier.Tests.Finetuning;
@@ -27,7 +27,7 @@ public sealed class TaskFileTests
     {
         string yaml = File.ReadAllText(Path.Combine(Tasks, "sst2.yaml"));
         Assert.All(
-            RecipeKeys.Flatten(TaskFile.Read(Path.Combine(Tasks, "sst2.yaml"))),
+            ConfigKeys.Flatten(TaskFile.Read(Path.Combine(Tasks, "sst2.yaml"))),
             leaf => Assert.Matches($@"(?m)^ *{leaf.Key.Split('.')[^1]}: ", yaml));
     }
 

@@ -1,5 +1,5 @@
+using Espalier.Configuration;
 using Espalier.Growth;
-using Espalier.Recipes;
 
 namespace Espalier.Tests.Growth;
 

@@ -1,8 +1,8 @@
 using System.Text.Json;
+using Espalier.Configuration;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
-using Espalier.Recipes;
 using Espalier.Torch;
 
 namespace Espalier.Tests.Growth;

@@ -1,5 +1,5 @@
+using Espalier.Configuration;
 using Espalier.Optimization;
-using Espalier.Recipes;
 
 namespace Espalier.Tests.Optimization;
 

@@ -1,8 +1,8 @@
 using System.Text.RegularExpressions;
+using Espalier.Configuration;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
-using Espalier.Recipes;
 using Espalier.Tests.Data;
 using Espalier.Torch;
 using Espalier.Training;

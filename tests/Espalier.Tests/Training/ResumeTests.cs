@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
+using Espalier.Configuration;
 using Espalier.Growth;
 using Espalier.Models;
-using Espalier.Recipes;
 using Espalier.Tests.Data;
 using Espalier.Training;
 

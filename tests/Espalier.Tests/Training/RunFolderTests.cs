@@ -1,6 +1,6 @@
 using System.Text;
+using Espalier.Configuration;
 using Espalier.Optimization;
-using Espalier.Recipes;
 using Espalier.Tests.Data;
 using Espalier.Training;
 

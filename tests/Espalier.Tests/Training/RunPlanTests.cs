@@ -1,7 +1,7 @@
+using Espalier.Configuration;
 using Espalier.Evaluation;
 using Espalier.Growth;
 using Espalier.Models;
-using Espalier.Recipes;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;

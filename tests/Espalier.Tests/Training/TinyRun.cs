@@ -1,10 +1,10 @@
 using System.Text;
+using Espalier.Configuration;
 using Espalier.Data;
 using Espalier.Evaluation;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
-using Espalier.Recipes;
 using Espalier.Tests.Data;
 using Espalier.Training;
 

@@ -1,9 +1,9 @@
 using System.Text;
+using Espalier.Configuration;
 using Espalier.Data;
 using Espalier.Evaluation;
 using Espalier.Growth;
 using Espalier.Models;
-using Espalier.Recipes;
 using Espalier.Tests.Data;
 using Espalier.Torch;
 using Espalier.Training;

@@ -1,6 +1,6 @@
 using System.Globalization;
+using Espalier.Configuration;
 using Espalier.Evaluation;
-using Espalier.Recipes;
 using Espalier.Tests.Data;
 using Espalier.Tests.Torch;
 using Espalier.Torch;

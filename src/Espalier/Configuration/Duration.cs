@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Espalier.Recipes;
+namespace Espalier.Configuration;
 
 /// <summary>What a <see cref="Duration"/> counts.</summary>
 public enum DurationUnit
@@ -21,12 +21,15 @@ public enum DurationUnit
 /// </summary>
 /// <param name="Value">How many: whole and not negative for steps and tokens, 0 to 100 for per cent.</param>
 /// <param name="Unit">Of what.</param>
-public readonly record struct Duration(double Value, DurationUnit Unit)
+public readonly record struct Duration(double Value, DurationUnit Unit) : IConfigValue<Duration>
 {
     private const string Forms = "write a number and its unit: `2000 steps`, `5 %` or `1.5e9 tokens`";
 
     // Doubles hold every whole number up to here.
     private const double MaximumCount = 1L << 53;
+
+    /// <inheritdoc/>
+    public static string Expected => Forms;
 
     /// <summary>That many optimizer steps.</summary>
     public static Duration Steps(long count) => new(count, DurationUnit.Steps);
@@ -57,6 +60,15 @@ public readonly record struct Duration(double Value, DurationUnit Unit)
         TryParse(text, out Duration duration, out string? problem)
             ? duration
             : throw new UserErrorException($"`{text}` is not a duration: {problem}.", Forms);
+
+    /// <inheritdoc/>
+    public static Duration Parse(ConfigText text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return TryParse(text.Text, out Duration duration, out string? problem)
+            ? duration
+            : throw new BadValueException($"`{text.Text}` is not a duration: {problem}", Forms);
+    }
 
     /// <summary>Reads the YAML form.</summary>
     /// <param name="text">For example `5 %`.</param>
@@ -104,7 +116,7 @@ public readonly record struct Duration(double Value, DurationUnit Unit)
         return true;
     }
 
-    /// <summary>The YAML form, which <see cref="Parse"/> reads back to the same value.</summary>
+    /// <summary>The YAML form, which <see cref="Parse(string)"/> reads back to the same value.</summary>
     public override string ToString() => Unit switch
     {
         DurationUnit.Steps => $"{((long)Value).ToString(CultureInfo.InvariantCulture)} steps",

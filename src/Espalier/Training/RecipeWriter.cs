@@ -1,6 +1,7 @@
 using System.Text;
+using Espalier.Configuration;
 
-namespace Espalier.Recipes;
+namespace Espalier.Training;
 
 /// <summary>Writes resolved recipes: every key with its value, so that no later default can change what a run was.</summary>
 public static class RecipeWriter
@@ -19,7 +20,7 @@ public static class RecipeWriter
 
     private static void Write(object config, string indent, StringBuilder yaml)
     {
-        foreach (RecipeKey key in RecipeKeys.Of(config.GetType()))
+        foreach (ConfigKey key in ConfigKeys.Of(config.GetType()))
         {
             object? value = key.Property.GetValue(config);
             yaml.Append(indent).Append(key.Name).Append(':');
@@ -30,7 +31,7 @@ public static class RecipeWriter
             }
             else
             {
-                yaml.Append(' ').Append(RecipeValue.Format(value)).Append('\n');
+                yaml.Append(' ').Append(ConfigValue.Format(value)).Append('\n');
             }
         }
     }

@@ -1,10 +1,10 @@
-namespace Espalier.Recipes;
+namespace Espalier.Configuration;
 
 /// <summary>`training.micro_batch=8`: a value from the command line in place of the file's.</summary>
-internal static class RecipeOverride
+internal static class ConfigOverride
 {
-    /// <summary>Sets the value in the recipe's tree, making sections where there are none yet.</summary>
-    public static void Apply(string setting, MapNode root, RecipeProblems problems)
+    /// <summary>Sets the value in the file's tree, making sections where there are none yet.</summary>
+    public static void Apply(string setting, MapNode root, ConfigProblems problems)
     {
         int equals = setting.IndexOf('=', StringComparison.Ordinal);
         string[] path = setting[..Math.Max(0, equals)].Trim().Split('.');
@@ -17,7 +17,7 @@ internal static class RecipeOverride
 
         string key = string.Join('.', path);
         int problemsBefore = problems.Count;
-        RecipeNode? value = RecipeNode.Parse(setting[(equals + 1)..], _ => Place.CommandLine, key, problems);
+        ConfigNode? value = ConfigNode.Parse(setting[(equals + 1)..], _ => Place.CommandLine, key, problems);
         if (problems.Count > problemsBefore)
         {
             return;

@@ -1,16 +1,17 @@
+using Espalier.Configuration;
 using Espalier.Growth;
 using Espalier.Models;
 
-namespace Espalier.Recipes;
+namespace Espalier.Training;
 
 /// <summary>What no key can tell by itself: heads against width, stages against layers, durations against the run.</summary>
 internal sealed class RecipeChecks
 {
     private readonly Recipe _recipe;
     private readonly RecordBinder _binder;
-    private readonly RecipeProblems _problems;
+    private readonly ConfigProblems _problems;
 
-    private RecipeChecks(Recipe recipe, RecordBinder binder, RecipeProblems problems)
+    private RecipeChecks(Recipe recipe, RecordBinder binder, ConfigProblems problems)
     {
         _recipe = recipe;
         _binder = binder;
@@ -18,7 +19,7 @@ internal sealed class RecipeChecks
     }
 
     /// <summary>Reports contradictions between keys; those with a problem of their own are left out of it.</summary>
-    public static void Check(Recipe recipe, RecordBinder binder, RecipeProblems problems)
+    public static void Check(Recipe recipe, RecordBinder binder, ConfigProblems problems)
     {
         var checks = new RecipeChecks(recipe, binder, problems);
         checks.CheckHeads();
@@ -30,7 +31,7 @@ internal sealed class RecipeChecks
         _problems.Add(_binder.PlaceOf(key, because ?? key), key, what, remedy);
 
     /// <summary>A key of the model under the name that its architecture has for it.</summary>
-    private string ModelKey(string property) => RecipeKeys.NameOf(_recipe.Model.GetType(), property);
+    private string ModelKey(string property) => ConfigKeys.NameOf(_recipe.Model.GetType(), property);
 
     private void CheckHeads()
     {
@@ -137,7 +138,7 @@ internal sealed class RecipeChecks
 
     private bool CheckStages(int[] stages, int layers)
     {
-        string text = RecipeValue.Format(stages);
+        string text = ConfigValue.Format(stages);
         if (stages[0] < 1)
         {
             Report("method.stages", $"{text} begins with {stages[0]} layers", "store at least 1 layer");
@@ -168,7 +169,7 @@ internal sealed class RecipeChecks
         int needed = method.Stages.Length - 1;
         if (boundaries.Length != needed)
         {
-            string stages = $"{Count(method.Stages.Length, "stage", "stages")} {RecipeValue.Format(method.Stages)}";
+            string stages = $"{Count(method.Stages.Length, "stage", "stages")} {ConfigValue.Format(method.Stages)}";
             if (needed == 0)
             {
                 Report(Key, $"{stages} has no boundaries", "leave boundaries out", because: "method.stages");
@@ -178,7 +179,7 @@ internal sealed class RecipeChecks
                 Duration[] example = [.. Enumerable.Range(1, needed).Select(i => Duration.Percent(5 * i))];
                 Report(
                     Key, $"{stages} need {Count(needed, "boundary", "boundaries")}, not {boundaries.Length}",
-                    $"give one for each stage but the first, such as {RecipeValue.Format(example)}",
+                    $"give one for each stage but the first, such as {ConfigValue.Format(example)}",
                     because: "method.stages");
             }
 
@@ -229,7 +230,7 @@ internal sealed class RecipeChecks
         if (method.Stages.Length != 2)
         {
             Report(
-                Key, $"a list goes with two stages, and method.stages is {RecipeValue.Format(method.Stages)}",
+                Key, $"a list goes with two stages, and method.stages is {ConfigValue.Format(method.Stages)}",
                 "take two stages, or interpolate or stack");
         }
         else if (map.Count != layers)
@@ -251,7 +252,7 @@ internal sealed class RecipeChecks
         else if (_problems.AreClean("method.sampler") && method.Sampler is not (DepthSamplerKind.Full or DepthSamplerKind.None))
         {
             Report(
-                Key, $"the sampler {RecipeKeys.Kebab(method.Sampler!)} draws depths between {stored} and {layers}, for which a list says nothing",
+                Key, $"the sampler {ConfigKeys.Kebab(method.Sampler!)} draws depths between {stored} and {layers}, for which a list says nothing",
                 "set method.sampler to full or none, or take interpolate or stack");
         }
     }

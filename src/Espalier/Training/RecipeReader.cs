@@ -1,4 +1,6 @@
-namespace Espalier.Recipes;
+using Espalier.Configuration;
+
+namespace Espalier.Training;
 
 /// <summary>Reads recipes: YAML, then `key=value` overrides, then checks; all that is wrong is reported at once.</summary>
 public static class RecipeReader

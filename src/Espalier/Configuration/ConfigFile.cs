@@ -1,4 +1,4 @@
-namespace Espalier.Recipes;
+namespace Espalier.Configuration;
 
 /// <summary>A YAML file that fills a config record: read, overridden, bound, checked, every problem reported at once.</summary>
 internal static class ConfigFile
@@ -36,10 +36,10 @@ internal static class ConfigFile
     /// <exception cref="UserErrorException">One line for each problem, `file:line: key: what — remedy`.</exception>
     public static T Parse<T>(
         string yaml, string file, string noun, string example, IEnumerable<string>? overrides,
-        Action<T, RecordBinder, RecipeProblems> check)
+        Action<T, RecordBinder, ConfigProblems> check)
     {
-        var problems = new RecipeProblems();
-        RecipeNode? root = RecipeNode.Parse(yaml, line => new Place(file, line), noun, problems);
+        var problems = new ConfigProblems();
+        ConfigNode? root = ConfigNode.Parse(yaml, line => new Place(file, line), noun, problems);
         if (root is not MapNode map)
         {
             if (problems.AreClean(noun))
@@ -56,7 +56,7 @@ internal static class ConfigFile
 
         foreach (string setting in overrides ?? [])
         {
-            RecipeOverride.Apply(setting, map, problems);
+            ConfigOverride.Apply(setting, map, problems);
         }
 
         var binder = new RecordBinder(problems, typeof(T), noun);

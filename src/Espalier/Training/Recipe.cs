@@ -3,9 +3,8 @@ using Espalier.Evaluation;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
-using Espalier.Training;
 
-namespace Espalier.Recipes;
+namespace Espalier.Training;
 
 /// <summary>
 /// Everything that determines a training run, and nothing else: two runs of equal recipes on the same machine end in

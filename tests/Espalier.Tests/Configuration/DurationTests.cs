@@ -1,8 +1,9 @@
-using Espalier.Recipes;
+using Espalier.Configuration;
+using Espalier.Tests.Training;
 using FsCheck;
 using FsCheck.Fluent;
 
-namespace Espalier.Tests.Recipes;
+namespace Espalier.Tests.Configuration;
 
 public class DurationTests
 {

@@ -1,29 +1,24 @@
 using System.Globalization;
+using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
-using Espalier.Growth;
 
-namespace Espalier.Recipes;
+namespace Espalier.Configuration;
 
-/// <summary>A value that cannot be read.</summary>
-/// <param name="what">What is wrong, continuing "KEY: ...".</param>
-/// <param name="remedy">What to do about it.</param>
-internal sealed class BadValueException(string what, string remedy) : Exception(what)
-{
-    public string Remedy { get; } = remedy;
-}
-
-/// <summary>Values of a recipe between their YAML and their C# form.</summary>
-internal static partial class RecipeValue
+/// <summary>Values of config files between their YAML and their C# form.</summary>
+internal static partial class ConfigValue
 {
     /// <summary>Reads a value of a config property's type.</summary>
+    /// <param name="type">The type.</param>
+    /// <param name="node">The value as it was written.</param>
+    /// <param name="orElse">What else is allowed in place of an enum's member, continuing "is not one of a, b".</param>
     /// <exception cref="BadValueException">It is of another kind, or unusable.</exception>
-    public static object? Read(Type type, RecipeNode node)
+    public static object? Read(Type type, ConfigNode node, string orElse = "")
     {
         Type? underlying = Nullable.GetUnderlyingType(type);
         if (node is ScalarNode { IsNull: true })
         {
-            return underlying is not null || type == typeof(LayerMapChoice) ? null
+            return underlying is not null ? null
                 : type.IsArray ? Array.CreateInstance(type.GetElementType()!, 0)
                 : throw new BadValueException("has no value", Expected(type));
         }
@@ -34,17 +29,16 @@ internal static partial class RecipeValue
             return ReadList(type.GetElementType()!, node, Expected(type));
         }
 
-        if (type == typeof(LayerMapChoice))
+        if (HasOwnForm(type))
         {
-            return node is ListNode
-                ? LayerMapChoice.Of((int[])ReadList(typeof(int), node, Expected(type)))
-                : LayerMapChoice.Of((LayerMapKind)ReadEnum(typeof(LayerMapKind), Text(type, node), " or a list of layers"));
+            return node is MapNode
+                ? throw new BadValueException($"is {Describe(node)}", Expected(type))
+                : OfType<Func<ConfigText, object>>(type, nameof(ReadOwn))(new ConfigText(node, Expected(type)));
         }
 
-        string text = Text(type, node);
-        return type.IsEnum ? ReadEnum(type, text, "")
+        string text = Text(node, Expected(type));
+        return type.IsEnum ? ReadEnum(type, text, orElse)
             : type == typeof(string) ? (text.Length > 0 ? text : throw new BadValueException("is empty", "give it a value"))
-            : type == typeof(Duration) ? ReadDuration(text)
             : type == typeof(bool) ? text switch
             {
                 "true" => true,
@@ -55,7 +49,7 @@ internal static partial class RecipeValue
             : type == typeof(ulong) ? (ulong)ReadWhole(type, text, ulong.MaxValue)
             : type == typeof(long) ? (long)ReadWhole(type, text, long.MaxValue)
             : type == typeof(int) ? (object)(int)ReadWhole(type, text, int.MaxValue)
-            : throw new InvalidOperationException($"No recipe values of type {type}.");
+            : throw new InvalidOperationException($"No config values of type {type}.");
     }
 
     /// <summary>The YAML form, which <see cref="Read"/> reads back to an equal value.</summary>
@@ -66,12 +60,12 @@ internal static partial class RecipeValue
         bool flag => flag ? "true" : "false",
         double number => number.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e'),
         Array list => $"[{string.Join(", ", list.Cast<object>().Select(Format))}]",
-        Enum member => RecipeKeys.Kebab(member),
+        Enum member => ConfigKeys.Kebab(member),
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString()!,
     };
 
-    private static Array ReadList(Type element, RecipeNode node, string expected)
+    private static Array ReadList(Type element, ConfigNode node, string expected)
     {
         if (node is not ListNode { Items: var items })
         {
@@ -90,16 +84,25 @@ internal static partial class RecipeValue
     private static object ReadEnum(Type type, string text, string orElse)
     {
         object[] members = [.. Enum.GetValues(type).Cast<object>()];
-        return Array.Find(members, m => RecipeKeys.Kebab(m) == text)
-            ?? throw new BadValueException(
-                $"`{text}` is not one of {string.Join(", ", members.Select(RecipeKeys.Kebab))}{orElse}",
-                $"did you mean `{NearestName.Of(text, members.Select(RecipeKeys.Kebab))}`?");
+        return Array.Find(members, m => ConfigKeys.Kebab(m) == text)
+            ?? throw NotOneOf(text, members.Select(ConfigKeys.Kebab), orElse);
     }
 
-    private static Duration ReadDuration(string text) =>
-        Duration.TryParse(text, out Duration duration, out string? problem)
-            ? duration
-            : throw new BadValueException($"`{text}` is not a duration: {problem}", Expected(typeof(Duration)));
+    /// <summary>What is wrong with a text that should be one of some names.</summary>
+    public static BadValueException NotOneOf(string text, IEnumerable<string> names, string orElse = "") =>
+        new($"`{text}` is not one of {string.Join(", ", names)}{orElse}", $"did you mean `{NearestName.Of(text, names)}`?");
+
+    private static bool HasOwnForm(Type type) => Array.Exists(
+        type.GetInterfaces(), i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IConfigValue<>));
+
+    private static object ReadOwn<T>(ConfigText text) where T : IConfigValue<T> => T.Parse(text);
+
+    private static string ExpectedOwn<T>() where T : IConfigValue<T> => T.Expected;
+
+    /// <summary>One of the two methods above for a type that is known at run time only.</summary>
+    private static TDelegate OfType<TDelegate>(Type type, string method) where TDelegate : Delegate =>
+        typeof(ConfigValue).GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!
+            .MakeGenericMethod(type).CreateDelegate<TDelegate>();
 
     private static double ReadDouble(string text) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number)
@@ -121,13 +124,15 @@ internal static partial class RecipeValue
             : throw new BadValueException($"is {text}", $"it must be between {least} and {most}");
     }
 
-    private static string Text(Type type, RecipeNode node) =>
-        node is ScalarNode { Text: var text } ? text : throw new BadValueException($"is {Describe(node)}", Expected(type));
+    /// <summary>One piece of text.</summary>
+    /// <exception cref="BadValueException">It is a list or a section.</exception>
+    public static string Text(ConfigNode node, string expected) =>
+        node is ScalarNode { Text: var text } ? text : throw new BadValueException($"is {Describe(node)}", expected);
 
     private static BadValueException Wrong(Type type, string text) =>
         new($"`{text}` is of the wrong type", Expected(type));
 
-    private static string Describe(RecipeNode node) => node switch
+    private static string Describe(ConfigNode node) => node switch
     {
         ScalarNode scalar => $"`{scalar.Text}`",
         ListNode => "a list",
@@ -139,12 +144,11 @@ internal static partial class RecipeValue
         type = Nullable.GetUnderlyingType(type) ?? type;
         return type switch
         {
-            _ when type.IsEnum => $"write one of {string.Join(", ", Enum.GetValues(type).Cast<object>().Select(RecipeKeys.Kebab))}",
+            _ when type.IsEnum => $"write one of {string.Join(", ", Enum.GetValues(type).Cast<object>().Select(ConfigKeys.Kebab))}",
             _ when type == typeof(int[]) => "write a list of whole numbers, such as [1, 3, 6, 12]",
             _ when type == typeof(Duration[]) => "write a list of durations, such as [5 %, 10 %, 2000 steps]",
             _ when type.IsArray => "write a list, such as [a, b]",
-            _ when type == typeof(LayerMapChoice) => "write interpolate, stack, or a list of stored layers",
-            _ when type == typeof(Duration) => "write a number and its unit: `2000 steps`, `5 %` or `1.5e9 tokens`",
+            _ when HasOwnForm(type) => OfType<Func<string>>(type, nameof(ExpectedOwn))(),
             _ when type == typeof(bool) => "write true or false",
             _ when type == typeof(double) => "write a number, such as 0.1 or 1e-4",
             _ when type == typeof(string) => "write one piece of text",

@@ -1,30 +1,24 @@
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
-namespace Espalier.Recipes;
-
-/// <summary>Where a part of a recipe was written: a line of a file, or the command line.</summary>
-/// <param name="Source">The file as the user named it.</param>
-/// <param name="Line">From 1; 0 for the source as a whole.</param>
-internal readonly record struct Place(string Source, int Line)
-{
-    public static readonly Place CommandLine = new("command line", 0);
-
-    public override string ToString() => Line > 0 ? $"{Source}:{Line}" : Source;
-}
+namespace Espalier.Configuration;
 
 /// <summary>
-/// A part of a recipe as it was written. YamlDotNet's own representation model throws at the first duplicate key;
+/// A part of a config file as it was written. YamlDotNet's own representation model throws at the first duplicate key;
 /// this one is composed from the same parser's events and reports all of them.
 /// </summary>
-internal abstract record RecipeNode(Place Place)
+internal abstract record ConfigNode(Place Place)
 {
-    // Deeper than any recipe, and shallow enough for the stack.
+    // Deeper than any config file, and shallow enough for the stack.
     private const int MaximumDepth = 32;
 
     /// <summary>Composes one document; what is wrong with it goes to <paramref name="problems"/>.</summary>
+    /// <param name="text">The document.</param>
+    /// <param name="place">Where a line of it stands.</param>
+    /// <param name="key">What the root is called in messages.</param>
+    /// <param name="problems">Where they go.</param>
     /// <returns>Its root, or null where there is none, or none that can be read.</returns>
-    public static RecipeNode? Parse(string text, Func<int, Place> place, string key, RecipeProblems problems)
+    public static ConfigNode? Parse(string text, Func<int, Place> place, string key, ConfigProblems problems)
     {
         var parser = new Parser(new StringReader(text));
         try
@@ -35,7 +29,7 @@ internal abstract record RecipeNode(Place Place)
                 return null;
             }
 
-            RecipeNode root = Compose(parser, place, problems, "", []);
+            ConfigNode root = Compose(parser, place, problems, key, "", []);
             parser.Consume<DocumentEnd>();
             if (parser.TryConsume<DocumentStart>(out var second))
             {
@@ -55,17 +49,18 @@ internal abstract record RecipeNode(Place Place)
         }
     }
 
-    private static RecipeNode Compose(
+    private static ConfigNode Compose(
         Parser parser,
         Func<int, Place> place,
-        RecipeProblems problems,
+        ConfigProblems problems,
+        string root,
         string path,
-        Dictionary<AnchorName, RecipeNode> anchors,
+        Dictionary<AnchorName, ConfigNode> anchors,
         int depth = 0)
     {
         if (parser.TryConsume<AnchorAlias>(out var alias))
         {
-            return anchors.TryGetValue(alias.Value, out RecipeNode? target)
+            return anchors.TryGetValue(alias.Value, out ConfigNode? target)
                 ? target
                 : throw new YamlException(alias.Start, alias.End, $"the alias `*{alias.Value}` has no anchor before it");
         }
@@ -78,17 +73,17 @@ internal abstract record RecipeNode(Place Place)
 
         AnchorName anchor = start is NodeEvent node ? node.Anchor : AnchorName.Empty;
         Place here = place((int)start.Start.Line);
-        RecipeNode composed;
+        ConfigNode composed;
         if (parser.TryConsume<Scalar>(out var scalar))
         {
             composed = new ScalarNode(here, scalar.Value, scalar.Style == ScalarStyle.Plain);
         }
         else if (parser.TryConsume<SequenceStart>(out _))
         {
-            var items = new List<RecipeNode>();
+            var items = new List<ConfigNode>();
             while (!parser.TryConsume<SequenceEnd>(out _))
             {
-                items.Add(Compose(parser, place, problems, path, anchors, depth + 1));
+                items.Add(Compose(parser, place, problems, root, path, anchors, depth + 1));
             }
 
             composed = new ListNode(here, items);
@@ -99,12 +94,12 @@ internal abstract record RecipeNode(Place Place)
             var entries = new List<MapEntry>();
             while (!parser.TryConsume<MappingEnd>(out _))
             {
-                RecipeNode key = Compose(parser, place, problems, path, anchors, depth + 1);
+                ConfigNode key = Compose(parser, place, problems, root, path, anchors, depth + 1);
                 string dotted = path + (key as ScalarNode)?.Text;
-                RecipeNode value = Compose(parser, place, problems, dotted + ".", anchors, depth + 1);
+                ConfigNode value = Compose(parser, place, problems, root, dotted + ".", anchors, depth + 1);
                 if (key is not ScalarNode { Text: var name })
                 {
-                    problems.Add(key.Place, path.Length > 0 ? path.TrimEnd('.') : "recipe", "a list or a section stands where a key belongs", "write `key: value`");
+                    problems.Add(key.Place, path.Length > 0 ? path.TrimEnd('.') : root, "a list or a section stands where a key belongs", "write `key: value`");
                 }
                 else if (entries.Find(e => e.Key == name) is MapEntry first)
                 {
@@ -127,18 +122,3 @@ internal abstract record RecipeNode(Place Place)
         return composed;
     }
 }
-
-/// <summary>One value; a plain one may mean null, a quoted one never does.</summary>
-internal sealed record ScalarNode(Place Place, string Text, bool IsPlain) : RecipeNode(Place)
-{
-    public bool IsNull => IsPlain && Text is ("" or "~" or "null" or "Null" or "NULL");
-}
-
-/// <summary>`[a, b]` or a list of dashes.</summary>
-internal sealed record ListNode(Place Place, IReadOnlyList<RecipeNode> Items) : RecipeNode(Place);
-
-/// <summary>A section: keys and their values.</summary>
-internal sealed record MapNode(Place Place, List<MapEntry> Entries) : RecipeNode(Place);
-
-/// <summary>One `key: value` of a section, at the key's place.</summary>
-internal sealed record MapEntry(string Key, Place Place, RecipeNode Value);

@@ -1,4 +1,6 @@
-namespace Espalier.Recipes;
+using Espalier.Configuration;
+
+namespace Espalier.Training;
 
 /// <summary>Compares recipes value by value.</summary>
 public static class RecipeDifference
@@ -26,7 +28,7 @@ public static class RecipeDifference
         ];
 
         static List<(string Key, string Value)> Values(Recipe recipe) =>
-            [.. RecipeKeys.Flatten(recipe.Resolve()).Select(leaf => (leaf.Key, RecipeValue.Format(leaf.Value)))];
+            [.. ConfigKeys.Flatten(recipe.Resolve()).Select(leaf => (leaf.Key, ConfigValue.Format(leaf.Value)))];
 
         // Another kind of model has other keys.
         static string Of(List<(string Key, string Value)> values, string key) =>

@@ -1,12 +1,12 @@
+using Espalier.Configuration;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
-using Espalier.Recipes;
 using Espalier.Training;
 using FsCheck;
 using FsCheck.Fluent;
 
-namespace Espalier.Tests.Recipes;
+namespace Espalier.Tests.Training;
 
 public class RecipeReaderTests
 {
@@ -48,7 +48,7 @@ public class RecipeReaderTests
     public void TinyShowsEveryKey(string file)
     {
         string path = Path.Combine(Root, "recipes", file), written = File.ReadAllText(path);
-        foreach ((string key, _) in RecipeKeys.Flatten(RecipeReader.Read(path)))
+        foreach ((string key, _) in ConfigKeys.Flatten(RecipeReader.Read(path)))
         {
             Assert.Matches($@"(?m)^ *{key.Split('.')[^1]}: ", written);
         }
@@ -161,6 +161,7 @@ public class RecipeReaderTests
     [InlineData("model.n_embd={a: 1}", "model.n_embd: is a section with keys of its own")]
     [InlineData("model.resid_pdrop=1", "model.resid_pdrop: is 1 — it must be at least 0 and less than 1")]
     [InlineData("model.model_type=gpt3", "model.model_type: `gpt3` is not one of gpt2, bert")]
+    [InlineData("model={model_type: brt, hidden_size: 64}", "model.model_type: `brt` is not one of gpt2, bert")]
     [InlineData("model.tie_word_embeddings=yes", "`yes` is of the wrong type — write true or false")]
     [InlineData("model=7", "model: must be a section")]
     [InlineData("seed=-1", "seed: is -1")]
@@ -191,6 +192,8 @@ public class RecipeReaderTests
     [InlineData("method={name: scratch, boundaries: [5 %]}", "method.boundaries: 1 stage [12] has no boundaries")]
     [InlineData("method.sampler=lpvs", "did you mean `lvps`?")]
     [InlineData("method.sharing_map=[0, 0]", "method.sharing_map: a list goes with two stages")]
+    [InlineData("method.sharing_map={a: 1}", "method.sharing_map: is a section with keys of its own — write interpolate, stack, or a list of stored layers")]
+    [InlineData("method.sharing_map=[0, x]", "method.sharing_map: `x` is of the wrong type — write a whole number")]
     [InlineData("method.sharing_map=interpolated", "`interpolated` is not one of interpolate, stack or a list of layers — did you mean `interpolate`?")]
     [InlineData("micro_batch=7", "micro_batch: is not a key of a recipe — did you mean `training.micro_batch`?")]
     [InlineData("training.micro_batches=7", "training.micro_batches: is not a key of a recipe — did you mean")]

@@ -1,4 +1,4 @@
-namespace Espalier.Recipes;
+namespace Espalier.Configuration;
 
 /// <summary>Guesses which name a misspelt one was meant to be.</summary>
 internal static class NearestName

@@ -1,9 +1,10 @@
-namespace Espalier.Recipes;
+namespace Espalier.Configuration;
 
-/// <summary>All that is wrong with a recipe, so that the user mends it in one go.</summary>
-internal sealed class RecipeProblems
+/// <summary>All that is wrong with a config file, so that the user mends it in one go.</summary>
+internal sealed class ConfigProblems
 {
     private readonly List<(Place Place, string Key, string Message)> _problems = [];
+    private readonly HashSet<string> _standIns = [];
 
     public int Count => _problems.Count;
 
@@ -15,6 +16,9 @@ internal sealed class RecipeProblems
     public void Add(Place place, string key, string what, string remedy) =>
         _problems.Add((place, key, $"{place}: {key}: {what} — {remedy}"));
 
+    /// <summary>Notes that a section's record only stands in for one that a problem hides: no key of it is clean.</summary>
+    public void AddStandIn(string section) => _standIns.Add(section);
+
     /// <summary>
     /// Whether nothing is wrong with any of these keys or the sections they stand in: only then do checks between
     /// keys make sense.
@@ -23,7 +27,7 @@ internal sealed class RecipeProblems
     {
         foreach (string key in keys)
         {
-            if (_problems.Exists(p => p.Key == key || key.StartsWith(p.Key + ".", StringComparison.Ordinal)))
+            if (_problems.Select(p => p.Key).Concat(_standIns).Any(k => IsWithin(key, k)))
             {
                 return false;
             }
@@ -31,6 +35,9 @@ internal sealed class RecipeProblems
 
         return true;
     }
+
+    private static bool IsWithin(string key, string section) =>
+        section.Length == 0 || key == section || key.StartsWith(section + ".", StringComparison.Ordinal);
 
     /// <summary>Throws one error that lists all problems in the order of the file, then of the command line.</summary>
     public void ThrowIfAny()

@@ -1,9 +1,10 @@
+using Espalier.Configuration;
 using Espalier.Growth;
-using Espalier.Recipes;
+using Espalier.Training;
 using FsCheck;
 using FsCheck.Fluent;
 
-namespace Espalier.Tests.Recipes;
+namespace Espalier.Tests.Training;
 
 public class RecipeWriterTests
 {
@@ -25,7 +26,7 @@ public class RecipeWriterTests
     {
         Recipe recipe = Generators.Recipes.Sample(1).First();
         string yaml = RecipeWriter.Write(recipe);
-        foreach ((string key, _) in RecipeKeys.Flatten(recipe))
+        foreach ((string key, _) in ConfigKeys.Flatten(recipe))
         {
             Assert.Matches($@"(?m)^ *{key.Split('.')[^1]}: ", yaml);
         }

@@ -1,14 +1,14 @@
+using Espalier.Configuration;
 using Espalier.Data;
 using Espalier.Evaluation;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
-using Espalier.Recipes;
 using Espalier.Training;
 using FsCheck;
 using FsCheck.Fluent;
 
-namespace Espalier.Tests.Recipes;
+namespace Espalier.Tests.Training;
 
 /// <summary>Arbitrary durations and valid recipes.</summary>
 internal static class Generators
