@@ -1,16 +1,38 @@
 namespace Espalier.Growth;
 
+/// <summary>How the executed depth d of a micro-batch is drawn, in [stored layers N, final layers L].</summary>
+public enum DepthSamplerKind
+{
+    /// <summary>Low-value-prioritized: mostly shallow, rarely deep (Apollo, released form).</summary>
+    Lvps,
+
+    /// <summary>Every depth alike (Apollo's US).</summary>
+    Uniform,
+
+    /// <summary>Always L (Apollo's FS).</summary>
+    Full,
+
+    /// <summary>Always N: no sharing in training.</summary>
+    None,
+
+    /// <summary>A sigmoid between the two ends (Apollo's released code).</summary>
+    Sigmoid,
+
+    /// <summary>Probability proportional to (d - N + 1)^-`inverse_power` (ours).</summary>
+    InversePower,
+}
+
 /// <summary>Draws the number of executed layers d in [N, L], N stored and L final layers (METHODS of Apollo, "LVPS").</summary>
 public sealed class DepthSampler
 {
     // The authors' lower end of the uniform draw; keeps the hyperbola away from its pole.
     private const double SmallestDraw = 1e-6;
 
-    private readonly MethodConfig _config;
+    private readonly ApolloConfig _config;
 
     /// <summary>A sampler by the keys of a recipe's method.</summary>
-    /// <param name="config">A resolved method.</param>
-    public DepthSampler(MethodConfig config)
+    /// <param name="config">The method.</param>
+    public DepthSampler(ApolloConfig config)
     {
         _config = config;
     }
@@ -37,7 +59,7 @@ public sealed class DepthSampler
             DepthSamplerKind.Lvps => Depth(Lvps(uniform, ratio)),
             DepthSamplerKind.Sigmoid => Depth(Sigmoid(uniform, ratio)),
             DepthSamplerKind.InversePower => InversePower(uniform, stored, final),
-            _ => throw new InvalidOperationException("the method is not resolved: its sampler is not known"),
+            _ => throw new InvalidOperationException($"{_config.Sampler} is no sampler"),
         };
 
         // The curves give the depth as a multiple of N. L / N times N can be less than L in doubles, first for 15 / 11:

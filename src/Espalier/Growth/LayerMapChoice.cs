@@ -39,6 +39,53 @@ public sealed class LayerMapChoice : IEquatable<LayerMapChoice>, IConfigValue<La
     /// <summary>By a rule.</summary>
     public static LayerMapChoice Of(LayerMapKind kind) => kind == LayerMapKind.Stack ? Stack : Interpolate;
 
+    /// <summary>The stored layer of each executed one.</summary>
+    /// <param name="stored">N.</param>
+    /// <param name="executed">d, at least N.</param>
+    /// <param name="final">L: the depth that a list of one's own is for; a shallower draw takes evenly spaced entries of it.</param>
+    public int[] Build(int stored, int executed, int final) => Custom is { } custom
+        ? [.. Enumerable.Range(0, executed).Select(i => custom[i * final / executed])]
+        : LayerMap.Build(Kind!.Value, stored, executed);
+
+    /// <summary>
+    /// What is wrong with a list of one's own. It says how ONE number of stored layers makes up the full depth, so it goes
+    /// with two stages.
+    /// </summary>
+    internal IEnumerable<ConfigProblem> Check(MethodSurroundings recipe, StagedDepthConfig method)
+    {
+        const string Key = "sharing_map";
+        int[] stages = ((StagedDepthConfig)method.Resolve(recipe.Layers)).Stages;
+        int stored = stages[0];
+        if (Custom is not { } map || !recipe.IsClean(Key) || !recipe.IsClean("stages"))
+        {
+            yield break;
+        }
+
+        int[] unused = [.. Enumerable.Range(0, Math.Max(0, stored)).Except(map)];
+        if (stages.Length != 2)
+        {
+            yield return new ConfigProblem(
+                Key, $"a list goes with two stages, and method.stages is {ConfigValue.Format(stages)}",
+                "take two stages, or interpolate or stack");
+        }
+        else if (map.Count != recipe.Layers)
+        {
+            yield return new ConfigProblem(
+                Key, $"lists {map.Count} layers", $"list one stored layer for each of the {recipe.Layers} executed");
+        }
+        else if (map.Any(layer => layer < 0 || layer >= stored))
+        {
+            yield return new ConfigProblem(
+                Key, $"names layer {map.First(layer => layer < 0 || layer >= stored)} of {stored} stored",
+                $"they are counted from 0 to {stored - 1}");
+        }
+        else if (unused.Length > 0)
+        {
+            yield return new ConfigProblem(
+                Key, $"leaves stored layer {unused[0]} out, which would never train", "use every stored layer");
+        }
+    }
+
     /// <inheritdoc/>
     public static string Expected => "write interpolate, stack, or a list of stored layers";
 

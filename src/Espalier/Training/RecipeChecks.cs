@@ -91,7 +91,6 @@ internal sealed class RecipeChecks
         }
 
         CheckFits("learning_rate.warmup", _recipe.LearningRate.Warmup);
-        CheckFits("method.rewarm", _recipe.Method.Rewarm);
     }
 
     private void CheckEvery(string key, Duration every)
@@ -114,148 +113,24 @@ internal sealed class RecipeChecks
 
     private void CheckMethod()
     {
-        if (!_problems.AreClean("model." + ModelKey(nameof(ModelConfig.Layers)), "method.name", "method.stages"))
+        if (!_problems.AreClean("model." + ModelKey(nameof(ModelConfig.Layers)), "method.name"))
         {
             return;
         }
 
-        int layers = _recipe.Model.Layers;
-        MethodConfig method = MethodDefaults.Resolve(_recipe.Method, layers);
-        if (method.Name == MethodKind.Scratch && !method.Stages.SequenceEqual([layers]))
+        RunShape? run = LengthIsKnown && TotalSteps >= 1
+            ? new RunShape(_recipe.Model, TotalSteps, TokensPerStep, _recipe.Seed)
+            : null;
+        var surroundings = new MethodSurroundings(
+            _recipe.Model.Layers, ModelKey(nameof(ModelConfig.Layers)), run, key => _problems.AreClean("method." + key));
+        foreach (ConfigProblem problem in _recipe.Method.Check(surroundings))
         {
-            Report(
-                "method.stages", $"`scratch` trains all {layers} layers from the first step",
-                "leave stages and boundaries out, or name another method");
-            return;
-        }
-
-        if (CheckStages(method.Stages, layers))
-        {
-            CheckBoundaries(method);
-            CheckSharingMap(method, layers);
-        }
-    }
-
-    private bool CheckStages(int[] stages, int layers)
-    {
-        string text = ConfigValue.Format(stages);
-        if (stages[0] < 1)
-        {
-            Report("method.stages", $"{text} begins with {stages[0]} layers", "store at least 1 layer");
-        }
-        else if (stages.Zip(stages.Skip(1)).Any(pair => pair.First >= pair.Second))
-        {
-            Report("method.stages", $"{text} does not increase", "each stage stores more layers than the one before");
-        }
-        else if (stages[^1] != layers)
-        {
-            Report(
-                "method.stages", $"{text} ends with {stages[^1]} layers where the model has {ModelKey(nameof(ModelConfig.Layers))} {layers}",
-                $"end with {layers}");
-        }
-
-        return _problems.AreClean("method.stages");
-    }
-
-    private void CheckBoundaries(MethodConfig method)
-    {
-        const string Key = "method.boundaries";
-        if (!_problems.AreClean(Key))
-        {
-            return;
-        }
-
-        Duration[] boundaries = method.Boundaries;
-        int needed = method.Stages.Length - 1;
-        if (boundaries.Length != needed)
-        {
-            string stages = $"{Count(method.Stages.Length, "stage", "stages")} {ConfigValue.Format(method.Stages)}";
-            if (needed == 0)
-            {
-                Report(Key, $"{stages} has no boundaries", "leave boundaries out", because: "method.stages");
-            }
-            else
-            {
-                Duration[] example = [.. Enumerable.Range(1, needed).Select(i => Duration.Percent(5 * i))];
-                Report(
-                    Key, $"{stages} need {Count(needed, "boundary", "boundaries")}, not {boundaries.Length}",
-                    $"give one for each stage but the first, such as {ConfigValue.Format(example)}",
-                    because: "method.stages");
-            }
-
-            return;
-        }
-
-        if (!LengthIsKnown || TotalSteps < 1 || needed == 0)
-        {
-            return;
-        }
-
-        long before = 0;
-        foreach (Duration boundary in boundaries)
-        {
-            long step = Steps(boundary);
-            if (step <= before)
+            if (surroundings.IsClean(problem.Key))
             {
                 Report(
-                    Key, $"`{boundary}` is step {step}, not after {(before == 0 ? "the beginning" : $"step {before}, the boundary before it")}",
-                    "let each stage last at least one step");
-                return;
+                    "method." + problem.Key, problem.What, problem.Remedy,
+                    problem.Because is null ? null : "method." + problem.Because);
             }
-
-            before = step;
-        }
-
-        if (before >= TotalSteps)
-        {
-            Report(
-                Key, $"`{boundaries[^1]}` is step {before}, where the run has {TotalSteps}",
-                "let the last stage last at least one step");
         }
     }
-
-    /// <summary>
-    /// A list says how ONE number of stored layers makes up the full depth. So it goes with two stages, and with
-    /// samplers that ask for no depth between the stored and the full.
-    /// </summary>
-    private void CheckSharingMap(MethodConfig method, int layers)
-    {
-        const string Key = "method.sharing_map";
-        if (!_problems.AreClean(Key) || method.SharingMap?.Custom is not { } map)
-        {
-            return;
-        }
-
-        int stored = method.Stages[0];
-        if (method.Stages.Length != 2)
-        {
-            Report(
-                Key, $"a list goes with two stages, and method.stages is {ConfigValue.Format(method.Stages)}",
-                "take two stages, or interpolate or stack");
-        }
-        else if (map.Count != layers)
-        {
-            Report(Key, $"lists {map.Count} layers", $"list one stored layer for each of the {layers} executed");
-        }
-        else if (map.Any(layer => layer < 0 || layer >= stored))
-        {
-            Report(
-                Key, $"names layer {map.First(layer => layer < 0 || layer >= stored)} of {stored} stored",
-                $"they are counted from 0 to {stored - 1}");
-        }
-        else if (Enumerable.Range(0, stored).Except(map).Any())
-        {
-            Report(
-                Key, $"leaves stored layer {Enumerable.Range(0, stored).Except(map).First()} out, which would never train",
-                "use every stored layer");
-        }
-        else if (_problems.AreClean("method.sampler") && method.Sampler is not (DepthSamplerKind.Full or DepthSamplerKind.None))
-        {
-            Report(
-                Key, $"the sampler {ConfigKeys.Kebab(method.Sampler!)} draws depths between {stored} and {layers}, for which a list says nothing",
-                "set method.sampler to full or none, or take interpolate or stack");
-        }
-    }
-
-    private static string Count(int count, string one, string many) => $"{count} {(count == 1 ? one : many)}";
 }

@@ -1,0 +1,200 @@
+using Espalier.Configuration;
+using Espalier.Models;
+
+namespace Espalier.Growth;
+
+/// <summary>What the methods have in common that store more layers at planned points of the run.</summary>
+public abstract record StagedDepthConfig : MethodConfig
+{
+    /// <summary>
+    /// `stages`: stored layers of each stage, increasing, the last being the final model's. Empty: the method's own
+    /// (<see cref="Resolve"/> fills it in; a recipe that was read from a file has it filled in).
+    /// </summary>
+    public int[] Stages { get; init; } = [];
+
+    /// <summary>
+    /// `boundaries`: where in the run each stage but the first begins, one fewer than stages. Filled in like
+    /// <see cref="Stages"/>.
+    /// </summary>
+    public Duration[] Boundaries { get; init; } = [];
+
+    /// <summary>`moments`: keep, map or reset what the optimizer remembers at a boundary. Null: the method's own.</summary>
+    public MomentPolicy? Moments { get; init; }
+
+    /// <summary>`rewarm`: linear rise of the learning rate from 0 after each growth. Default 0 steps: none.</summary>
+    public Duration Rewarm { get; init; } = Duration.Steps(0);
+
+    /// <summary>How the layers of the next stage are copies of those before.</summary>
+    internal abstract LayerMapKind CopiesBy { get; }
+
+    /// <summary>How stored layers serve as more where more are executed.</summary>
+    internal abstract LayerMapChoice SharesBy { get; }
+
+    private protected abstract MomentPolicy DefaultMoments { get; }
+
+    /// <inheritdoc/>
+    public override MethodConfig Resolve(int layers)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(layers, 1);
+        (int[] stages, Duration[] boundaries) = Distinct(DefaultStages(layers));
+        if (Stages.Length > 0)
+        {
+            // Own stages with the method's own boundaries only work out where their numbers agree.
+            stages = Stages;
+            boundaries = boundaries.Length == stages.Length - 1 ? boundaries : [];
+        }
+
+        return this with
+        {
+            Stages = stages,
+            Boundaries = Boundaries.Length > 0 ? Boundaries : boundaries,
+            Moments = Moments ?? DefaultMoments,
+        };
+    }
+
+    /// <summary>The method's own stages, and where each begins.</summary>
+    private protected abstract (int Layers, double Percent)[] DefaultStages(int layers);
+
+    /// <summary>
+    /// Rounding may have given stages of no layers, or of no more layers than the one before: of those that coincide the last
+    /// remains, with the boundary that leads to it.
+    /// </summary>
+    private static (int[] Stages, Duration[] Boundaries) Distinct((int Layers, double Percent)[] stages)
+    {
+        var kept = stages.Where((stage, i) =>
+            stage.Layers > 0 && (i == stages.Length - 1 || stage.Layers < stages[i + 1].Layers)).ToArray();
+        return (
+            [.. kept.Select(stage => stage.Layers)],
+            [.. kept.Skip(1).Select(stage => Duration.Percent(stage.Percent))]);
+    }
+
+    /// <inheritdoc/>
+    internal override IEnumerable<ConfigProblem> Check(MethodSurroundings recipe)
+    {
+        var resolved = (StagedDepthConfig)Resolve(recipe.Layers);
+        if (recipe.Run is { } run && run.Steps(Rewarm) > run.TotalSteps)
+        {
+            yield return new ConfigProblem(
+                "rewarm", $"`{Rewarm}` is longer than the run of {run.TotalSteps} steps",
+                "shorten it, or lengthen training.length");
+        }
+
+        if (!recipe.IsClean("stages"))
+        {
+            yield break;
+        }
+
+        if (ProblemOfStages(resolved.Stages, recipe) is ConfigProblem ofStages)
+        {
+            yield return ofStages;
+            yield break;
+        }
+
+        if (recipe.IsClean("boundaries") && ProblemOfBoundaries(resolved, recipe.Run) is ConfigProblem ofBoundaries)
+        {
+            yield return ofBoundaries;
+        }
+    }
+
+    private static ConfigProblem? ProblemOfStages(int[] stages, MethodSurroundings recipe)
+    {
+        const string Key = "stages";
+        string text = ConfigValue.Format(stages);
+        return stages[0] < 1
+            ? new ConfigProblem(Key, $"{text} begins with {stages[0]} layers", "store at least 1 layer")
+            : stages.Zip(stages.Skip(1)).Any(pair => pair.First >= pair.Second)
+            ? new ConfigProblem(Key, $"{text} does not increase", "each stage stores more layers than the one before")
+            : stages[^1] != recipe.Layers
+            ? new ConfigProblem(
+                Key, $"{text} ends with {stages[^1]} layers where the model has {recipe.LayersKey} {recipe.Layers}",
+                $"end with {recipe.Layers}")
+            : null;
+    }
+
+    private static ConfigProblem? ProblemOfBoundaries(StagedDepthConfig method, RunShape? run)
+    {
+        const string Key = "boundaries", Because = "stages";
+        Duration[] boundaries = method.Boundaries;
+        int needed = method.Stages.Length - 1;
+        if (boundaries.Length != needed)
+        {
+            string stages = $"{Count(method.Stages.Length, "stage", "stages")} {ConfigValue.Format(method.Stages)}";
+            Duration[] example = [.. Enumerable.Range(1, needed).Select(i => Duration.Percent(5 * i))];
+            return needed == 0
+                ? new ConfigProblem(Key, $"{stages} has no boundaries", "leave boundaries out", Because)
+                : new ConfigProblem(
+                    Key, $"{stages} need {Count(needed, "boundary", "boundaries")}, not {boundaries.Length}",
+                    $"give one for each stage but the first, such as {ConfigValue.Format(example)}", Because);
+        }
+
+        if (run is null || needed == 0)
+        {
+            return null;
+        }
+
+        long before = 0;
+        foreach (Duration boundary in boundaries)
+        {
+            long step = run.Steps(boundary);
+            if (step <= before)
+            {
+                return new ConfigProblem(
+                    Key,
+                    $"`{boundary}` is step {step}, not after {(before == 0 ? "the beginning" : $"step {before}, the boundary before it")}",
+                    "let each stage last at least one step");
+            }
+
+            before = step;
+        }
+
+        return before >= run.TotalSteps
+            ? new ConfigProblem(
+                Key, $"`{boundaries[^1]}` is step {before}, where the run has {run.TotalSteps}",
+                "let the last stage last at least one step")
+            : null;
+    }
+
+    private static string Count(int count, string one, string many) => $"{count} {(count == 1 ? one : many)}";
+}
+
+/// <summary>Stores more layers at planned points of the run, and executes the stored ones; others draw what they execute.</summary>
+internal class StagedDepth : IProgressiveMethod
+{
+    private readonly StagedDepthConfig _config;
+    private readonly long[] _boundaries;
+    private readonly Rewarm? _rewarm;
+
+    public StagedDepth(StagedDepthConfig config, RunShape run)
+    {
+        _config = (StagedDepthConfig)config.Resolve(run.FinalModel.Layers);
+        FinalLayers = run.FinalModel.Layers;
+        InitialModel = run.FinalModel with { Layers = _config.Stages[0] };
+        _boundaries = [.. _config.Boundaries.Select(run.Steps)];
+        long rewarm = run.Steps(_config.Rewarm);
+        _rewarm = rewarm > 0 ? new Rewarm(rewarm) : null;
+    }
+
+    public ModelConfig InitialModel { get; }
+
+    protected int FinalLayers { get; }
+
+    public virtual ForwardPlan Plan(ModelConfig model, TrainingPosition position, int microBatch) =>
+        ForwardPlan.Plain(model.Layers);
+
+    public ForwardPlan EvaluationPlan(ModelConfig model) => Share(model.Layers, FinalLayers);
+
+    public GrowthStep? Next(ModelConfig model, TrainingPosition position)
+    {
+        int done = position.Growths.Count;
+        return done < _boundaries.Length && _boundaries[done] <= position.Step
+            ? new GrowthStep(
+                new CopyLayers(_config.Stages[done + 1], _config.CopiesBy) { Moments = _config.Moments!.Value },
+                Rewarm: _rewarm)
+            : null;
+    }
+
+    /// <summary>Stored layers that serve as more.</summary>
+    protected ForwardPlan Share(int stored, int executed) => stored == FinalLayers
+        ? ForwardPlan.Plain(stored)
+        : ForwardPlan.Of(_config.SharesBy.Build(stored, executed, FinalLayers));
+}
