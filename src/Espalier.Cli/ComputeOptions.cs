@@ -1,6 +1,6 @@
 using System.CommandLine;
+using Espalier.Models;
 using Espalier.Torch;
-using Espalier.Training;
 
 namespace Espalier.Cli;
 
@@ -20,7 +20,7 @@ internal sealed class ComputeOptions
     {
         Description = "auto (bf16 where the device computes in it natively), bf16 or f32.",
         HelpName = "auto|bf16|f32",
-        DefaultValueFactory = _ => Training.Precision.Auto,
+        DefaultValueFactory = _ => Models.Precision.Auto,
     };
 
     /// <summary>Adds both to a command.</summary>
@@ -30,18 +30,9 @@ internal sealed class ComputeOptions
         command.Add(Precision);
     }
 
-    /// <summary>The device that a command line names, and whether matrix products run in bfloat16 there.</summary>
+    /// <summary>Where a command line asks to compute, and in which number format.</summary>
     /// <exception cref="UserErrorException">There is no such device.</exception>
-    public (Device Device, bool MixedPrecision) Of(ParseResult parsed)
-    {
-        Device device = DeviceOf(parsed);
-        return (device, parsed.GetValue(Precision) switch
-        {
-            Training.Precision.Auto => Engine.HasFastBFloat16(device),
-            Training.Precision.Bf16 => true,
-            _ => false,
-        });
-    }
+    public Compute Of(ParseResult parsed) => Compute.Of(DeviceOf(parsed), parsed.GetValue(Precision));
 
     /// <summary>The device that a command line names.</summary>
     /// <exception cref="UserErrorException">There is no such device.</exception>

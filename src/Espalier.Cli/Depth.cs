@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Espalier.Models;
+using Espalier.Training;
 
 namespace Espalier.Cli;
 
@@ -10,6 +12,13 @@ internal enum Depth
 
     /// <summary>Each layer of the checkpoint once.</summary>
     Stored,
+}
+
+/// <summary>What runs at either.</summary>
+internal static class DepthExtensions
+{
+    public static ForwardPlan Plan(this LoadedModel loaded, Depth depth) =>
+        depth == Depth.Full ? loaded.FullDepth : ForwardPlan.Plain(loaded.Config.Layers);
 }
 
 /// <summary><c>--depth</c> of the verbs that run a model.</summary>

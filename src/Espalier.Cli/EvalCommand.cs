@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using Espalier.Data;
 using Espalier.Evaluation;
 using Espalier.Models;
-using Espalier.Torch;
+using Espalier.Training;
 
 namespace Espalier.Cli;
 
@@ -40,7 +40,7 @@ internal static class EvalCommand
         };
         var depth = new DepthOption();
         var json = new Option<bool>("--json") { Description = "Prints a JSON object." };
-        var compute = new ComputeOptions();
+        var options = new ComputeOptions();
         var command = new Verb("eval", "Measures how well a model predicts a text: loss, perplexity, bits a byte; of a BERT, masked tokens.")
         {
             checkpoint, data, lambada, stride, depth, json,
@@ -51,14 +51,14 @@ internal static class EvalCommand
             "espalier eval runs/apollo/checkpoints/step-00006000 --data book.txt --stride 32 --json",
             "espalier eval runs/apollo --lambada lambada_test.jsonl",
         ];
-        compute.AddTo(command);
+        options.AddTo(command);
         command.SetAction(parsed =>
         {
-            (Device device, bool mixedPrecision) = compute.Of(parsed);
-            using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, device);
+            Compute compute = options.Of(parsed);
+            using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, compute.Device);
             ForwardPlan plan = loaded.Plan(parsed.GetValue(depth));
-            IObjective objective = Architectures.Of(loaded.Model.ModelType).Objective(loaded.Tokenizer);
-            var run = new Run(loaded, plan, objective, device, mixedPrecision, parsed.GetValue(json));
+            IObjective objective = loaded.Model.Architecture.Objective(loaded.Tokenizer);
+            var run = new Run(loaded, plan, objective, compute, parsed.GetValue(json));
             switch (parsed.GetValue(data), parsed.GetValue(lambada))
             {
                 case (string text, null):
@@ -76,28 +76,28 @@ internal static class EvalCommand
 
     /// <summary>A loaded model on a device, and how its figures are to be printed.</summary>
     private sealed class Run(
-        LoadedModel loaded, ForwardPlan plan, IObjective objective, Device device, bool mixedPrecision, bool json)
+        LoadedModel loaded, ForwardPlan plan, IObjective objective, Compute compute, bool json)
     {
-        private readonly int _batchTokens = Math.Min(BatchTokens, BatchLogits / loaded.Model.Vocabulary);
+        private readonly int _batchTokens = Math.Min(BatchTokens, BatchLogits / loaded.Config.Vocabulary);
 
         // A masked model is measured on some tokens only, and sees what follows them.
-        private readonly bool _predictsEveryToken = objective.PredictedShare(loaded.Model.ContextLength) == 1;
+        private readonly bool _predictsEveryToken = objective.PredictedShare(loaded.Config.ContextLength) == 1;
 
         public void Text(string path, int? stride)
         {
-            if (stride < 1 || stride > loaded.Model.ContextLength)
+            if (stride < 1 || stride > loaded.Config.ContextLength)
             {
                 throw new UserErrorException(
-                    $"--stride {stride} is not between 1 and the model's context of {loaded.Model.ContextLength} tokens.");
+                    $"--stride {stride} is not between 1 and the model's context of {loaded.Config.ContextLength} tokens.");
             }
 
             using EvaluationText text = EvaluationText.Open(path, loaded.Tokenizer);
-            int windows = Math.Max(1, _batchTokens / loaded.Model.ContextLength);
-            var measure = new HeldOutLoss(objective, text.Tokens, windows, null, device, mixedPrecision, stride);
+            int windows = Math.Max(1, _batchTokens / loaded.Config.ContextLength);
+            var measure = new HeldOutLoss(objective, text.Tokens, windows, null, compute, stride);
             LossResult loss = WithProgress(show => measure.Measure(
-                loaded.Model, loaded.Parameters, plan, show, withAccuracy: !_predictsEveryToken));
+                loaded.Model, plan, show, withAccuracy: !_predictsEveryToken));
             Figure[] figures = _predictsEveryToken ? Predicted(new Perplexity(loss, text.Size)) : Masked(loss, text.Size);
-            Print([.. figures, .. Windows(stride ?? loaded.Model.ContextLength)]);
+            Print([.. figures, .. Windows(stride ?? loaded.Config.ContextLength)]);
         }
 
         public void Lambada(string path)
@@ -111,7 +111,7 @@ internal static class EvalCommand
 
             Lambada passages = Evaluation.Lambada.Open(path, loaded.Tokenizer);
             LambadaResult result = WithProgress(show => passages.Measure(
-                loaded.Model, loaded.Parameters, plan, _batchTokens, device, mixedPrecision, show));
+                loaded.Model, plan, _batchTokens, compute, show));
             Print(
             [
                 new("accuracy", "accuracy", result.Accuracy, $"{result.Accuracy:F4} of the last words"),
@@ -147,7 +147,7 @@ internal static class EvalCommand
 
         private Figure[] Windows(int stride) =>
         [
-            new("context", "context", loaded.Model.ContextLength, $"{loaded.Model.ContextLength} tokens"),
+            new("context", "context", loaded.Config.ContextLength, $"{loaded.Config.ContextLength} tokens"),
             new("stride", "stride", stride, $"{stride} tokens from window to window"),
             Layers,
         ];

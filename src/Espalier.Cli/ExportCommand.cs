@@ -1,8 +1,7 @@
 using System.CommandLine;
-using Espalier.Growth;
 using Espalier.Interop;
-using Espalier.Models;
 using Espalier.Torch;
+using Espalier.Training;
 
 namespace Espalier.Cli;
 
@@ -49,27 +48,12 @@ internal static class ExportCommand
         {
             string folder = output.Of(parsed);
             using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, Device.Cpu);
-            ForwardPlan plan = Plan(loaded, parsed.GetValue(depth) ?? loaded.Model.Layers);
-            ModelConfig model = loaded.Model with { Layers = plan.Depth };
             OutputFolder.Write(
-                folder, loaded, model, loaded.Parameters.Unroll(Architectures.Of(model.ModelType).Parameters(model), plan),
-                StoredType(parsed.GetValue(type)));
+                folder, loaded, loaded.AtDepth(parsed.GetValue(depth) ?? loaded.Config.Layers), StoredType(parsed.GetValue(type)));
             return 0;
         });
         return command;
     }
-
-    private static ForwardPlan Plan(LoadedModel loaded, int depth) =>
-        depth == loaded.FullDepth.Depth ? loaded.FullDepth
-        : depth < loaded.Model.Layers ? throw new UserErrorException(
-            $"--depth {depth} is less than the {loaded.Model.Layers} layers that the checkpoint stores.", Range(loaded))
-        : depth > loaded.FullDepth.Depth ? throw new UserErrorException(
-            $"--depth {depth} is more than the {loaded.FullDepth.Depth} layers that the finished model has.", Range(loaded))
-        : new ForwardPlan(LayerMap.Interpolate(loaded.Model.Layers, depth));
-
-    private static string Range(LoadedModel loaded) => loaded.Model.Layers < loaded.FullDepth.Depth
-        ? $"Ask for {loaded.Model.Layers} to {loaded.FullDepth.Depth} layers."
-        : "Leave --depth out.";
 
     private static SafetensorsDType StoredType(WeightType type) => type switch
     {

@@ -4,7 +4,7 @@ using Espalier.Evaluation;
 using Espalier.Finetuning;
 using Espalier.Interop;
 using Espalier.Models;
-using Espalier.Torch;
+using Espalier.Training;
 using Spectre.Console;
 
 namespace Espalier.Cli;
@@ -52,7 +52,7 @@ internal static class FinetuneCommand
             Description = "Begins with random weights instead of the checkpoint's, for comparison.",
         };
         var json = new Option<bool>("--json") { Description = "Prints a JSON object." };
-        var compute = new ComputeOptions();
+        var options = new ComputeOptions();
         var command = new Verb("finetune", "Fine-tunes a model to give texts a class or a score, and measures how well it does.")
         {
             checkpoint, overrides, task, data, seeds, output, random, json,
@@ -62,25 +62,25 @@ internal static class FinetuneCommand
             "espalier finetune runs/bert --task recipes/tasks/sst2.yaml --data data/SST-2",
             "espalier finetune runs/bert --task recipes/tasks/cola.yaml --data data/CoLA --seeds 5 training.learning_rate=1e-4 --out tuned/cola",
         ];
-        compute.AddTo(command);
+        options.AddTo(command);
         command.SetAction(parsed =>
         {
-            (Device device, bool mixedPrecision) = compute.Of(parsed);
+            Compute compute = options.Of(parsed);
             string? outputFolder = parsed.GetValue(output) is null ? null : output.Of(parsed);
             string file = parsed.GetValue(task)!;
             string[] settings = parsed.GetValue(overrides) ?? [];
             TaskConfig config = TaskFile.Read(
                 file, parsed.GetValue(seeds) is string given ? [.. settings, $"training.seeds=[{Seeds(given)}]"] : settings);
             string folder = parsed.GetValue(data) ?? Path.GetDirectoryName(Path.GetFullPath(file))!;
-            using LoadedModel loaded = LoadedModel.Backbone(parsed.GetValue(checkpoint)!, device);
+            using LoadedModel loaded = LoadedModel.Backbone(parsed.GetValue(checkpoint)!, compute.Device);
             TaskData examples = TaskData.Read(
-                config, folder, loaded.Tokenizer, loaded.Model.ContextLength, withTest: outputFolder is not null);
+                config, folder, loaded.Tokenizer, loaded.Config.ContextLength, withTest: outputFolder is not null);
             foreach (string warning in examples.Warnings)
             {
                 Console.Error.WriteLine($"warning: {warning}");
             }
 
-            var job = new Job(loaded, config, examples, parsed.GetValue(random), outputFolder, device, mixedPrecision);
+            var job = new Job(loaded, config, examples, parsed.GetValue(random), outputFolder, compute);
             FinetuneSummary summary = job.Run();
             if (parsed.GetValue(json))
             {
@@ -148,10 +148,10 @@ internal static class FinetuneCommand
 
     /// <summary>The fine-tunings of one command line, one for each seed.</summary>
     private sealed class Job(
-        LoadedModel loaded, TaskConfig task, TaskData data, bool random, string? output, Device device, bool mixedPrecision)
+        LoadedModel loaded, TaskConfig task, TaskData data, bool random, string? output, Compute compute)
     {
         private readonly ModelConfig _model =
-            task.Training.Dropout is double dropout ? loaded.Model.WithDropout(dropout) : loaded.Model;
+            task.Training.Dropout is double dropout ? loaded.Config.WithDropout(dropout) : loaded.Config;
 
         private readonly long _started = TimeProvider.System.GetTimestamp();
 
@@ -159,21 +159,20 @@ internal static class FinetuneCommand
         {
             using var signals = new StopSignals();
             using var line = new ProgressLine();
-            using PretrainedHead? head = random ? null : PretrainedHead.Read(loaded.Path, loaded.Model, task, device);
+            using PretrainedHead? head = random ? null : PretrainedHead.Read(loaded.Path, loaded.Config, task, compute.Device);
             if (head is not null)
             {
                 Console.Error.WriteLine($"note: {head.Origin}.");
             }
 
-            var finetuner = new Finetuner(task, data, device);
+            var finetuner = new Finetuner(task, data, compute.Device);
             var results = new List<(ulong, IReadOnlyList<EpochResult>)>();
             foreach (ulong seed in task.Training.Seeds)
             {
                 using SequenceModel model = head is null
-                    ? SequenceModel.Random(_model, loaded.FullDepth, task.Outputs, seed, device, mixedPrecision)
+                    ? SequenceModel.Random(_model, loaded.FullDepth, task.Outputs, seed, compute)
                     : SequenceModel.On(
-                        _model, loaded.Parameters, head.Parameters, loaded.FullDepth, task.Outputs, seed, device,
-                        mixedPrecision);
+                        _model, loaded.Model.Parameters, head.Parameters, loaded.FullDepth, task.Outputs, seed, compute);
                 int seedsDone = results.Count;
                 results.Add((seed, finetuner.Run(
                     model, seed,

@@ -3,7 +3,7 @@ using System.Text;
 using Espalier.Data;
 using Espalier.Generation;
 using Espalier.Models;
-using Espalier.Torch;
+using Espalier.Training;
 
 namespace Espalier.Cli;
 
@@ -54,7 +54,7 @@ internal static class GenerateCommand
             DefaultValueFactory = _ => 42,
         };
         var stopAtEnd = new Option<bool>("--stop-at-end") { Description = "Stops where the document ends." };
-        var compute = new ComputeOptions();
+        var options = new ComputeOptions();
         var command = new Verb("generate", "Writes text with a model, to stdout.")
         {
             checkpoint, prompt, tokens, temperature, topK, topP, seed, stopAtEnd,
@@ -64,16 +64,16 @@ internal static class GenerateCommand
             "espalier generate runs/apollo",
             "espalier generate runs/apollo --prompt 'My fellow citizens' --tokens 500 --temperature 0.8 --top-p 0.95",
         ];
-        compute.AddTo(command);
+        options.AddTo(command);
         command.SetAction(parsed =>
         {
             Require(parsed.GetValue(tokens) >= 0, "--tokens must be at least 0.");
             Require(parsed.GetValue(temperature) is >= 0 and < double.PositiveInfinity, "--temperature must be at least 0.");
             Require(parsed.GetValue(topK) is null or > 0, "--top-k must be at least 1.");
             Require(parsed.GetValue(topP) is > 0 and <= 1, "--top-p must be above 0 and at most 1.");
-            (Device device, bool mixedPrecision) = compute.Of(parsed);
-            using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, device);
-            if (Architectures.Of(loaded.Model.ModelType).Objective(loaded.Tokenizer) is not NextToken)
+            Compute compute = options.Of(parsed);
+            using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, compute.Device);
+            if (loaded.Model.Architecture.Objective(loaded.Tokenizer) is not NextToken)
             {
                 throw new UserErrorException(
                     $"{loaded.Path} is a masked language model, which does not guess what comes next.",
@@ -82,7 +82,7 @@ internal static class GenerateCommand
 
             int? end = loaded.Tokenizer.EndOfText;
             int[] context = Context(loaded, parsed.GetValue(prompt)!);
-            var generator = new TextGenerator(loaded.Model, loaded.Parameters, loaded.FullDepth, device, mixedPrecision);
+            var generator = new TextGenerator(loaded.Model, loaded.FullDepth, compute);
             var sampler = new TokenSampler(parsed.GetValue(temperature), parsed.GetValue(topK), parsed.GetValue(topP));
 
             using var signals = new StopSignals();

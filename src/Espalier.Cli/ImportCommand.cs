@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Espalier.Interop;
 using Espalier.Torch;
+using Espalier.Training;
 
 namespace Espalier.Cli;
 
@@ -33,19 +34,19 @@ internal static class ImportCommand
             string folder = output.Of(parsed);
             string path = parsed.GetValue(source)!;
             using LoadedModel loaded = LoadedModel.Load(path, Device.Cpu, parsed.GetValue(tokenizer));
-            if (loaded.FullDepth.Depth != loaded.Model.Layers)
+            if (loaded.FullDepth.Depth != loaded.Config.Layers)
             {
                 throw new UserErrorException(
                     $"{path} is a checkpoint of a model that still grows: a copy would not say to what depth.",
                     $"Every verb takes it as it is; espalier export {path} --depth {loaded.FullDepth.Depth} writes all layers.");
             }
 
-            foreach (string name in ModelFolder.UnusedTensors(loaded.Path, loaded.Model))
+            foreach (string name in ModelFolder.UnusedTensors(loaded.Path, loaded.Config))
             {
                 Console.Error.WriteLine($"note: left out {name}, which Espalier has no use for.");
             }
 
-            OutputFolder.Write(folder, loaded, loaded.Model, loaded.Parameters, SafetensorsDType.F32);
+            OutputFolder.Write(folder, loaded, loaded.Model, SafetensorsDType.F32);
             return 0;
         });
         return command;

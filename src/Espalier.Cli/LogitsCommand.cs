@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Espalier.Models;
 using Espalier.Torch;
+using Espalier.Training;
 
 namespace Espalier.Cli;
 
@@ -34,7 +35,7 @@ internal static class LogitsCommand
             HelpName = "'0 0 1'",
         };
         var depth = new DepthOption();
-        var compute = new ComputeOptions();
+        var options = new ComputeOptions();
         var command = new Verb(
             "logits",
             "Prints what a model makes of some tokens: for each, a line with a JSON array of the scores (logits) of all tokens " +
@@ -43,19 +44,19 @@ internal static class LogitsCommand
             checkpoint, ids, types, depth,
         };
         command.Examples = ["espalier logits runs/apollo --ids '464 3290' --precision f32"];
-        compute.AddTo(command);
+        options.AddTo(command);
         command.SetAction(parsed =>
         {
-            (Device device, bool mixedPrecision) = compute.Of(parsed);
-            using LoadedModel loaded = LoadedModel.WithoutTokenizer(parsed.GetValue(checkpoint)!, device);
-            ModelInput input = Input(loaded.Model, parsed.GetValue(ids)!, parsed.GetValue(types), device);
+            Compute compute = options.Of(parsed);
+            using LoadedModel loaded = LoadedModel.WithoutTokenizer(parsed.GetValue(checkpoint)!, compute.Device);
+            ModelInput input = Input(loaded.Config, parsed.GetValue(ids)!, parsed.GetValue(types), compute.Device);
             using var scope = new TensorScope();
             using var noGradient = new NoGrad();
-            using Autocast? autocast = mixedPrecision ? new Autocast(device) : null;
-            Tensor logits_1TV = Architectures.Of(loaded.Model.ModelType).Logits(
-                loaded.Model, loaded.Parameters, input, loaded.Plan(parsed.GetValue(depth)));
+            using Autocast? autocast = compute.LowerProducts();
+            Tensor logits_1TV = ForwardPass.Logits(
+                loaded.Model, input, loaded.Plan(parsed.GetValue(depth)));
             float[] logits = logits_1TV.To(ScalarType.Float32, Device.Cpu).ToArray<float>();
-            foreach (float[] row in logits.Chunk(loaded.Model.Vocabulary))
+            foreach (float[] row in logits.Chunk(loaded.Config.Vocabulary))
             {
                 Console.Out.WriteLine(JsonSerializer.Serialize(row, WithNaN));
             }

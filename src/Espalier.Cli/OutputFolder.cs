@@ -4,6 +4,7 @@ using Espalier.Data;
 using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Torch;
+using Espalier.Training;
 
 namespace Espalier.Cli;
 
@@ -44,24 +45,23 @@ internal sealed class OutputFolder : Option<string>
     /// <param name="folder">Where to.</param>
     /// <param name="source">Whose tokenizer and extra tensors go with it.</param>
     /// <param name="model">The model as it is to be stored.</param>
-    /// <param name="parameters">Its parameters.</param>
     /// <param name="type">What weights are rounded to.</param>
     /// <exception cref="UserErrorException">A weight is not finite or too large, or a file cannot be written.</exception>
-    public static void Write(
-        string folder, LoadedModel source, ModelConfig model, ParameterSet parameters, SafetensorsDType type)
+    public static void Write(string folder, LoadedModel source, Model model, SafetensorsDType type)
     {
+        (_, ModelConfig config, ParameterSet parameters) = model;
         Tokenizer tokenizer = source.Tokenizer;
-        IReadOnlyDictionary<string, Tensor> extras = ModelFolder.ReadExtras(source.Path, source.Model, Device.Cpu);
+        IReadOnlyDictionary<string, Tensor> extras = ModelFolder.ReadExtras(source.Path, source.Config, Device.Cpu);
         foreach ((string name, Tensor value) in
             parameters.Select(parameter => (parameter.Name, parameter.Value)).Concat(extras.Select(extra => (extra.Key, extra.Value))))
         {
             RequireFinite(source.Path, name, value);
         }
 
-        Write(folder, partial => ModelFolder.Write(partial, model, parameters, tokenizer, extras, type));
+        Write(folder, partial => ModelFolder.Write(partial, config, parameters, tokenizer, extras, type));
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{folder}: {model.Layers} layers, {parameters.ElementCount:N0} parameters in {type.Name().ToLowerInvariant()}, " +
+            $"{folder}: {config.Layers} layers, {parameters.ElementCount:N0} parameters in {type.Name().ToLowerInvariant()}, " +
             $"a tokenizer of {tokenizer.VocabularySize:N0} tokens."));
     }
 

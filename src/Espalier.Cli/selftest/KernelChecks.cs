@@ -55,7 +55,7 @@ internal static class KernelChecks
             i => i % 5 == 3 ? Functional.IgnoredTarget : (long)random.NextBelow((ulong)vocabulary, (uint)i))];
         return new Layer(
             $"linear_cross_entropy {tokens} x {width} -> {vocabulary}", [[tokens, width]], [[vocabulary, width]],
-            (x, w) => Functional.LinearCrossEntropy(x[0], w[0], Tensor.None, Tensor.From<long>(targets, [tokens], x[0].Device)));
+            (x, w) => Functional.LinearCrossEntropySum(x[0], w[0], Tensor.None, Tensor.From<long>(targets, [tokens], x[0].Device)));
     }
 
     private static SelfTestCheck Of(Layer layer, ulong seed, Device device, bool mixedPrecision)

@@ -19,30 +19,29 @@ internal static class ModelChecks
     private const string Gpt2 = "gpt2";
 
     public static IEnumerable<SelfTestCheck> Run(SelfTestReference reference, Device device) =>
-        new[] { false, true }.SelectMany(mixedPrecision => ForwardAndBackward(Gpt2, reference, device, mixedPrecision)
-            .Concat(ForwardAndBackward("bert", reference, device, mixedPrecision))
-            .Concat(Training(reference, device, mixedPrecision)));
+        new[] { new Compute(device), new Compute(device, Bf16: true) }.SelectMany(compute =>
+            ForwardAndBackward(Gpt2, reference, compute)
+                .Concat(ForwardAndBackward("bert", reference, compute))
+                .Concat(Training(reference, compute)));
 
     private static List<SelfTestCheck> ForwardAndBackward(
-        string name, SelfTestReference reference, Device device, bool mixedPrecision)
+        string name, SelfTestReference reference, Compute compute)
     {
         using var scope = new TensorScope();
-        ModelConfig model = reference.Model(name);
-        ParameterSet parameters = reference.Parameters(name, model);
+        Model model = reference.Model(name);
         ModelBatch batch = reference.Batch(name);
-        IArchitecture architecture = Architectures.Of(model.ModelType);
-        var plan = ForwardPlan.Plain(model.Layers);
+        var plan = ForwardPlan.Plain(model.Config.Layers);
         Tensor logits, loss;
-        using (Autocast? autocast = mixedPrecision ? new Autocast(device) : null)
+        using (Autocast? autocast = compute.LowerProducts())
         {
-            logits = architecture.Logits(model, parameters, batch.Input, plan);
-            loss = architecture.Loss(model, parameters, batch, plan, training: true);
+            logits = ForwardPass.Logits(model, batch.Input, plan);
+            loss = ForwardPass.LossSum(model, batch, plan, training: true) * (1.0 / batch.TargetCount);
         }
 
         if (batch.Positions is not null)
         {
             // At padding they have no meaning.
-            logits = logits.Reshape(-1, model.Vocabulary).IndexSelect(0, batch.Positions);
+            logits = logits.Reshape(-1, model.Config.Vocabulary).IndexSelect(0, batch.Positions);
         }
 
         loss.Backward();
@@ -50,15 +49,15 @@ internal static class ModelChecks
         // The bias of BERT's keys has no true gradient; in GPT-2 it is a part of a larger one.
         return
         [
-            Check($"{name}: logits", mixedPrecision, F32, Bf16Norm, [(reference[$"{name}/logits"], logits)]),
-            Check($"{name}: loss", mixedPrecision, F32, Bf16Loss, [(reference[$"{name}/loss"], loss)]),
-            Check($"{name}: gradients", mixedPrecision, F32, Bf16Gradient, parameters
+            Check($"{name}: logits", compute.Bf16, F32, Bf16Norm, [(reference[$"{name}/logits"], logits)]),
+            Check($"{name}: loss", compute.Bf16, F32, Bf16Loss, [(reference[$"{name}/loss"], loss)]),
+            Check($"{name}: gradients", compute.Bf16, F32, Bf16Gradient, model.Parameters
                 .Where(parameter => !parameter.Name.EndsWith("key.bias", StringComparison.Ordinal))
                 .Select(parameter => (reference[$"{name}/grad.{parameter.Name}"], parameter.Value.Grad!))),
         ];
     }
 
-    private static List<SelfTestCheck> Training(SelfTestReference reference, Device device, bool mixedPrecision)
+    private static List<SelfTestCheck> Training(SelfTestReference reference, Compute compute)
     {
         JsonElement settings = reference.Metadata("settings");
         int steps = (int)Setting("steps"), microBatches = (int)Setting("micro_batches");
@@ -71,24 +70,18 @@ internal static class ModelChecks
             },
             steps,
             tokensPerStep: 1);
-        var step = new TrainingStep(
-            new AdamW(new OptimizerConfig
-            {
-                Beta1 = Setting("beta1"),
-                Beta2 = Setting("beta2"),
-                Epsilon = Setting("epsilon"),
-                WeightDecay = Setting("weight_decay"),
-                ClipNorm = Setting("clip_norm"),
-            }),
-            mixedPrecision,
-            device);
+        var optimizer = new AdamW(new OptimizerConfig
+        {
+            Beta1 = Setting("beta1"),
+            Beta2 = Setting("beta2"),
+            Epsilon = Setting("epsilon"),
+            WeightDecay = Setting("weight_decay"),
+        });
+        var step = new TrainingStep(optimizer, Setting("clip_norm"), compute);
 
         using var scope = new TensorScope();
-        ModelConfig model = reference.Model(Gpt2);
-        ParameterSet parameters = reference.Parameters(Gpt2, model);
-        var state = new TrainingState(
-            model, parameters, new AdamWState(parameters.ToDictionary(p => p.Name, p => Moments.Empty(p.Value)), 0),
-            new TrainingPosition());
+        Model model = reference.Model(Gpt2);
+        var state = new TrainingState(model, OptimizerState.Begin(optimizer, model.Parameters), new TrainingPosition());
         var losses = new double[steps];
         var norms = new double[steps];
         var rates = new double[steps];
@@ -96,11 +89,12 @@ internal static class ModelChecks
         {
             StepResult result = step.Run(
                 state,
-                microBatch => new ModelBatch(Batch("input_ids", i, microBatch), Batch("targets", i, microBatch)),
                 microBatches,
-                _ => ForwardPlan.Plain(model.Layers), _ => 0, schedule.At(i));
-            (losses[i], norms[i], rates[i]) =
-                (result.MicroBatches.Average(batch => batch.Loss), result.GradientNorm, result.LearningRate);
+                _ => ForwardPlan.Plain(model.Config.Layers),
+                (microBatch, _) => new ModelBatch(Batch("input_ids", i, microBatch), Batch("targets", i, microBatch)),
+                _ => 0,
+                schedule.At(i));
+            (losses[i], norms[i], rates[i]) = (result.Loss, result.GradientNorm, result.LearningRate);
         }
 
         List<SelfTestCheck> checks =
@@ -111,11 +105,11 @@ internal static class ModelChecks
         ];
 
         // In bfloat16, Adam turns the signs of small gradients into whole steps: only the course can be compared.
-        if (!mixedPrecision)
+        if (!compute.Bf16)
         {
             checks.Add(Trained("weights", "param", parameter => parameter.Value));
-            checks.Add(Trained("first moments", "exp_avg", parameter => state.Optimizer.Moments[parameter.Name].ExpAvg));
-            checks.Add(Trained("second moments", "exp_avg_sq", parameter => state.Optimizer.Moments[parameter.Name].ExpAvgSq));
+            checks.Add(Trained("first moments", "exp_avg", parameter => state.Optimizer[parameter.Name].Slots[AdamW.ExpAvg].Value));
+            checks.Add(Trained("second moments", "exp_avg_sq", parameter => state.Optimizer[parameter.Name].Slots[AdamW.ExpAvgSq].Value));
         }
 
         return checks;
@@ -129,13 +123,13 @@ internal static class ModelChecks
         }
 
         SelfTestCheck OfSteps(string what, string key, double[] actual, double f32, double bf16) => new(
-            $"training: {what}", mixedPrecision ? "bf16" : "f32",
+            $"training: {what}", compute.Bf16 ? "bf16" : "f32",
             SelfTestCheck.Deviates(SelfTestCheck.Values(reference["training/" + key]), actual),
-            mixedPrecision ? bf16 : f32);
+            compute.Bf16 ? bf16 : f32);
 
         SelfTestCheck Trained(string what, string kind, Func<Parameter, Tensor> actual) => Check(
-            $"training: {what}", mixedPrecision, F32Trained, F32Trained,
-            state.Parameters.SelectMany(parameter => Comparable(
+            $"training: {what}", compute.Bf16, F32Trained, F32Trained,
+            state.Model.Parameters.SelectMany(parameter => Comparable(
                 parameter.Name, reference[$"training/{kind}.{parameter.Name}"], actual(parameter))));
     }
 

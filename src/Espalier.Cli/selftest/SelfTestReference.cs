@@ -53,13 +53,13 @@ internal sealed class SelfTestReference : IDisposable
     public JsonElement Metadata(string key) => JsonDocument.Parse(_file.Metadata[key]).RootElement;
 
     /// <summary>A tiny model of the reference: "gpt2" or "bert".</summary>
-    public ModelConfig Model(string name) =>
-        HuggingFaceConfig.Read(Resource, (JsonObject)JsonNode.Parse(_file.Metadata["models"])![name]!);
-
-    /// <summary>Its parameters.</summary>
-    public ParameterSet Parameters(string name, ModelConfig model) => new(
-        Architectures.Of(model.ModelType).Parameters(model).Select(
-            spec => new Parameter(spec, ParameterSet.Trainable(this[$"{name}/param.{spec.Name}"]))));
+    public Model Model(string name)
+    {
+        ModelConfig config = HuggingFaceConfig.Read(Resource, (JsonObject)JsonNode.Parse(_file.Metadata["models"])![name]!);
+        IArchitecture architecture = Architectures.Of(config.ModelType);
+        return new Model(architecture, config, new ParameterSet(architecture.Parameters(config).Select(
+            spec => new Parameter(spec, ParameterSet.Trainable(this[$"{name}/param.{spec.Name}"])))));
+    }
 
     /// <summary>What it is to read and to predict.</summary>
     public ModelBatch Batch(string name)

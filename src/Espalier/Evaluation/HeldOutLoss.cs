@@ -19,38 +19,34 @@ public readonly record struct LossResult(double Loss, long Tokens, double Accura
 /// <param name="tokens">The held-out text.</param>
 /// <param name="batchSize">Windows computed at a time.</param>
 /// <param name="tokenLimit">The tokens to measure on, or null for all.</param>
-/// <param name="device">Where the parameters lie.</param>
-/// <param name="mixedPrecision">Whether matrix products run in bfloat16.</param>
+/// <param name="compute">Where the model lies, and in which number format to compute.</param>
 /// <param name="stride">Tokens from one window to the next, or null for the context length: <see cref="IObjective.HeldOut"/>.</param>
 public sealed class HeldOutLoss(
-    IObjective objective, TokenShard tokens, int batchSize, long? tokenLimit, Device device, bool mixedPrecision, int? stride = null)
+    IObjective objective, TokenShard tokens, int batchSize, long? tokenLimit, Compute compute, int? stride = null)
 {
     /// <summary>Measures a model.</summary>
-    /// <param name="model">Its configuration.</param>
-    /// <param name="parameters">Its parameters.</param>
-    /// <param name="plan">Which stored layers run.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="plan">What runs.</param>
     /// <param name="progress">Hears of the share that is done, in [0, 1].</param>
     /// <param name="withAccuracy">Whether to measure the accuracy too, for which all scores are computed.</param>
     public LossResult Measure(
-        ModelConfig model, ParameterSet parameters, ForwardPlan plan, Action<double>? progress = null,
-        bool withAccuracy = false)
+        Model model, ForwardPlan plan, Action<double>? progress = null, bool withAccuracy = false)
     {
         using var noGrad = new NoGrad();
-        IArchitecture architecture = Architectures.Of(model.ModelType);
         double sum = 0;
         long predicted = 0, right = 0;
-        IHeldOutBatches batches = objective.HeldOut(tokens, batchSize, model.ContextLength, tokenLimit, stride);
+        IHeldOutBatches batches = objective.HeldOut(tokens, batchSize, model.Config.ContextLength, tokenLimit, stride);
         for (long i = 0; i < batches.Count; i++)
         {
             using var scope = new TensorScope();
-            using Autocast? autocast = mixedPrecision ? new Autocast(device) : null;
+            using Autocast? autocast = compute.LowerProducts();
             TokenBatch batch = batches.At(i);
-            ModelBatch tensors = ModelBatch.Of(batch, device);
-            Tensor hidden_NC = architecture.HiddenAtTargets(model, parameters, tensors, plan, training: false);
-            sum += architecture.Loss(model, parameters, hidden_NC, tensors.Targets).Item() * batch.Predicted;
+            ModelBatch tensors = ModelBatch.Of(batch, compute.Device);
+            Tensor hidden_NC = ForwardPass.HiddenAtTargets(model, tensors, plan);
+            sum += ForwardPass.LossSum(model, hidden_NC, tensors, plan).Item();
             if (withAccuracy)
             {
-                long[] best = architecture.Logits(model, parameters, hidden_NC).ArgMax().ToArray<long>();
+                long[] best = ForwardPass.Logits(model, hidden_NC, plan).ArgMax().ToArray<long>();
                 right += best.Zip(batch.Targets).Count(pair => pair.First == pair.Second);
             }
 

@@ -45,27 +45,25 @@ public sealed class Lambada
     }
 
     /// <summary>Measures a model that predicts the next token.</summary>
-    /// <param name="model">Its configuration.</param>
-    /// <param name="parameters">Its parameters.</param>
-    /// <param name="plan">Which stored layers run.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="plan">What runs.</param>
     /// <param name="batchTokens">Tokens computed at a time.</param>
-    /// <param name="device">Where the parameters lie.</param>
-    /// <param name="mixedPrecision">Whether matrix products run in bfloat16.</param>
+    /// <param name="compute">Where the model lies, and in which number format to compute.</param>
     /// <param name="progress">Hears of the share that is done, in [0, 1].</param>
     public LambadaResult Measure(
-        ModelConfig model, ParameterSet parameters, ForwardPlan plan, int batchTokens, Device device, bool mixedPrecision,
-        Action<double>? progress = null)
+        Model model, ForwardPlan plan, int batchTokens, Compute compute, Action<double>? progress = null)
     {
         using var noGrad = new NoGrad();
-        IArchitecture architecture = Architectures.Of(model.ModelType);
+        int contextLength = model.Config.ContextLength;
+        Device device = compute.Device;
         int done = 0, right = 0;
         double loss = 0;
 
         // The last token is only predicted. A word that fills the whole context by itself loses its beginning.
         (int[] Ids, int WordTokens)[] read =
         [
-            .. _passages.Select(passage => passage.Ids.Length - 1 <= model.ContextLength ? passage
-                    : (passage.Ids[^(model.ContextLength + 1)..], Math.Min(passage.WordTokens, model.ContextLength)))
+            .. _passages.Select(passage => passage.Ids.Length - 1 <= contextLength ? passage
+                    : (passage.Ids[^(contextLength + 1)..], Math.Min(passage.WordTokens, contextLength)))
                 .OrderByDescending(passage => passage.Item1.Length),
         ];
         while (done < read.Length)
@@ -79,7 +77,7 @@ public sealed class Lambada
 
         return new LambadaResult(
             read.Length, (double)right / read.Length, loss / read.Length, read.Sum(passage => (long)passage.WordTokens),
-            _passages.Count(passage => passage.Ids.Length - 1 > model.ContextLength));
+            _passages.Count(passage => passage.Ids.Length - 1 > contextLength));
 
         (int Right, double Loss) Guess((int[] Ids, int WordTokens)[] batch, int length)
         {
@@ -102,15 +100,15 @@ public sealed class Lambada
 
             // Nothing looks ahead, so what fills short rows up need not be masked.
             Tensor hidden_BTC;
-            using (Autocast? autocast = mixedPrecision ? new Autocast(device) : null)
+            using (Autocast? autocast = compute.LowerProducts())
             {
-                hidden_BTC = architecture.Hidden(
-                    model, parameters, Tensor.From<long>(inputIds, [batch.Length, length], device), plan, training: false);
+                hidden_BTC = ForwardPass.Hidden(
+                    model, Tensor.From<long>(inputIds, [batch.Length, length], device), plan);
             }
 
-            Tensor hidden_NC = hidden_BTC.To(ScalarType.Float32, device).Reshape(-1, model.HiddenSize)
+            Tensor hidden_NC = hidden_BTC.To(ScalarType.Float32, device).Reshape(-1, model.Config.HiddenSize)
                 .IndexSelect(0, Tensor.From<long>([.. positions], [positions.Count], device));
-            Tensor logits_NV = architecture.Logits(model, parameters, hidden_NC);
+            Tensor logits_NV = ForwardPass.Logits(model, hidden_NC, plan);
             long[] best = logits_NV.ArgMax().ToArray<long>();
             long[] places = [.. targets.Select((target, i) => (i * logits_NV.Shape[1]) + target)];
             float[] logProbabilities = logits_NV.LogSoftmax().Reshape(-1)

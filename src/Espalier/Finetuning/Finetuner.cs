@@ -54,9 +54,8 @@ public sealed class Finetuner(TaskConfig task, TaskData data, Device device)
             },
             total,
             tokensPerStep: 1);
-        var optimizer = new AdamW(new OptimizerConfig { WeightDecay = training.WeightDecay, ClipNorm = training.ClipNorm });
-        using var state = new AdamWState(
-            model.Parameters.ToDictionary(parameter => parameter.Name, parameter => Moments.Empty(parameter.Value)), 0);
+        var optimizer = new AdamW(new OptimizerConfig { WeightDecay = training.WeightDecay });
+        using var state = OptimizerState.Begin(optimizer, model.Parameters);
         var epochs = new List<EpochResult>();
         double seconds = 0;
         long examples = 0;
@@ -69,7 +68,7 @@ public sealed class Finetuner(TaskConfig task, TaskData data, Device device)
                 stop.ThrowIfCancellationRequested();
                 long started = TimeProvider.System.GetTimestamp();
                 ulong dropoutSeed = new CounterRandom(seed, RandomPurpose.Dropout, step).NextUInt64();
-                lossSum += Update(model, optimizer, state, batches, order[i], dropoutSeed, rate.At(step));
+                lossSum += Update(model, optimizer, state, step, batches, order[i], dropoutSeed, rate.At(step));
                 seconds += TimeProvider.System.GetElapsedTime(started).TotalSeconds;
                 step++;
                 examples += order[i].Length;
@@ -98,23 +97,23 @@ public sealed class Finetuner(TaskConfig task, TaskData data, Device device)
     }
 
     private double Update(
-        SequenceModel model, AdamW optimizer, AdamWState state, ExampleBatches batches, int[] batch, ulong dropoutSeed,
-        double learningRate)
+        SequenceModel model, AdamW optimizer, OptimizerState state, long step, ExampleBatches batches, int[] batch,
+        ulong dropoutSeed, double learningRate)
     {
         using var scope = new TensorScope();
         Engine.ManualSeed(dropoutSeed);
         Tensor scores = model.Scores(batches.Input(batch, device), training: true);
         Tensor loss = Loss(scores, [.. batch.Select(i => data.Train[i].Label)], task.IsRegression);
         loss.Backward();
-        double value = loss.Item(), norm = AdamW.GradientNorm(model.Parameters);
+        double value = loss.Item(), norm = GradientNorm.Of(model.Parameters);
         if (!double.IsFinite(value) || !double.IsFinite(norm))
         {
             throw new UserErrorException(
-                $"The fine-tuning has diverged: in update {state.StepCount + 1} the loss is {value}, the gradient norm {norm}.",
+                $"The fine-tuning has diverged: in update {step + 1} the loss is {value}, the gradient norm {norm}.",
                 "Lower training.learning_rate.");
         }
 
-        optimizer.Step(model.Parameters, state, norm, learningRate);
+        optimizer.Step(model.Parameters, state, GradientNorm.ClipFactor(norm, task.Training.ClipNorm), learningRate);
         foreach (Parameter parameter in model.Parameters)
         {
             parameter.Value.ClearGrad();

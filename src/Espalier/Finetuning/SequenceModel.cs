@@ -4,24 +4,19 @@ using Espalier.Torch;
 namespace Espalier.Finetuning;
 
 /// <summary>A model that gives whole sequences scores.</summary>
-/// <param name="config">The model as it is stored.</param>
-/// <param name="parameters">Those of the backbone and of the head; they belong to it from now on.</param>
+/// <param name="model">The model, its parameters those of the backbone and of the head; it belongs to it from now on.</param>
 /// <param name="plan">Which stored layers run.</param>
 /// <param name="outputs">The scores of a sequence.</param>
-/// <param name="device">Where the parameters lie.</param>
-/// <param name="mixedPrecision">Whether the backbone's matrix products run in bfloat16.</param>
-public sealed class SequenceModel(
-    ModelConfig config, ParameterSet parameters, ForwardPlan plan, int outputs, Device device, bool mixedPrecision)
-    : IDisposable
+/// <param name="compute">Where the model lies, and in which number format the backbone computes.</param>
+public sealed class SequenceModel(Model model, ForwardPlan plan, int outputs, Compute compute) : IDisposable
 {
-    private readonly IArchitecture _architecture = Architectures.Of(config.ModelType);
-    private readonly ISequenceHead _head = Architectures.SequenceHeadOf(config.ModelType);
+    private readonly ISequenceHead _head = Architectures.SequenceHeadOf(model.Config.ModelType);
 
     /// <summary>The model as it is stored.</summary>
-    public ModelConfig Config { get; } = config;
+    public ModelConfig Config => model.Config;
 
     /// <summary>The parameters of the backbone and of the head.</summary>
-    public ParameterSet Parameters { get; } = parameters;
+    public ParameterSet Parameters => model.Parameters;
 
     /// <summary>Which stored layers run.</summary>
     public ForwardPlan Plan { get; } = plan;
@@ -33,15 +28,14 @@ public sealed class SequenceModel(
     /// <param name="plan">Which stored layers run.</param>
     /// <param name="outputs">The scores of a sequence.</param>
     /// <param name="seed">Of the head's other weights.</param>
-    /// <param name="device">Where the parameters lie.</param>
-    /// <param name="mixedPrecision">Whether the backbone's matrix products run in bfloat16.</param>
+    /// <param name="compute">Where the model lies, and in which number format the backbone computes.</param>
     public static SequenceModel On(
         ModelConfig config, ParameterSet pretrained, IReadOnlyDictionary<string, Tensor> pretrainedHead,
-        ForwardPlan plan, int outputs, ulong seed, Device device, bool mixedPrecision)
+        ForwardPlan plan, int outputs, ulong seed, Compute compute)
     {
         ISequenceHead head = Architectures.SequenceHeadOf(config.ModelType);
         ParameterSet fresh = ParameterSet.Initialize(
-            head.Parameters(config, outputs), config, plan.Depth, seed, device);
+            head.Parameters(config, outputs), config, plan.Depth, seed, compute.Device);
         foreach (Parameter parameter in fresh)
         {
             if (pretrainedHead.TryGetValue(parameter.Name, out Tensor? value))
@@ -55,18 +49,18 @@ public sealed class SequenceModel(
             .Where(parameter => head.IsBackbone(parameter.Name))
             .Select(parameter => parameter with { Value = ParameterSet.Trainable(parameter.Value.Clone()) })
             .Concat(fresh));
-        return new SequenceModel(config, parameters, plan, outputs, device, mixedPrecision);
+        return new SequenceModel(Model.Of(config, parameters), plan, outputs, compute);
     }
 
     /// <summary>The same architecture at full depth, freshly initialised.</summary>
     /// <inheritdoc cref="On"/>
     public static SequenceModel Random(
-        ModelConfig config, ForwardPlan plan, int outputs, ulong seed, Device device, bool mixedPrecision)
+        ModelConfig config, ForwardPlan plan, int outputs, ulong seed, Compute compute)
     {
         ModelConfig full = config with { Layers = plan.Depth };
         return new SequenceModel(
-            full, ParameterSet.Initialize(Specs(full, outputs), full, full.Layers, seed, device),
-            ForwardPlan.Plain(full.Layers), outputs, device, mixedPrecision);
+            Model.Of(full, ParameterSet.Initialize(Specs(full, outputs), full, full.Layers, seed, compute.Device)),
+            ForwardPlan.Plain(full.Layers), outputs, compute);
     }
 
     /// <summary>The scores of sequences, in single precision.</summary>
@@ -76,13 +70,13 @@ public sealed class SequenceModel(
     public Tensor Scores(ModelInput input, bool training)
     {
         Tensor hidden_BTC;
-        using (Autocast? autocast = mixedPrecision ? new Autocast(device) : null)
+        using (Autocast? autocast = compute.LowerProducts())
         {
-            hidden_BTC = _architecture.Hidden(Config, Parameters, input, Plan, training);
+            hidden_BTC = ForwardPass.Hidden(model, input, Plan, training);
         }
 
         // The head costs nothing, and scores rounded to bfloat16 would often be equal.
-        return _head.Scores(Config, Parameters, input, hidden_BTC.To(ScalarType.Float32, device), training);
+        return _head.Scores(Config, Parameters, input, hidden_BTC.To(ScalarType.Float32, compute.Device), training);
     }
 
     /// <summary>The model that stores every layer that runs. Its parameters are these, not copies: do not dispose of them.</summary>
@@ -104,5 +98,5 @@ public sealed class SequenceModel(
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Parameters.Dispose();
+    public void Dispose() => model.Dispose();
 }

@@ -4,13 +4,10 @@ using Espalier.Torch;
 namespace Espalier.Generation;
 
 /// <summary>Continues token sequences with a model, one token at a time.</summary>
-/// <param name="model">The model's configuration.</param>
-/// <param name="parameters">Its parameters.</param>
-/// <param name="plan">Which stored layers run.</param>
-/// <param name="device">Where the parameters lie.</param>
-/// <param name="mixedPrecision">Whether matrix products run in bfloat16.</param>
-public sealed class TextGenerator(
-    ModelConfig model, ParameterSet parameters, ForwardPlan plan, Device device, bool mixedPrecision)
+/// <param name="model">The model.</param>
+/// <param name="plan">What runs.</param>
+/// <param name="compute">Where the model lies, and in which number format to compute.</param>
+public sealed class TextGenerator(Model model, ForwardPlan plan, Compute compute)
 {
     /// <summary>Draws tokens without end: whoever enumerates stops.</summary>
     /// <param name="prompt">What goes before: at least one token. Of a long one, the last of the context length count.</param>
@@ -19,14 +16,14 @@ public sealed class TextGenerator(
     public IEnumerable<int> Continue(IReadOnlyList<int> prompt, TokenSampler sampler, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfZero(prompt.Count);
-        List<int> context = [.. prompt.TakeLast(model.ContextLength)];
+        List<int> context = [.. prompt.TakeLast(model.Config.ContextLength)];
         for (long n = 0; ; n++)
         {
             int token = sampler.Draw(
                 NextLogits(context), new CounterRandom(seed, RandomPurpose.Generation, step: n).NextDouble());
             yield return token;
 
-            if (context.Count == model.ContextLength)
+            if (context.Count == model.Config.ContextLength)
             {
                 context.RemoveAt(0);
             }
@@ -42,10 +39,10 @@ public sealed class TextGenerator(
     {
         using var noGrad = new NoGrad();
         using var scope = new TensorScope();
-        using Autocast? autocast = mixedPrecision ? new Autocast(device) : null;
+        using Autocast? autocast = compute.LowerProducts();
         long[] ids = [.. context];
-        Tensor logits_1TV = Architectures.Of(model.ModelType).Logits(
-            model, parameters, Tensor.From<long>(ids, [1, ids.Length], device), plan);
+        Tensor logits_1TV = ForwardPass.Logits(
+            model, Tensor.From<long>(ids, [1, ids.Length], compute.Device), plan);
         return logits_1TV.Narrow(1, ids.Length - 1, 1).To(ScalarType.Float32, Device.Cpu).ToArray<float>();
     }
 }

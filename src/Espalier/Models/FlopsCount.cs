@@ -31,6 +31,10 @@ public readonly record struct FlopsCount(double Layers, double Attention, double
         new(a.Layers + b.Layers, a.Attention + b.Attention, a.Head + b.Head);
 
     /// <summary>Part by part.</summary>
+    public static FlopsCount operator -(FlopsCount a, FlopsCount b) =>
+        new(a.Layers - b.Layers, a.Attention - b.Attention, a.Head - b.Head);
+
+    /// <summary>Part by part.</summary>
     public static FlopsCount operator *(FlopsCount count, double factor) =>
         new(count.Layers * factor, count.Attention * factor, count.Head * factor);
 }

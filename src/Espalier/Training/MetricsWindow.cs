@@ -8,6 +8,7 @@ internal sealed class MetricsWindow
 {
     private long _steps;
     private long _microBatches;
+    private long _targets;
     private double _lossSum, _normSum, _depthSum, _learningRate;
     private TrainingPosition _start;
 
@@ -15,18 +16,18 @@ internal sealed class MetricsWindow
 
     public bool IsEmpty => _steps == 0;
 
-    public void AddMicroBatch(double loss, ForwardPlan plan)
-    {
-        _microBatches++;
-        _lossSum += loss;
-        _depthSum += plan.Depth;
-    }
-
-    public void AddStep(double gradientNorm, double learningRate)
+    public void Add(StepResult result)
     {
         _steps++;
-        _normSum += gradientNorm;
-        _learningRate = learningRate;
+        _normSum += result.GradientNorm;
+        _learningRate = result.LearningRate;
+        foreach ((double lossSum, long targets, ForwardPlan plan) in result.MicroBatches)
+        {
+            _microBatches++;
+            _targets += targets;
+            _lossSum += lossSum;
+            _depthSum += plan.Depth;
+        }
     }
 
     /// <summary>The interval as a row; the next one begins.</summary>
@@ -38,18 +39,18 @@ internal sealed class MetricsWindow
         {
             Step = end.Step,
             Tokens = end.Tokens,
-            TrainLoss = _lossSum / _microBatches,
+            TrainLoss = _lossSum / _targets,
             ValidLoss = validLoss,
             LearningRate = _learningRate,
             GradientNorm = _normSum / _steps,
             ExecutedDepth = _depthSum / _microBatches,
-            StoredLayers = state.Model.Layers,
+            StoredLayers = state.Model.Config.Layers,
             TokensPerSecond = (end.Tokens - _start.Tokens) / seconds,
             FlopsPerSecond = (end.Flops.Total - _start.Flops.Total) / seconds,
             Flops = end.Flops,
             Seconds = end.Seconds,
         };
-        (_steps, _microBatches, _lossSum, _normSum, _depthSum, _start) = (0, 0, 0, 0, 0, end);
+        (_steps, _microBatches, _targets, _lossSum, _normSum, _depthSum, _start) = (0, 0, 0, 0, 0, 0, end);
         return row;
     }
 }

@@ -7,7 +7,7 @@ namespace Espalier.Training;
 /// <summary>A recipe worked out: its durations in steps, its method for this run, and what it will cost.</summary>
 public sealed class RunPlan
 {
-    private const int CostSamples = 2000;
+    private const int CostSamples = 2000, LossPoints = 1000;
 
     private readonly double[] _costUpTo;
 
@@ -24,9 +24,9 @@ public sealed class RunPlan
         EvaluateEvery = AtLeastOne(recipe.Evaluation.Every);
         CheckpointEvery = AtLeastOne(recipe.Checkpoint.Every);
         LogEvery = AtLeastOne(recipe.Logging.Every);
-        Method = new ProgressiveMethod(recipe.Method, model, TotalSteps, TokensPerStep, recipe.Seed);
-        int sequences = training.MicroBatch * training.GradientAccumulation;
-        _costUpTo = Costs(sequences, predictedShare * sequences * model.ContextLength);
+        LossInterval = Math.Max(1, TotalSteps / LossPoints);
+        Method = recipe.Method.Create(new RunShape(model, TotalSteps, TokensPerStep, recipe.Seed));
+        _costUpTo = Costs(training.MicroBatch * training.GradientAccumulation, predictedShare);
 
         long AtLeastOne(Duration every) => Math.Max(1, every.ToSteps(TotalSteps, TokensPerStep));
     }
@@ -49,15 +49,56 @@ public sealed class RunPlan
     /// <summary>Updates in a row of metrics.</summary>
     public long LogEvery { get; }
 
+    /// <summary>Updates in a point of the loss curve that methods read.</summary>
+    public long LossInterval { get; }
+
     /// <summary>The progressive method.</summary>
-    public ProgressiveMethod Method { get; }
+    public IProgressiveMethod Method { get; }
 
-    /// <summary>The growth events that lie before the update that ends at a step.</summary>
-    public int GrowthsBefore(long step) => Method.Growth.Count(growth => growth.Step < step);
+    /// <summary>
+    /// The model as it is stored after growths that have happened, each asked of the method again where it happened.
+    /// </summary>
+    /// <param name="position">Where the run stands.</param>
+    /// <returns>The model; null where the method decides otherwise than the record says.</returns>
+    public ModelConfig? Replay(TrainingPosition position)
+    {
+        ModelConfig model = Method.InitialModel;
+        for (int i = 0; i < position.Growths.Count; i++)
+        {
+            GrowthRecord record = position.Growths[i];
+            TrainingPosition then = position with
+            {
+                Step = record.Step,
+                Growths = [.. position.Growths.Take(i)],
+                Losses = position.Losses with { Points = [.. position.Losses.Points.Where(point => point.Step <= record.Step)] },
+            };
+            if (Method.Next(model, then) is not { } growth || Record(growth, record.Step) != record)
+            {
+                return null;
+            }
 
-    /// <summary>The model as it is stored after that many growth events.</summary>
-    public ModelConfig ModelAfter(int growths) =>
-        Method.Growth.Take(growths).Aggregate(Method.InitialModel, (model, growth) => growth.Operator.Grow(model));
+            model = growth.Operator.Grow(model);
+        }
+
+        return model;
+    }
+
+    /// <summary>The growths that a method plans before the update that ends at a step, if it decides by the step alone.</summary>
+    public IReadOnlyList<GrowthRecord> Forecast(long before)
+    {
+        ModelConfig model = Method.InitialModel;
+        var position = new TrainingPosition();
+        for (long step = 0; step < before; step++)
+        {
+            (model, position) = Grown(model, position with { Step = step });
+        }
+
+        return position.Growths;
+    }
+
+    /// <summary>A growth as a checkpoint keeps it.</summary>
+    internal static GrowthRecord Record(GrowthStep growth, long step) =>
+        new(step, growth.Operator.ToString(), growth.Rewarm);
 
     /// <summary>The share of the whole run's floating-point operations that lies before a step.</summary>
     public double CostShare(long step)
@@ -68,27 +109,37 @@ public sealed class RunPlan
         return cost / _costUpTo[^1];
     }
 
-    /// <summary>Depth draws depend on nothing but the step, so the future can be read: here at up to 2000 steps.</summary>
-    private double[] Costs(int sequences, double predictions)
+    /// <summary>
+    /// Plans depend on nothing but the position, so the future can be read: here at up to 2000 steps. Growth that waits for
+    /// the loss is not foreseen.
+    /// </summary>
+    private double[] Costs(int sequences, double predictedShare)
     {
-        IArchitecture architecture = Architectures.Of(FinalModel.ModelType);
         int samples = (int)Math.Min(CostSamples, TotalSteps);
         var costUpTo = new double[samples + 1];
         ModelConfig model = Method.InitialModel;
-        var growths = new Queue<GrowthEvent>(Method.Growth);
+        var position = new TrainingPosition();
         for (int i = 0; i < samples; i++)
         {
-            long step = i * TotalSteps / samples;
-            while (growths.TryPeek(out GrowthEvent? growth) && growth.Step <= step)
-            {
-                model = growths.Dequeue().Operator.Grow(model);
-            }
-
-            ForwardPlan plan = Method.Plan(model, step, 0);
-            costUpTo[i + 1] =
-                costUpTo[i] + architecture.ForwardFlops(model, plan, sequences, model.ContextLength, predictions).Total;
+            (model, position) = Grown(model, position with { Step = i * TotalSteps / samples });
+            ForwardPlan plan = Method.Plan(model, position, 0);
+            int length = plan.Length ?? model.ContextLength;
+            double tokens = (double)sequences * model.ContextLength;
+            costUpTo[i + 1] = costUpTo[i] + Ledger.ForwardAndBackward(
+                model, plan, (int)(tokens / length), length, predictedShare * tokens).Total;
         }
 
         return costUpTo;
+    }
+
+    private (ModelConfig Model, TrainingPosition Position) Grown(ModelConfig model, TrainingPosition position)
+    {
+        while (Method.Next(model, position) is { } growth)
+        {
+            model = growth.Operator.Grow(model);
+            position = position with { Growths = [.. position.Growths, Record(growth, position.Step)] };
+        }
+
+        return (model, position);
     }
 }

@@ -18,13 +18,17 @@ public sealed class Trainer : IDisposable
 
     private readonly Recipe _recipe;
     private readonly IProgress<TrainingProgress>? _progress;
-    private readonly Device _device;
-    private readonly bool _mixedPrecision;
+    private readonly Compute _compute;
     private readonly RunPlan _plan;
     private readonly Tokenizer _tokenizer;
     private readonly IObjective _objective;
     private readonly TokenShard _train, _valid;
-    private readonly ITrainingBatches _batches;
+    private readonly IOptimizer _optimizer;
+    private readonly TrainingStep _step;
+    private readonly LearningRate _learningRate;
+
+    // By length of the sequences.
+    private readonly Dictionary<int, ITrainingBatches> _batches = [];
 
     private double? _smoothedLoss;
     private double? _validLoss;
@@ -40,22 +44,18 @@ public sealed class Trainer : IDisposable
     {
         (_recipe, _progress) = (recipe, progress);
         _tokenizer = data.LoadTokenizer();
-        _device = DeviceOf(recipe);
-        _mixedPrecision = recipe.Training.Precision switch
-        {
-            Precision.Auto => Engine.HasFastBFloat16(_device),
-            Precision.Bf16 => true,
-            _ => false,
-        };
+        _compute = Compute.Of(DeviceOf(recipe), recipe.Training.Precision);
         ModelConfig model = FinalModel(recipe, data);
         _objective = Architectures.Of(model.ModelType).Objective(_tokenizer);
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
+        _optimizer = new AdamW(recipe.Optimizer);
+        _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute);
+        _learningRate = new LearningRate(recipe.LearningRate, _plan.TotalSteps, _plan.TokensPerStep);
         _train = data.OpenTrain();
         try
         {
             _valid = data.OpenValid();
-            _batches = _objective.Training(
-                _train, recipe.Training.MicroBatch, model.ContextLength, recipe.Training.GradientAccumulation, recipe.Seed);
+            _ = BatchesOf(model.ContextLength);
 
             // Made for every evaluation, but too little text is to be refused now.
             _objective.HeldOut(
@@ -84,7 +84,9 @@ public sealed class Trainer : IDisposable
     {
         string? resumed = run.LatestCheckpoint;
         TrainingState state = resumed is null
-            ? TrainingState.Begin(_plan.Method.InitialModel, _plan.FinalModel.Layers, _recipe.Seed, _device)
+            ? TrainingState.Begin(
+                _plan.Method.InitialModel, _plan.FinalModel.Layers, _optimizer, _recipe.Seed, _compute.Device,
+                _plan.LossInterval)
             : Resume(resumed);
         try
         {
@@ -106,12 +108,11 @@ public sealed class Trainer : IDisposable
     /// <summary>Reads a checkpoint, which must be one that this very run has written.</summary>
     private TrainingState Resume(string checkpoint)
     {
-        TrainingState state = Checkpoint.Read(checkpoint, _device);
+        TrainingState state = Checkpoint.Read(checkpoint, _optimizer, _plan.Forecast, _compute.Device);
         TrainingPosition position = state.Position;
         bool isOfThisRun = position.Step >= 0 && position.Step <= _plan.TotalSteps
             && position.Tokens == position.Step * _plan.TokensPerStep
-            && position.GrowthsDone == _plan.GrowthsBefore(position.Step)
-            && state.Model == _plan.ModelAfter(position.GrowthsDone);
+            && state.Model.Config == _plan.Replay(position);
         if (isOfThisRun)
         {
             return state;
@@ -133,10 +134,7 @@ public sealed class Trainer : IDisposable
         long lastSaved = run.LatestCheckpoint is null ? -1 : state.Position.Step;
         using var log = new MetricsLog(run, state.Position.Step);
         var window = new MetricsWindow(state.Position);
-        var heldOut = new HeldOutLoss(
-            _objective, _valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _device, _mixedPrecision);
-        var step = new TrainingStep(new AdamW(_recipe.Optimizer), _mixedPrecision, _device);
-        var learningRate = new LearningRate(_recipe.LearningRate, _plan.TotalSteps, _plan.TokensPerStep);
+        var heldOut = new HeldOutLoss(_objective, _valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _compute);
 
         while (state.Position.Step < _plan.TotalSteps)
         {
@@ -152,7 +150,7 @@ public sealed class Trainer : IDisposable
             }
 
             state = Grow(state);
-            Update(run, state, step, learningRate, window);
+            Update(run, state, window);
 
             long done = state.Position.Step;
             bool isLast = done == _plan.TotalSteps;
@@ -161,7 +159,7 @@ public sealed class Trainer : IDisposable
             if (evaluates)
             {
                 Report(TrainingActivity.Evaluating, state, null);
-                _validLoss = heldOut.Measure(state.Model, state.Parameters, _plan.Method.EvaluationPlan(state.Model)).Loss;
+                _validLoss = heldOut.Measure(state.Model, _plan.Method.EvaluationPlan(state.Model.Config)).Loss;
             }
 
             // A checkpoint ends its interval, so that a resumed run writes the same rows.
@@ -184,32 +182,64 @@ public sealed class Trainer : IDisposable
 
     private TrainingState Grow(TrainingState state)
     {
-        while (state.Position.GrowthsDone < _plan.Method.Growth.Count
-            && _plan.Method.Growth[state.Position.GrowthsDone] is { } growth
-            && growth.Step <= state.Position.Step)
+        while (_plan.Method.Next(state.Model.Config, state.Position) is { } growth)
         {
-            state = growth.Operator.Apply(state);
-            state.Position = state.Position with { GrowthsDone = state.Position.GrowthsDone + 1 };
+            TrainingPosition before = state.Position;
+            var context = new GrowthContext(this, before);
+            long started = TimeProvider.System.GetTimestamp();
+            state = growth.Operator.Apply(state, context);
+            state.Position = before with
+            {
+                Growths = [.. before.Growths, RunPlan.Record(growth, before.Step)],
+                ScheduleStep = growth.ScheduleStep ?? before.ScheduleStep,
+                Flops = before.Flops + context.Flops,
+                Seconds = before.Seconds + TimeProvider.System.GetElapsedTime(started).TotalSeconds,
+            };
         }
 
         return state;
     }
 
-    private void Update(
-        RunDirectory run, TrainingState state, TrainingStep step, LearningRate learningRate, MetricsWindow window)
+    /// <summary>One update of a state, by what its position says.</summary>
+    private StepResult Step(TrainingState state)
     {
-        long number = state.Position.Step;
+        TrainingPosition position = state.Position;
+        return _step.Run(
+            state,
+            _recipe.Training.GradientAccumulation,
+            microBatch => _plan.Method.Plan(state.Model.Config, position, microBatch),
+            (microBatch, plan) => BatchOf(position.Step, microBatch, plan.Length),
+            microBatch => new CounterRandom(_recipe.Seed, RandomPurpose.Dropout, position.Step, microBatch).NextUInt64(),
+            position.Rates(_learningRate));
+    }
+
+    private ModelBatch BatchOf(long step, int microBatch, int? length) => ModelBatch.Of(
+        BatchesOf(length ?? _plan.FinalModel.ContextLength).At(step, microBatch), _compute.Device);
+
+    /// <summary>Batches of sequences of a length: as many sequences as make the tokens of a micro-batch.</summary>
+    private ITrainingBatches BatchesOf(int length)
+    {
+        if (!_batches.TryGetValue(length, out ITrainingBatches? batches))
+        {
+            (int whole, int rest) = Math.DivRem(_plan.FinalModel.ContextLength, length);
+            batches = rest == 0
+                ? _objective.Training(
+                    _train, _recipe.Training.MicroBatch * whole, length, _recipe.Training.GradientAccumulation, _recipe.Seed)
+                : throw new ArgumentOutOfRangeException(
+                    nameof(length), length, $"does not divide the context length {_plan.FinalModel.ContextLength}");
+            _batches.Add(length, batches);
+        }
+
+        return batches;
+    }
+
+    private void Update(RunDirectory run, TrainingState state, MetricsWindow window)
+    {
         TrainingPosition before = state.Position;
         StepResult result;
         try
         {
-            result = step.Run(
-                state,
-                microBatch => ModelBatch.Of(_batches.At(number, microBatch), _device),
-                _recipe.Training.GradientAccumulation,
-                microBatch => _plan.Method.Plan(state.Model, number, microBatch),
-                microBatch => new CounterRandom(_recipe.Seed, RandomPurpose.Dropout, number, microBatch).NextUInt64(),
-                learningRate.At(number) * _plan.Method.LearningRateFactor(number));
+            result = Step(state);
         }
         catch (DivergenceException exception)
         {
@@ -220,15 +250,10 @@ public sealed class Trainer : IDisposable
                 exception);
         }
 
-        foreach ((double loss, ForwardPlan plan) in result.MicroBatches)
-        {
-            window.AddMicroBatch(loss, plan);
-            _smoothedLoss = _smoothedLoss is double smoothed
-                ? (LossSmoothing * smoothed) + ((1 - LossSmoothing) * loss)
-                : loss;
-        }
-
-        window.AddStep(result.GradientNorm, result.LearningRate);
+        window.Add(result);
+        _smoothedLoss = _smoothedLoss is double smoothed
+            ? (LossSmoothing * smoothed) + ((1 - LossSmoothing) * result.Loss)
+            : result.Loss;
         double seconds = state.Position.Seconds - before.Seconds;
         _speedSeconds += seconds;
         _speedCost += _plan.CostShare(state.Position.Step) - _plan.CostShare(before.Step);
@@ -245,7 +270,7 @@ public sealed class Trainer : IDisposable
         Report(TrainingActivity.Saving, state, null);
         string folder = run.CheckpointFolder(state.Position.Step);
         Checkpoint.Write(
-            folder, state, _plan.Method.EvaluationPlan(state.Model), _tokenizer);
+            folder, state, _plan.Method.EvaluationPlan(state.Model.Config), _tokenizer);
         run.SetLatest(folder, _recipe.Checkpoint.Keep);
         Report(TrainingActivity.Saved, state, null);
         return state.Position.Step;
@@ -257,7 +282,7 @@ public sealed class Trainer : IDisposable
         TimeSpan? remaining = _speedCost > 0 ? TimeSpan.FromSeconds(left * _speedSeconds / _speedCost) : null;
         _progress?.Report(new TrainingProgress(
             activity, state.Position.Step, _plan.TotalSteps, _smoothedLoss, _validLoss, _tokensPerSecond, remaining,
-            state.Model.Layers, row));
+            state.Model.Config.Layers, row));
     }
 
     private static Device DeviceOf(Recipe recipe)
@@ -270,6 +295,32 @@ public sealed class Trainer : IDisposable
         {
             throw new UserErrorException($"training.device: {exception.Message}.", "Use device: auto or cpu.", exception);
         }
+    }
+
+    /// <summary>Growth that looks at data: it meets the batches that the run meets next, and pays for what it does.</summary>
+    private sealed class GrowthContext(Trainer trainer, TrainingPosition position) : IGrowthContext
+    {
+        public FlopsCount Flops { get; private set; }
+
+        public Compute Compute => trainer._compute;
+
+        public ulong Seed => trainer._recipe.Seed;
+
+        public ModelBatch Batch(int index)
+        {
+            (int step, int microBatch) = Math.DivRem(index, trainer._recipe.Training.GradientAccumulation);
+            return trainer.BatchOf(position.Step + step, microBatch, length: null);
+        }
+
+        public IReadOnlyList<double> Train(TrainingState trial, int steps)
+        {
+            FlopsCount before = trial.Position.Flops;
+            double[] losses = [.. Enumerable.Range(0, steps).Select(_ => trainer.Step(trial).Loss)];
+            Charge(trial.Position.Flops - before);
+            return losses;
+        }
+
+        public void Charge(FlopsCount flops) => Flops += flops;
     }
 
     private static ModelConfig FinalModel(Recipe recipe, Dataset data)

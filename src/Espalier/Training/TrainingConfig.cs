@@ -1,20 +1,8 @@
 using System.ComponentModel.DataAnnotations;
 using Espalier.Configuration;
+using Espalier.Models;
 
 namespace Espalier.Training;
-
-/// <summary>The number format of matrix products. Weights and optimizer moments are always f32.</summary>
-public enum Precision
-{
-    /// <summary>bf16 where the device computes in it natively, f32 elsewhere.</summary>
-    Auto,
-
-    /// <summary>bfloat16 autocast over f32 master weights.</summary>
-    Bf16,
-
-    /// <summary>32-bit floats throughout.</summary>
-    F32,
-}
 
 /// <summary>How long a run is, in which portions it works, and where.</summary>
 public sealed record TrainingConfig

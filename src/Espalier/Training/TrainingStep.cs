@@ -5,88 +5,101 @@ using Espalier.Torch;
 
 namespace Espalier.Training;
 
+/// <summary>What one micro-batch came to.</summary>
+/// <param name="LossSum">The losses of its targets, in nats, summed.</param>
+/// <param name="Targets">How many they are.</param>
+/// <param name="Plan">What it executed.</param>
+public readonly record struct MicroBatchResult(double LossSum, long Targets, ForwardPlan Plan);
+
 /// <summary>What one update came to.</summary>
-/// <param name="MicroBatches">Loss and plan of each micro-batch.</param>
+/// <param name="MicroBatches">Its micro-batches.</param>
 /// <param name="GradientNorm">Before clipping.</param>
 /// <param name="LearningRate">Of this update.</param>
-public sealed record StepResult(
-    IReadOnlyList<(double Loss, ForwardPlan Plan)> MicroBatches, double GradientNorm, double LearningRate);
+public sealed record StepResult(IReadOnlyList<MicroBatchResult> MicroBatches, double GradientNorm, double LearningRate)
+{
+    /// <summary>The mean loss over all targets of the update, in nats a target.</summary>
+    public double Loss { get; } = MicroBatches.Sum(batch => batch.LossSum) / MicroBatches.Sum(batch => batch.Targets);
+}
 
 /// <summary>
-/// One update: plan, forward and backward for every micro-batch, then clip and step. It knows nothing of files,
-/// methods or growth, so that a benchmark runs the very code that a training run does.
+/// One update: plan, forward and backward for every micro-batch, then clip and step. The gradient is that of the sum of the
+/// losses, divided once by all targets of the update: however they are spread over micro-batches, each counts alike. It knows
+/// nothing of files, methods or growth, so that a benchmark runs the very code that a training run does.
 /// </summary>
-/// <param name="optimizer">The optimizer.</param>
-/// <param name="mixedPrecision">Whether matrix products run in bfloat16.</param>
-/// <param name="device">Where the tensors lie.</param>
-public sealed class TrainingStep(AdamW optimizer, bool mixedPrecision, Device device)
+/// <param name="optimizer">The update rule.</param>
+/// <param name="clipNorm">The most the gradient norm may be; 0 for no bound.</param>
+/// <param name="compute">Where, and in which number format.</param>
+public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute compute)
 {
     /// <summary>Does the update, unless the loss or a gradient is not finite.</summary>
-    /// <param name="state">Parameters and moments change in place; the position moves on.</param>
-    /// <param name="batches">Gives what a micro-batch reads and predicts.</param>
+    /// <param name="state">Weights and optimizer state change in place; the position moves on.</param>
     /// <param name="microBatches">How many micro-batches make the update.</param>
-    /// <param name="plan">What each of them executes.</param>
-    /// <param name="dropoutSeed">Seeds the dropout of each of them.</param>
-    /// <param name="learningRate">Of this update.</param>
+    /// <param name="plans">What each of them executes.</param>
+    /// <param name="batches">Gives what a micro-batch reads and predicts, in sequences of the length that its plan says.</param>
+    /// <param name="dropoutSeeds">Seeds the dropout of each of them.</param>
+    /// <param name="rates">The learning rates of this update.</param>
     /// <exception cref="DivergenceException">The loss or the gradient is not finite; nothing has changed.</exception>
     public StepResult Run(
         TrainingState state,
-        Func<int, ModelBatch> batches,
         int microBatches,
-        Func<int, ForwardPlan> plan,
-        Func<int, ulong> dropoutSeed,
-        double learningRate)
+        Func<int, ForwardPlan> plans,
+        Func<int, ForwardPlan, ModelBatch> batches,
+        Func<int, ulong> dropoutSeeds,
+        LearningRates rates)
     {
         long started = TimeProvider.System.GetTimestamp();
-        IArchitecture architecture = Architectures.Of(state.Model.ModelType);
-        var results = new (double Loss, ForwardPlan Plan)[microBatches];
+        var results = new MicroBatchResult[microBatches];
         FlopsCount flops = state.Position.Flops;
         long tokens = 0;
         for (int i = 0; i < microBatches; i++)
         {
             using var scope = new TensorScope();
-            ModelBatch batch = batches(i);
-            ForwardPlan executed = plan(i);
-            Tensor loss = Loss(architecture, state, batch, executed, dropoutSeed(i));
-            (loss * (1.0 / microBatches)).Backward();
+            ForwardPlan plan = plans(i);
+            ModelBatch batch = batches(i, plan);
+            Tensor loss = LossSum(state.Model, batch, plan, dropoutSeeds(i));
+            loss.Backward();
 
-            results[i] = (loss.Item(), executed);
-            if (!double.IsFinite(results[i].Loss))
+            results[i] = new MicroBatchResult(loss.Item(), batch.TargetCount, plan);
+            if (!double.IsFinite(results[i].LossSum))
             {
-                throw Diverged(state, $"the loss of micro-batch {i} is {results[i].Loss}");
+                throw Diverged(state, $"the loss of micro-batch {i} is {results[i].LossSum}");
             }
 
             long[] shape = batch.Input.Ids.Shape;
-            flops += architecture.ForwardFlops(
-                state.Model, executed, (int)shape[0], (int)shape[1], batch.Predictions).ForwardAndBackward;
+            flops += Ledger.ForwardAndBackward(
+                state.Model.Config, plan, (int)shape[0], (int)shape[1], batch.Predictions);
             tokens += shape[0] * shape[1];
         }
 
-        double norm = AdamW.GradientNorm(state.Parameters);
+        double targets = results.Sum(result => result.Targets);
+        double norm = GradientNorm.Of(state.Model.Parameters) / targets;
         if (!double.IsFinite(norm))
         {
             throw Diverged(state, $"the gradient norm is {norm}");
         }
 
-        optimizer.Step(state.Parameters, state.Optimizer, norm, learningRate);
+        optimizer.Step(state.Model.Parameters, state.Optimizer, GradientNorm.ClipFactor(norm, clipNorm) / targets, rates);
         ClearGradients(state);
-        Engine.Synchronize(device);
+        Engine.Synchronize(compute.Device);
+        var result = new StepResult(results, norm, rates.Rate);
+        long step = state.Position.Step + 1;
         state.Position = state.Position with
         {
-            Step = state.Position.Step + 1,
+            Step = step,
+            ScheduleStep = state.Position.ScheduleStep + 1,
             Tokens = state.Position.Tokens + tokens,
+            Losses = state.Position.Losses.Add(result.Loss, step, flops.Total),
             Flops = flops,
             Seconds = state.Position.Seconds + TimeProvider.System.GetElapsedTime(started).TotalSeconds,
         };
-        return new StepResult(results, norm, learningRate);
+        return result;
     }
 
-    private Tensor Loss(
-        IArchitecture architecture, TrainingState state, ModelBatch batch, ForwardPlan plan, ulong seed)
+    private Tensor LossSum(Model model, ModelBatch batch, ForwardPlan plan, ulong seed)
     {
         Engine.ManualSeed(seed);
-        using Autocast? autocast = mixedPrecision ? new Autocast(device) : null;
-        return architecture.Loss(state.Model, state.Parameters, batch, plan, training: true);
+        using Autocast? autocast = compute.LowerProducts();
+        return ForwardPass.LossSum(model, batch, plan, training: true);
     }
 
     private static DivergenceException Diverged(TrainingState state, string what)
@@ -97,7 +110,7 @@ public sealed class TrainingStep(AdamW optimizer, bool mixedPrecision, Device de
 
     private static void ClearGradients(TrainingState state)
     {
-        foreach (Parameter parameter in state.Parameters)
+        foreach (Parameter parameter in state.Model.Parameters)
         {
             parameter.Value.ClearGrad();
         }

@@ -82,14 +82,18 @@ public sealed record ApolloConfig : StagedDepthConfig
             : problems;
     }
 
-    private sealed class Method(ApolloConfig config, RunShape run) : StagedDepth(config, run)
+    private sealed class Method : StagedDepth
     {
-        private readonly DepthSampler _sampler = new(config);
+        private readonly DepthSampler _sampler;
+        private readonly DepthDraw _draw;
+
+        public Method(ApolloConfig config, RunShape run)
+            : base(config, run) => (_sampler, _draw) = (new DepthSampler(config), config.Draw);
 
         public override ForwardPlan Plan(ModelConfig model, TrainingPosition position, int microBatch)
         {
-            int draw = config.Draw == DepthDraw.Update ? 0 : microBatch;
-            double uniform = new CounterRandom(run.Seed, RandomPurpose.Depth, position.Step, draw).NextDouble();
+            int draw = _draw == DepthDraw.Update ? 0 : microBatch;
+            double uniform = new CounterRandom(Seed, RandomPurpose.Depth, position.Step, draw).NextDouble();
             return Share(model.Layers, _sampler.Draw(uniform, model.Layers, FinalLayers));
         }
     }

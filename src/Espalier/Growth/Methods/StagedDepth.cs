@@ -167,7 +167,7 @@ internal class StagedDepth : IProgressiveMethod
     public StagedDepth(StagedDepthConfig config, RunShape run)
     {
         _config = (StagedDepthConfig)config.Resolve(run.FinalModel.Layers);
-        FinalLayers = run.FinalModel.Layers;
+        (FinalLayers, Seed) = (run.FinalModel.Layers, run.Seed);
         InitialModel = run.FinalModel with { Layers = _config.Stages[0] };
         _boundaries = [.. _config.Boundaries.Select(run.Steps)];
         long rewarm = run.Steps(_config.Rewarm);
@@ -177,6 +177,8 @@ internal class StagedDepth : IProgressiveMethod
     public ModelConfig InitialModel { get; }
 
     protected int FinalLayers { get; }
+
+    protected ulong Seed { get; }
 
     public virtual ForwardPlan Plan(ModelConfig model, TrainingPosition position, int microBatch) =>
         ForwardPlan.Plain(model.Layers);

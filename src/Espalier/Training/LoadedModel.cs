@@ -1,13 +1,13 @@
 using Espalier.Data;
+using Espalier.Growth;
 using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Torch;
-using Espalier.Training;
 
-namespace Espalier.Cli;
+namespace Espalier.Training;
 
-/// <summary>A model and its tokenizer, as a command line names them.</summary>
-internal sealed class LoadedModel : IDisposable
+/// <summary>A model and its tokenizer, opened from whatever holds one: a run, a checkpoint, a Hugging Face folder.</summary>
+public sealed class LoadedModel : IDisposable
 {
     private readonly Tokenizer? _tokenizer;
 
@@ -16,28 +16,28 @@ internal sealed class LoadedModel : IDisposable
         Func<string, ModelConfig, Device, ParameterSet> parametersOf)
     {
         Path = RunDirectory.LatestCheckpointOf(path) ?? path;
-        Model = ModelFolder.ReadConfig(Path);
+        ModelConfig config = ModelFolder.ReadConfig(Path);
         string folder = ModelFolder.FolderOf(Path);
-        FullDepth = Checkpoint.FullDepthPlan(folder, Model);
+        FullDepth = Checkpoint.FullDepthPlan(folder, config);
         _tokenizer = tokenizerOf?.Invoke(folder);
-        if (_tokenizer?.VocabularySize > Model.Vocabulary)
+        if (_tokenizer?.VocabularySize > config.Vocabulary)
         {
             throw new UserErrorException(
-                $"{path}: the tokenizer has {_tokenizer.VocabularySize} tokens, but the model only {Model.Vocabulary}.",
+                $"{path}: the tokenizer has {_tokenizer.VocabularySize} tokens, but the model only {config.Vocabulary}.",
                 $"The tokenizer belongs to another model. {OtherTokenizer(folder)}");
         }
 
-        Parameters = parametersOf(Path, Model, device);
+        Model = Model.Of(config, parametersOf(Path, config, device));
     }
 
     /// <summary>The folder, or the file in it, that the weights were read from.</summary>
     public string Path { get; }
 
-    /// <summary>Its configuration.</summary>
-    public ModelConfig Model { get; }
+    /// <summary>The model.</summary>
+    public Model Model { get; }
 
-    /// <summary>Its parameters.</summary>
-    public ParameterSet Parameters { get; }
+    /// <summary>Its sizes.</summary>
+    public ModelConfig Config => Model.Config;
 
     /// <summary>Its tokenizer.</summary>
     public Tokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException("The model was loaded without its tokenizer.");
@@ -65,10 +65,29 @@ internal sealed class LoadedModel : IDisposable
     public static LoadedModel WithoutTokenizer(string path, Device device) =>
         new(path, device, null, ModelFolder.ReadParameters);
 
-    /// <summary>What runs at a depth that the command line asks for.</summary>
-    public ForwardPlan Plan(Depth depth) => depth == Depth.Full ? FullDepth : ForwardPlan.Plain(Model.Layers);
+    /// <summary>The model that stores as many layers as are asked for, each the one that training executes there.</summary>
+    /// <param name="depth">
+    /// From the layers that are stored to those of the finished model; at the latter each is the one that training executes
+    /// there, between, neighbours repeat.
+    /// </param>
+    /// <returns>The model; its tensors are this one's, not copies: do not dispose of it.</returns>
+    /// <exception cref="UserErrorException">There are not so many, or more are stored.</exception>
+    public Model AtDepth(int depth)
+    {
+        int stored = Config.Layers, full = FullDepth.Depth;
+        string range = stored < full ? $"Ask for {stored} to {full} layers." : "Leave --depth out.";
+        ForwardPlan plan = depth == full ? FullDepth
+            : depth < stored ? throw new UserErrorException(
+                $"--depth {depth} is less than the {stored} layers that the checkpoint stores.", range)
+            : depth > full ? throw new UserErrorException(
+                $"--depth {depth} is more than the {full} layers that the finished model has.", range)
+            : ForwardPlan.Of(LayerMap.Interpolate(stored, depth));
+        ModelConfig config = Config with { Layers = depth };
+        return Model with { Config = config, Parameters = Model.Parameters.Unroll(Model.Architecture.Parameters(config), plan) };
+    }
 
-    public void Dispose() => Parameters.Dispose();
+    /// <inheritdoc/>
+    public void Dispose() => Model.Dispose();
 
     private static Tokenizer TokenizerIn(string folder)
     {
