@@ -65,6 +65,7 @@ internal static class FinetuneCommand
         compute.AddTo(command);
         command.SetAction(parsed =>
         {
+            SingleProcess.Require();
             (Device device, bool mixedPrecision) = compute.Of(parsed);
             string? outputFolder = parsed.GetValue(output) is null ? null : output.Of(parsed);
             string file = parsed.GetValue(task)!;
