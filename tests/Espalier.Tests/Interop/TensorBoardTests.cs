@@ -38,7 +38,7 @@ public sealed class TensorBoardTests : IDisposable
         for (int i = 0; i < 3; i++)
         {
             using var writer = new TensorBoardWriter(_folder, clock: clock);
-            writer.Scalar(i, $"tag{i}", i);
+            writer.Scalars(i, ($"tag{i}", i));
         }
 
         string[] files = [.. Directory.GetFiles(_folder).Order(StringComparer.Ordinal)];
@@ -53,7 +53,7 @@ public sealed class TensorBoardTests : IDisposable
     public void FlushedValuesAreInTheFile()
     {
         using var writer = new TensorBoardWriter(_folder);
-        writer.Scalar(1, "train/loss", 3);
+        writer.Scalars(1, ("train/loss", 3));
         writer.Flush();
         using var stream = new FileStream(
             Directory.GetFiles(_folder).Single(), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);

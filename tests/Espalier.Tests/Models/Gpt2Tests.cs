@@ -64,9 +64,7 @@ public class Gpt2Tests
             "transformer.ln_f.bias: Hidden 16",
             "lm_head.weight: Vocabulary 31 Output, Hidden 16 Input",
         ];
-        Assert.Equal(expected, Architecture.Parameters(model).Select(spec =>
-            $"{spec.Name}: {string.Join(", ", spec.Axes.Select(axis =>
-                $"{axis.Kind} {axis.Size}{(axis.Side == AxisSide.None ? "" : $" {axis.Side}")}"))}"));
+        Assert.Equal(expected, Architecture.Parameters(model).Select(AxesInWords.Of));
     }
 
     /// <summary>The published sizes of GPT-2 small and medium.</summary>

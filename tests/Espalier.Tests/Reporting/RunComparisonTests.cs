@@ -115,7 +115,7 @@ public sealed class RunComparisonTests : IDisposable
         RunMetrics other = Run("other", 90, step => 4 - (step / 1000));
         RunComparison comparison = RunComparison.Of(scratch, [other]);
         Assert.Null(comparison.Valid.Target);
-        Assert.All(comparison.Valid.Runs, run => Assert.Null(run.FlopsSaving));
+        Assert.Equal([null, null], comparison.Valid.Runs.Select(run => run.FlopsSaving));
         Assert.Contains("training loss", SavingSentence.Of(comparison), StringComparison.Ordinal);
         using JsonDocument json = JsonDocument.Parse(comparison.ToJson());
         Assert.Equal(JsonValueKind.Null, json.RootElement.GetProperty("valid").GetProperty("target_loss").ValueKind);
