@@ -105,10 +105,6 @@ ESP_EXPORT Handle esp_clone(Handle tensor) {
   return tensor_or_error([&] { return tensor->detach().clone(at::MemoryFormat::Contiguous); });
 }
 
-ESP_EXPORT Handle esp_contiguous(Handle tensor) {
-  return tensor_or_error([&] { return tensor->contiguous(); });
-}
-
 ESP_EXPORT int esp_copy(Handle destination, Handle source) {
   return status_of([&] {
     TORCH_CHECK(destination->sizes() == source->sizes(), "cannot copy a tensor of shape ", source->sizes(),

@@ -66,6 +66,7 @@ internal static class FinetuneCommand
         command.SetAction(parsed =>
         {
             Compute compute = options.Of(parsed);
+            SingleProcess.Require();
             string? outputFolder = parsed.GetValue(output) is null ? null : output.Of(parsed);
             string file = parsed.GetValue(task)!;
             string[] settings = parsed.GetValue(overrides) ?? [];

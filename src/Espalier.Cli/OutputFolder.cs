@@ -37,7 +37,7 @@ internal sealed class OutputFolder : Option<string>
     }
 
     /// <summary>Writes a folder of a model, completely or not at all.</summary>
-    /// <inheritdoc cref="AtomicFolder.Write" path="/param"/>
+    /// <inheritdoc cref="AtomicFolder.Write(string, Action{string}, bool, string, string)" path="/param"/>
     public static void Write(string folder, Action<string> fill) =>
         AtomicFolder.Write(folder, fill, replace: false, What);
 

@@ -54,7 +54,7 @@ internal static class PrepareCommand
         };
         var heldOutFraction = new Option<double>("--holdout-fraction")
         {
-            Description = "Without --holdout: the share of documents to hold out, drawn at random; of a single document, its end.",
+            Description = "Without --holdout: the share of documents to hold out, drawn at random, at least one; of a single document, its end.",
             HelpName = "F",
             DefaultValueFactory = _ => defaults.HeldOutFraction,
         };

@@ -48,6 +48,7 @@ internal static class QuickstartCommand
         ];
         command.SetAction(parsed =>
         {
+            SingleProcess.Require();
             (string name, PreparationOptions data) = parsed.GetValue(model) switch
             {
                 ModelType.Bert => ("quickstart-bert", new PreparationOptions { Tokenizer = WordPiece.Characters }),

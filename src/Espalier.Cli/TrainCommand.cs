@@ -33,6 +33,7 @@ internal static class TrainCommand
         ];
         command.SetAction(parsed =>
         {
+            SingleProcess.Require();
             using var signals = new StopSignals();
             string folder = parsed.GetValue(run)!;
             Recipe resolved = RecipeReader.Read(parsed.GetValue(recipe)!, parsed.GetValue(overrides));

@@ -67,7 +67,6 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int esp_item(Tensor tensor, out double value);
     [LibraryImport(Library)] internal static partial Tensor esp_to(Tensor tensor, ScalarType type, DeviceType device, int index);
     [LibraryImport(Library)] internal static partial Tensor esp_clone(Tensor tensor);
-    [LibraryImport(Library)] internal static partial Tensor esp_contiguous(Tensor tensor);
     [LibraryImport(Library)] internal static partial int esp_copy(Tensor destination, Tensor source);
     [LibraryImport(Library)] internal static partial int esp_fill(Tensor tensor, double value);
 

@@ -6,7 +6,7 @@ namespace Espalier;
 internal static class AtomicFolder
 {
     /// <summary>Tries whether a folder can be written, and leaves nothing behind.</summary>
-    /// <inheritdoc cref="Write" path="/param"/>
+    /// <inheritdoc cref="Write(string, Action{string}, bool, string, string)" path="/param"/>
     /// <exception cref="UserErrorException">It cannot.</exception>
     public static void Try(string folder, string what, string hint = AtomicFile.Hint)
     {
@@ -44,6 +44,22 @@ internal static class AtomicFolder
     public static void Write(
         string folder, Action<string> fill, bool replace, string what, string hint = AtomicFile.Hint)
     {
+        try
+        {
+            Write(folder, fill, replace);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Failure(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)), what, hint, exception);
+        }
+    }
+
+    /// <summary>The same for a caller that has a message of its own for what goes wrong.</summary>
+    /// <inheritdoc cref="Write(string, Action{string}, bool, string, string)" path="/param"/>
+    /// <exception cref="IOException">It cannot be written; what was there before is untouched.</exception>
+    /// <exception cref="UnauthorizedAccessException">Likewise.</exception>
+    public static void Write(string folder, Action<string> fill, bool replace)
+    {
         folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         string partial = Path.Combine(Path.GetDirectoryName(folder)!, ".partial-" + Path.GetFileName(folder));
         try
@@ -58,12 +74,7 @@ internal static class AtomicFolder
 
             Directory.Move(partial, folder);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            TryDelete(partial);
-            throw Failure(folder, what, hint, exception);
-        }
-        catch (UserErrorException)
+        catch
         {
             TryDelete(partial);
             throw;

@@ -19,8 +19,6 @@ internal sealed class Golden : IDisposable
     public Tensor this[string name] =>
         Tensor.FromBytes(_file.Bytes(name), [.. _file[name].Shape], TypeOf(_file[name].DType));
 
-    public bool Contains(string name) => _file.Contains(name);
-
     /// <summary>A metadata value that is JSON.</summary>
     public JsonElement Metadata(string key) => JsonDocument.Parse(_file.Metadata[key]).RootElement;
 

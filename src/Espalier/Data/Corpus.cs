@@ -80,6 +80,12 @@ public sealed class Corpus
             : throw new UserErrorException("There is no text.", "Name at least one text file or folder of text files.");
     }
 
+    /// <summary>Whether a path is a file with a known ending, or a folder that holds one at any depth.</summary>
+    internal static bool IsText(string path) => Directory.Exists(path)
+        ? Directory.EnumerateFiles(path, "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true })
+            .Any(HasKnownEnding)
+        : File.Exists(path) && HasKnownEnding(path);
+
     /// <summary>
     /// Reads the documents one after the other, leaving out empty ones; .txt files, which may be of any length, in pieces.
     /// </summary>
@@ -91,6 +97,10 @@ public sealed class Corpus
 
     /// <summary>The same, with .txt files as pieces only where <paramref name="tokenizer"/> encodes pieces like the whole.</summary>
     internal IEnumerable<Document> DocumentsFor(Tokenizer tokenizer) => Documents(whole: !tokenizer.EncodesPieces);
+
+    /// <summary>Whether a file has a document that is not empty; no more of it than that is read.</summary>
+    /// <exception cref="UserErrorException">It cannot be read, is not UTF-8, or has a line without a text.</exception>
+    internal bool HasText(CorpusFile file) => DocumentsOf(file, readBefore: 0, whole: false).Any();
 
     private IEnumerable<Document> Documents(bool whole)
     {

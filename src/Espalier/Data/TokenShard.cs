@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 using System.IO.MemoryMappedFiles;
 
 namespace Espalier.Data;
@@ -111,14 +112,14 @@ public sealed unsafe class TokenShard : IDisposable
 
     private uint PayloadChecksum()
     {
-        uint checksum = 0;
+        var checksum = new Crc32(Crc32ParameterSet.Crc32C);
         long length = Count * _header.BytesPerToken;
         for (long at = 0; at < length; at += ChunkBytes)
         {
-            checksum = Crc32C.Append(checksum, new ReadOnlySpan<byte>(_payload + at, (int)Math.Min(ChunkBytes, length - at)));
+            checksum.Append(new ReadOnlySpan<byte>(_payload + at, (int)Math.Min(ChunkBytes, length - at)));
         }
 
-        return checksum;
+        return checksum.GetCurrentHashAsUInt32();
     }
 
     private static UserErrorException Unusable(string path, string why) =>

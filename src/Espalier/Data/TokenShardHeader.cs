@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 
 namespace Espalier.Data;
 
@@ -31,7 +32,7 @@ internal readonly record struct TokenShardHeader(int BytesPerToken, int Vocabula
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(16), Count);
         Convert.FromHexString(Fingerprint).CopyTo(bytes, 24);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(56), PayloadChecksum);
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(60), Crc32C.Of(bytes.AsSpan(0, 60)));
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(60), Crc32.HashToUInt32(Crc32ParameterSet.Crc32C, bytes.AsSpan(0, 60)));
         return bytes;
     }
 
@@ -47,7 +48,7 @@ internal readonly record struct TokenShardHeader(int BytesPerToken, int Vocabula
         {
             problem = $"its version is {version}, and this program reads version {Version}";
         }
-        else if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[60..]) != Crc32C.Of(bytes[..60]))
+        else if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[60..]) != Crc32.HashToUInt32(Crc32ParameterSet.Crc32C, bytes[..60]))
         {
             problem = "its header is damaged";
         }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 
 namespace Espalier.Data;
 
@@ -11,8 +12,8 @@ public sealed class TokenShardWriter : IDisposable
     private readonly string _path, _temporary, _fingerprint;
     private readonly int _vocabularySize, _bytesPerToken;
     private readonly FileStream _stream;
+    private readonly Crc32 _checksum = new(Crc32ParameterSet.Crc32C);
     private byte[] _buffer = [];
-    private uint _checksum;
 
     /// <summary>Begins a shard.</summary>
     /// <param name="path">The file to be.</param>
@@ -74,7 +75,7 @@ public sealed class TokenShardWriter : IDisposable
             throw CannotWrite(e);
         }
 
-        _checksum = Crc32C.Append(_checksum, bytes);
+        _checksum.Append(bytes);
         Count += tokens.Length;
     }
 
@@ -82,7 +83,7 @@ public sealed class TokenShardWriter : IDisposable
     /// <exception cref="UserErrorException">The file cannot be written.</exception>
     public void Complete()
     {
-        var header = new TokenShardHeader(_bytesPerToken, _vocabularySize, Count, _fingerprint, _checksum);
+        var header = new TokenShardHeader(_bytesPerToken, _vocabularySize, Count, _fingerprint, _checksum.GetCurrentHashAsUInt32());
         try
         {
             _stream.Position = 0;

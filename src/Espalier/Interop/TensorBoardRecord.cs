@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 using System.Numerics;
 
 namespace Espalier.Interop;
@@ -16,32 +17,15 @@ internal static class TensorBoardRecord
     {
         Span<byte> head = stackalloc byte[sizeof(ulong) + sizeof(uint)];
         BinaryPrimitives.WriteUInt64LittleEndian(head, (ulong)data.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(head[sizeof(ulong)..], Masked(Crc32C(head[..sizeof(ulong)])));
+        BinaryPrimitives.WriteUInt32LittleEndian(head[sizeof(ulong)..], Masked(head[..sizeof(ulong)]));
         Span<byte> tail = stackalloc byte[sizeof(uint)];
-        BinaryPrimitives.WriteUInt32LittleEndian(tail, Masked(Crc32C(data)));
+        BinaryPrimitives.WriteUInt32LittleEndian(tail, Masked(data));
         stream.Write(head);
         stream.Write(data);
         stream.Write(tail);
     }
 
-    /// <summary>CRC-32C (Castagnoli) as RFC 3720 defines it.</summary>
-    public static uint Crc32C(ReadOnlySpan<byte> data)
-    {
-        uint crc = ~0u;
-        while (data.Length >= sizeof(ulong))
-        {
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(data));
-            data = data[sizeof(ulong)..];
-        }
-
-        foreach (byte value in data)
-        {
-            crc = BitOperations.Crc32C(crc, value);
-        }
-
-        return ~crc;
-    }
-
-    /// <summary>TFRecord's mask, so that the CRC of data that holds CRCs is not weak.</summary>
-    public static uint Masked(uint crc) => unchecked(BitOperations.RotateRight(crc, 15) + MaskDelta);
+    /// <summary>TFRecord's checksum: CRC-32C under a mask, so that the CRC of data that holds CRCs is not weak.</summary>
+    private static uint Masked(ReadOnlySpan<byte> data) =>
+        unchecked(BitOperations.RotateRight(Crc32.HashToUInt32(Crc32ParameterSet.Crc32C, data), 15) + MaskDelta);
 }

@@ -47,16 +47,9 @@ public sealed class TensorBoardWriter : IDisposable
 
     private double WallTime => (_clock.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalSeconds;
 
-    /// <summary>Writes one value.</summary>
-    /// <param name="step">Updates done.</param>
-    /// <param name="tag">The chart, such as <c>train/loss</c>.</param>
-    /// <param name="value">Kept in single precision: the format has no more.</param>
-    /// <exception cref="UserErrorException">The file cannot be written.</exception>
-    public void Scalar(long step, string tag, double value) => Scalars(step, (tag, value));
-
     /// <summary>Writes several values of one step, as one record.</summary>
     /// <param name="step">Updates done.</param>
-    /// <param name="scalars">Tags and values.</param>
+    /// <param name="scalars">Charts, such as <c>train/loss</c>, and values, of which the format keeps single precision.</param>
     /// <exception cref="UserErrorException">The file cannot be written.</exception>
     public void Scalars(long step, params IReadOnlyList<(string Tag, double Value)> scalars) =>
         Append(TensorBoardEvent.Scalars(WallTime, step, scalars));

@@ -1,4 +1,5 @@
 using System.Text;
+using Espalier.Training;
 
 namespace Espalier.Reporting;
 

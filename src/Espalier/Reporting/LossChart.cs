@@ -1,3 +1,5 @@
+using Espalier.Training;
+
 namespace Espalier.Reporting;
 
 /// <summary>What a loss is drawn over.</summary>
@@ -47,7 +49,7 @@ public static class LossChart
             Points = [.. saving.Curve.Points.Select(p => new ChartPoint(CostOn(axis, p.Cost), p.Loss))],
             Raw = kind == LossKind.Valid ? [] :
                 [.. run.Rows.Where(r => r.TrainLoss is not null)
-                    .Select(r => new ChartPoint(CostOn(axis, r.Cost), r.TrainLoss!.Value))],
+                    .Select(r => new ChartPoint(CostOn(axis, Cost.Of(r)), r.TrainLoss!.Value))],
             Dots = kind == LossKind.Valid,
             Events = [.. Growth(run).Select(g => new ChartEvent(CostOn(axis, g.Cost), g.Text))],
             Marker = saving.Reaching is LossPoint reached ? new ChartPoint(CostOn(axis, reached.Cost), reached.Loss) : null,
@@ -67,7 +69,7 @@ public static class LossChart
         {
             if (before is not null && before.StoredLayers != row.StoredLayers)
             {
-                yield return (before.Cost, $"{before.StoredLayers}→{row.StoredLayers}");
+                yield return (Cost.Of(before), $"{before.StoredLayers}→{row.StoredLayers}");
             }
 
             before = row;

@@ -1,3 +1,5 @@
+using Espalier.Training;
+
 namespace Espalier.Reporting;
 
 /// <summary>Which loss a curve shows.</summary>
@@ -47,7 +49,7 @@ public sealed class LossCurve
                 }
 
                 double mean = inWindow.Sum(r => r.Loss * r.Weight) / inWindow.Sum(r => r.Weight);
-                points.Add(new LossPoint(row.Step, mean, row.Cost));
+                points.Add(new LossPoint(row.Step, mean, Cost.Of(row)));
             }
 
             previous = row.Step;
@@ -59,7 +61,7 @@ public sealed class LossCurve
     /// <summary>Held-out loss: the evaluations as they are, for each is already a mean over the whole held-out text.</summary>
     public static LossCurve HeldOut(RunMetrics run) => new(
         [.. run.Rows.Where(row => row.ValidLoss is not null)
-            .Select(row => new LossPoint(row.Step, row.ValidLoss!.Value, row.Cost))]);
+            .Select(row => new LossPoint(row.Step, row.ValidLoss!.Value, Cost.Of(row)))]);
 
     /// <summary>
     /// The first point at which the loss is down to <paramref name="target"/>, on the straight line between the two

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Espalier.Interop;
 
 namespace Espalier.Training;
@@ -40,7 +39,7 @@ internal sealed class MetricsLog : IDisposable
     {
         try
         {
-            _csv.WriteLine(row.ToCsv());
+            _csv.WriteLine(MetricsCsv.Line(row));
         }
         catch (IOException exception)
         {
@@ -60,19 +59,9 @@ internal sealed class MetricsLog : IDisposable
     private void KeepRowsUpTo(long step)
     {
         IEnumerable<string> rows = File.Exists(_path)
-            ? File.ReadLines(_path).Skip(1).Where(row => StepOf(row) is long number && number <= step)
+            ? File.ReadLines(_path).Skip(1).Where(row => MetricsCsv.StepOf(row) is long number && number <= step)
             : [];
-        AtomicFile.Write(_path, string.Join('\n', [MetricsRow.Header, .. rows]) + "\n");
-    }
-
-    /// <summary>The step of a row; none where a kill has cut the row short.</summary>
-    private static long? StepOf(string row)
-    {
-        string[] cells = row.Split(',');
-        return cells.Length == MetricsRow.Header.Split(',').Length
-            && long.TryParse(cells[0], NumberStyles.None, CultureInfo.InvariantCulture, out long step)
-            ? step
-            : null;
+        AtomicFile.Write(_path, string.Join('\n', [MetricsCsv.Header, .. rows]) + "\n");
     }
 
     private UserErrorException CannotWrite(Exception exception) => new(

@@ -68,6 +68,7 @@ public sealed class BertFolderCommandTests : IDisposable
         }
 
         using ParameterSet read = ModelFolder.ReadParameters(imported, TinyTask.Bert, Device.Cpu);
+        Assert.Equal(_parameters.Count, read.Count);
         Assert.All(_parameters.Zip(read), pair => Near.Identical(pair.First.Value, pair.Second.Value, pair.First.Name));
         Near.Identical(Sample.Normal(9, 16, 16), ModelFolder.ReadExtras(imported, TinyTask.Bert, Device.Cpu)[PoolerWeight]);
         string logits = Run("logits", source, "--ids", Ids, "--types", Types, "--precision", "f32");

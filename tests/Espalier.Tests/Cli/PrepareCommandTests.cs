@@ -26,8 +26,9 @@ public sealed class PrepareCommandTests : IDisposable
     private void Fail(string[] args, params string[] says)
     {
         CommandLine.Fail(["data", "prepare", .. args], says);
-        Assert.False(Directory.Exists(Out));
-        Assert.False(Directory.Exists(Out + ".partial"));
+        Assert.DoesNotContain(
+            Directory.GetDirectories(_folder.Path),
+            folder => Path.GetFileName(folder).Contains(Path.GetFileName(Out), StringComparison.Ordinal));
     }
 
     [Fact]

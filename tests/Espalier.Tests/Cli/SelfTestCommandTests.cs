@@ -13,19 +13,30 @@ public class SelfTestCommandTests
         string[] lines = CommandLine.Succeed(["selftest", "--device", "cpu"]).TrimEnd().Split('\n');
         Assert.Equal($"{lines.Length - 2} passed, 0 failed", lines[^1]);
         Assert.All(lines[..^2], line => Assert.StartsWith("ok", line, StringComparison.Ordinal));
+        Assert.All(
+            ["causal_attention", "adamw", "linear_cross_entropy", "gpt2: gradients", "bert: gradients", "training: weights"],
+            check => Assert.Contains(lines[..^2], line => line.Contains($" {check} ", StringComparison.Ordinal)));
 
         JsonElement json = JsonDocument.Parse(CommandLine.Succeed(["selftest", "--device", "cpu", "--json"])).RootElement;
         Assert.Equal(lines.Length - 2, json.GetProperty("passed").GetInt32());
         Assert.Equal(lines.Length - 2, json.GetProperty("checks").GetArrayLength());
     }
 
+    /// <summary>By a list of this test's own: one that the reference or the code gives could be empty.</summary>
     [Fact]
-    public void EveryOperationOfTheReferenceIsChecked()
+    public void EveryOperationIsChecked()
     {
-        using Golden golden = Golden.Open("reference");
         using var reference = SelfTestReference.Open(Device.Cpu);
-        string[] checks = [.. OperationChecks.Run(reference, Device.Cpu).Select(check => check.Name)];
-        Assert.All(golden.Metadata("ops").EnumerateObject(), op => Assert.Equal(2, checks.Count(name => name == op.Name)));
+        string[] operations =
+        [
+            "linear", "conv1d", "matmul", "batched_matmul", "layer_norm", "gelu_tanh", "softmax", "causal_attention",
+            "embedding", "cross_entropy", "add", "mul", "sum", "mean", "cat", "index_select",
+        ];
+        Assert.Equal(
+            operations.Select(name => $"{name} f32").Concat(operations.Select(name => $"{name} bf16"))
+                .Concat(["adamw f32", "adamw_without_decay f32", "clip f32", "clip_below f32"]).Order(StringComparer.Ordinal),
+            OperationChecks.Run(reference, Device.Cpu).Select(check => $"{check.Name} {check.Precision}")
+                .Order(StringComparer.Ordinal));
     }
 
     /// <summary>The self-test allows for what other devices round; here there is less to allow.</summary>

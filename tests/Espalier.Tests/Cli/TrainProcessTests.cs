@@ -18,6 +18,8 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
     private static readonly string DotNet =
         Environment.ProcessPath is string path && Path.GetFileName(path) == "dotnet" ? path : "dotnet";
 
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "Espalier.Cli.dll");
+
     private readonly WholeRun _whole;
     private readonly TemporaryFolder _folder = new();
 
@@ -179,15 +181,40 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
         string Read(string name) => File.ReadAllText(_folder.File(name));
     }
 
+    /// <summary>Before the data, the recipe or the model is looked at: none of them is there.</summary>
+    [Theory]
+    [InlineData("train", "no.yaml", "--run", "run")]
+    [InlineData("quickstart", "--out", "run")]
+    [InlineData("finetune", "no", "--task", "no.yaml", "--out", "run")]
+    public void OneOfSeveralProcessesTrainsNothing(params string[] arguments)
+    {
+        using Process process = Start([DotNet, Program, .. arguments], ("SLURM_NTASKS", "4"), _folder.Path);
+        (int code, string said) = End(process);
+        Assert.True(code == 1, said);
+        Assert.Single(said.Split('\n'), line => line.StartsWith("error: SLURM_NTASKS is 4", StringComparison.Ordinal));
+        Assert.Contains("SLURM_NTASKS=1", said, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+    }
+
     private static Process Train(string recipe, string run) => Start(Command(recipe, run));
 
     private static string[] Command(string recipe, string run, params string[] overrides) =>
-        [DotNet, Path.Combine(AppContext.BaseDirectory, "Espalier.Cli.dll"), "train", recipe, "--run", run, .. overrides];
+        [DotNet, Program, "train", recipe, "--run", run, .. overrides];
 
-    private static Process Start(string[] command)
+    private static Process Start(string[] command, (string Name, string Value)? variable = null, string folder = "")
     {
-        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(command[0], command[1..])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            WorkingDirectory = folder,
+        };
         start.Environment["OMP_NUM_THREADS"] = "1";
+        if (variable is var (name, value))
+        {
+            start.Environment[name] = value;
+        }
+
         return Process.Start(start)!;
     }
 

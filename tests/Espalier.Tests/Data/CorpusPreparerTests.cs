@@ -143,7 +143,7 @@ public sealed class CorpusPreparerTests : IDisposable
             corpus, Out, Bytes, progress => cancellation.Cancel(), cancellation.Token));
 
         // What a killed run leaves does not hinder the next.
-        _folder.Write("out.partial/train.shard.partial", "rubbish");
+        _folder.Write(".partial-out/train.shard.partial", "rubbish");
         _folder.Write("text/9999.txt", [0xFF]);
         RequireError("9999.txt", () => CorpusPreparer.Prepare(Corpus.Open([_folder.File("text")]), Out, Bytes));
         Assert.Equal([_folder.File("text")], Directory.GetFileSystemEntries(_folder.Path));
@@ -165,6 +165,26 @@ public sealed class CorpusPreparerTests : IDisposable
         File.WriteAllText(Path.Combine(Out, "dataset.json"), "{}");
         RequireError("dataset.json", () => Dataset.Open(Out));
         RequireError(_folder.Path, () => Dataset.Open(_folder.Path));
+    }
+
+    /// <summary>What is there instead of a dataset is told, with the command that makes one of it.</summary>
+    [Fact]
+    public void WhatIsNoDatasetIsToldWithItsCure()
+    {
+        string missing = _folder.File("missing"), text = Path.GetDirectoryName(_folder.Write("text/a.txt", "some text"))!;
+        string damaged = Path.GetDirectoryName(_folder.Write("damaged/train.shard", "x"))!;
+        Require(missing, "does not exist", $"espalier data prepare TEXT --bpe 8192 --out {missing} ");
+        Require(text, "is text that is not prepared", $"espalier data prepare {text} --bpe 8192 --out {text}-prepared ");
+        Require(text + "/a.txt", "is text that is not prepared", $"espalier data prepare {text}/a.txt --bpe 8192 --out ");
+        Require(damaged, "it has no dataset.json", $"espalier data prepare TEXT --bpe 8192 --out {damaged}-prepared ");
+
+        static void Require(string folder, string says, string command)
+        {
+            var error = Assert.Throws<UserErrorException>(() => Dataset.Open(folder));
+            Assert.Contains(folder, error.Message, StringComparison.Ordinal);
+            Assert.Contains(says, error.Message, StringComparison.Ordinal);
+            Assert.Contains(command, error.Hint, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

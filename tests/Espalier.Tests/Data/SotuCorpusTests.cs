@@ -67,7 +67,7 @@ public sealed class SotuCorpusTests : IDisposable
     private void RequireError(string named, Func<string> fetch)
     {
         Assert.Contains(named, Assert.Throws<UserErrorException>(fetch).Message, StringComparison.Ordinal);
-        Assert.False(Directory.Exists(_folder.File("sotu")));
-        Assert.False(Directory.Exists(_folder.File("sotu.partial")));
+        Assert.DoesNotContain(
+            Directory.GetDirectories(_folder.Path), folder => folder.Contains("sotu", StringComparison.Ordinal));
     }
 }

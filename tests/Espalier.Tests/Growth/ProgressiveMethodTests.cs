@@ -29,11 +29,12 @@ public class ProgressiveMethodTests
     {
         ProgressiveMethod method = Make(new MethodConfig { Name = MethodKind.StackBert });
         Assert.Equal(3, method.InitialModel.Layers);
-        Assert.All(method.Growth, growth =>
-        {
-            var depth = Assert.IsType<DepthGrowth>(growth.Operator);
-            Assert.Equal((LayerMapKind.Stack, MomentPolicy.Reset), (depth.Map, depth.Moments));
-        });
+        Assert.Equal(
+            [
+                new DepthGrowth(6, LayerMapKind.Stack, MomentPolicy.Reset),
+                new DepthGrowth(12, LayerMapKind.Stack, MomentPolicy.Reset),
+            ],
+            method.Growth.Select(growth => growth.Operator));
         Assert.Equal([0, 1, 2], method.Plan(method.InitialModel, 0, 0).Layers);
         Assert.Equal(
             [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], method.EvaluationPlan(method.InitialModel).Layers);

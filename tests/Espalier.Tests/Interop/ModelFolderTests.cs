@@ -135,6 +135,7 @@ public sealed class ModelFolderTests : IDisposable
     {
         _stored.Type = stored;
         using ParameterSet read = ModelFolder.ReadParameters(_stored.Write(_folder), _model, Device.Cpu);
+        Assert.Equal(_parameters.Count, read.Count);
         foreach ((Parameter expected, Parameter actual) in _parameters.Zip(read))
         {
             Near.Identical(expected.Value.To(rounded, Device.Cpu).To(ScalarType.Float32, Device.Cpu), actual.Value, expected.Name);

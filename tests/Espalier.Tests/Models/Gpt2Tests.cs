@@ -42,27 +42,29 @@ public class Gpt2Tests
     [Fact]
     public void AxesSayWhatAParameterReadsAndWrites()
     {
-        ModelConfig model = Sample.Model(1);
-        foreach (ParameterSpec spec in Architecture.Parameters(model))
-        {
-            foreach (Axis axis in spec.Axes)
-            {
-                int size = axis.Kind switch
-                {
-                    AxisKind.Vocabulary => model.Vocabulary,
-                    AxisKind.Position => model.ContextLength,
-                    AxisKind.QueryKeyValue => 3 * model.HiddenSize,
-                    AxisKind.Ffn => model.FfnWidth,
-                    _ => model.HiddenSize,
-                };
-                Assert.Equal(size, axis.Size);
-            }
-
-            if (spec.Layer is not null && spec.Axes.Count == 2)
-            {
-                Assert.Equal([AxisSide.Input, AxisSide.Output], spec.Axes.Select(axis => axis.Side));
-            }
-        }
+        // The names tell units of the residual stream from heads times head size, which are as many.
+        Gpt2Config model = Sample.Model(1) with { FfnSize = 24, TiedHead = false };
+        string[] expected =
+        [
+            "transformer.wte.weight: Vocabulary 31, Hidden 16 Output",
+            "transformer.wpe.weight: Position 12, Hidden 16 Output",
+            "transformer.h.0.ln_1.weight: Hidden 16",
+            "transformer.h.0.ln_1.bias: Hidden 16",
+            "transformer.h.0.attn.c_attn.weight: Hidden 16 Input, QueryKeyValue 48 Output",
+            "transformer.h.0.attn.c_attn.bias: QueryKeyValue 48 Output",
+            "transformer.h.0.attn.c_proj.weight: Heads 16 Input, Hidden 16 Output",
+            "transformer.h.0.attn.c_proj.bias: Hidden 16 Output",
+            "transformer.h.0.ln_2.weight: Hidden 16",
+            "transformer.h.0.ln_2.bias: Hidden 16",
+            "transformer.h.0.mlp.c_fc.weight: Hidden 16 Input, Ffn 24 Output",
+            "transformer.h.0.mlp.c_fc.bias: Ffn 24 Output",
+            "transformer.h.0.mlp.c_proj.weight: Ffn 24 Input, Hidden 16 Output",
+            "transformer.h.0.mlp.c_proj.bias: Hidden 16 Output",
+            "transformer.ln_f.weight: Hidden 16",
+            "transformer.ln_f.bias: Hidden 16",
+            "lm_head.weight: Vocabulary 31 Output, Hidden 16 Input",
+        ];
+        Assert.Equal(expected, Architecture.Parameters(model).Select(AxesInWords.Of));
     }
 
     /// <summary>The published sizes of GPT-2 small and medium.</summary>

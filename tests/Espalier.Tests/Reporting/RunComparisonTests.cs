@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Espalier.Reporting;
+using Espalier.Training;
 
 namespace Espalier.Tests.Reporting;
 
@@ -55,7 +56,7 @@ public sealed class RunComparisonTests : IDisposable
         RunMetrics run = Run("run", 100, step => step);
         IReadOnlyList<LossPoint> points = LossCurve.Training(run, window: 30).Points;
         Assert.Equal([10, 15, 20, 30, 40, 50, 60, 70, 80, 90], points.Select(point => point.Loss));
-        Assert.Equal(run.Rows.Select(row => row.Cost), points.Select(point => point.Cost));
+        Assert.Equal(run.Rows.Select(Cost.Of), points.Select(point => point.Cost));
         Assert.Equal(run.Rows.Select(row => row.TrainLoss), LossCurve.Training(run, 1).Points.Select(p => (double?)p.Loss));
     }
 
@@ -114,7 +115,7 @@ public sealed class RunComparisonTests : IDisposable
         RunMetrics other = Run("other", 90, step => 4 - (step / 1000));
         RunComparison comparison = RunComparison.Of(scratch, [other]);
         Assert.Null(comparison.Valid.Target);
-        Assert.All(comparison.Valid.Runs, run => Assert.Null(run.FlopsSaving));
+        Assert.Equal([null, null], comparison.Valid.Runs.Select(run => run.FlopsSaving));
         Assert.Contains("training loss", SavingSentence.Of(comparison), StringComparison.Ordinal);
         using JsonDocument json = JsonDocument.Parse(comparison.ToJson());
         Assert.Equal(JsonValueKind.Null, json.RootElement.GetProperty("valid").GetProperty("target_loss").ValueKind);

@@ -1,4 +1,6 @@
+using Espalier.Models;
 using Espalier.Reporting;
+using Espalier.Training;
 
 namespace Espalier.Tests.Reporting;
 
@@ -31,9 +33,9 @@ public sealed class RunMetricsTests : IDisposable
                 GradientNorm = 0.5,
                 ExecutedDepth = 2.5,
                 StoredLayers = 6,
-                FlopsLayers = 160,
-                FlopsAttention = 20,
-                FlopsHead = 20,
+                TokensPerSecond = 100,
+                FlopsPerSecond = 1e9,
+                Flops = new FlopsCount(160, 20, 20),
                 Seconds = 1,
             },
             run.Rows[1]);
@@ -69,6 +71,7 @@ public sealed class RunMetricsTests : IDisposable
     [InlineData("line 2: 'train_loss' is 'x', not a finite number", "10,640,x,,0.001,0.5,2,3,100,1e9,80,10,10,0.5")]
     [InlineData("line 2: 'train_loss' is 'NaN'", "10,640,NaN,,0.001,0.5,2,3,100,1e9,80,10,10,0.5")]
     [InlineData("line 2: 'step' is '1.5', not a whole number", "1.5,640,3,,0.001,0.5,2,3,100,1e9,80,10,10,0.5")]
+    [InlineData("line 2: 'tokens_per_second' is 'x'", "10,640,3,,0.001,0.5,2,3,x,1e9,80,10,10,0.5")]
     [InlineData("line 2: 'step' is empty", ",640,3,,0.001,0.5,2,3,100,1e9,80,10,10,0.5")]
     [InlineData("line 2: 'seconds' is empty", "10,640,3,,0.001,0.5,2,3,100,1e9,80,10,10,")]
     [InlineData("line 3: step 10 follows step 10", Row1, Row1)]
