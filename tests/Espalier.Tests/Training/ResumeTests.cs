@@ -127,7 +127,9 @@ public sealed class ResumeTests : IDisposable
         {
             Model = (Gpt2Config)TinyRun.Recipe.Model with
             {
-                EmbeddingDropout = dropout, AttentionDropout = dropout, ResidualDropout = dropout,
+                EmbeddingDropout = dropout,
+                AttentionDropout = dropout,
+                ResidualDropout = dropout,
             },
             Training = TinyRun.Recipe.Training with { Precision = precision },
             Method = TinyRun.Recipe.Method with { Moments = moments, Draw = draw, Rewarm = Duration.Steps(rewarm) },
