@@ -16,6 +16,7 @@ public sealed class LibtorchGenerator
 
 /// <summary>A run that was stopped, at whatever step and however often, ends bit for bit as one that was not.</summary>
 [Collection(LibtorchGenerator.Name)]
+[Trait("Kind", "Slow")]
 public sealed class ResumeTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new(inMemory: true);
