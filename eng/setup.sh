@@ -5,7 +5,17 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_GENERATE_ASPNET_CERT
 # Build servers that outlive the build would keep the caller's files open.
 export MSBUILDDISABLENODEREUSE=1
 
+# .NET's tools abort where the system has no libicu, which they sort and compare text of other languages with; nothing
+# here needs that (Espalier's own programs do without it everywhere), so that they are told to do without.
+if [ -z "${DOTNET_SYSTEM_GLOBALIZATION_INVARIANT:-}" ] \
+    && ! compgen -G '/usr/lib*/libicuuc.so.*' >/dev/null && ! compgen -G '/usr/lib/*/libicuuc.so.*' >/dev/null \
+    && ! compgen -G '/usr/local/lib/libicuuc.so.*' >/dev/null; then
+    export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
+fi
+
 State=$Root/build/setup
+# What is built, unless the script that sources this one says otherwise.
+Configuration=Release
 Program=$Root/src/Espalier.Cli/bin/Release/net10.0/Espalier.Cli.dll
 
 say() { printf 'espalier: %s\n' "$*" >&2; }
@@ -49,38 +59,49 @@ fail_without_sdk() {
         'which puts it into ~/.dotnet, where this script looks too.'
 }
 
-# Sets Libtorch to the library that native/ will be built against, or to nothing. The order is that of
-# native/cmake/FindLibtorch.cmake.
+# Sets Libtorch to the library that native/ will be built against, or to nothing, and LibtorchIsSystems to whether it is
+# the system's (or will be, once installed). The order and the rule are those of native/cmake/FindLibtorch.cmake.
 find_libtorch() {
     local root library
     Libtorch=
-    LibtorchIsSystems=false
+    LibtorchIsSystems=true
     if [ -n "${ESPALIER_LIBTORCH:-}" ]; then
         if [ ! -e "$ESPALIER_LIBTORCH/lib/libtorch_cpu.so" ] || [ ! -e "$ESPALIER_LIBTORCH/include/ATen/ATen.h" ]; then
             fail "ESPALIER_LIBTORCH=$ESPALIER_LIBTORCH is no libtorch." \
                 'Name a folder that holds lib/libtorch_cpu.so and include/ATen/ATen.h, or unset the variable.'
         fi
-        Libtorch=$ESPALIER_LIBTORCH/lib/libtorch_cpu.so
+        take_libtorch "$ESPALIER_LIBTORCH/lib/libtorch_cpu.so"
         return
     fi
 
-    # Finding the package does not import it. Debian's python3-torch has no headers: it is the system's libtorch.
+    # Finding the package does not import it. Debian's python3-torch has the system's libtorch there, by links, or nothing.
     root=$(python3 -c 'import importlib.util as u, os; s = u.find_spec("torch"); print(os.path.dirname(s.origin) if s else "")' 2>/dev/null || true)
     if [ -n "$root" ] && [ -e "$root/lib/libtorch_cpu.so" ] && [ -e "$root/include/ATen/ATen.h" ]; then
-        Libtorch=$root/lib/libtorch_cpu.so
+        take_libtorch "$root/lib/libtorch_cpu.so"
         return
     fi
 
-    LibtorchIsSystems=true
     if [ -e /usr/include/ATen/ATen.h ] || [ -e /usr/local/include/ATen/ATen.h ]; then
         for library in /usr/lib/*/libtorch_cpu.so /usr/lib64/libtorch_cpu.so /usr/{,local/}lib/libtorch_cpu.so; do
             if [ -e "$library" ]; then
-                Libtorch=$library
+                take_libtorch "$library"
                 return
             fi
         done
     fi
 }
+
+take_libtorch() {
+    Libtorch=$1
+    case $(readlink -f "$1") in
+        */torch/lib/*) LibtorchIsSystems=false ;;
+        /usr/lib*) LibtorchIsSystems=true ;;
+        *) LibtorchIsSystems=false ;;
+    esac
+}
+
+# The OpenBLAS whose threads are OpenMP's, or nothing.
+find_openmp_blas() { compgen -G '/usr/lib/*/openblas-openmp/libblas.so.3' || true; }
 
 # What building needs, each with its reason.
 require_build_tools() {
@@ -90,7 +111,7 @@ require_build_tools() {
         packages+=(libtorch-dev)
         reasons+=('libtorch-dev: the tensor library that computes')
     fi
-    if $LibtorchIsSystems && is_debian && ! compgen -G '/usr/lib/*/openblas-openmp/libblas.so.3' >/dev/null; then
+    if $LibtorchIsSystems && is_debian && [ -z "$(find_openmp_blas)" ]; then
         packages+=(libopenblas0-openmp)
         reasons+=('libopenblas0-openmp: matrix products whose threads agree with libtorch'"'"'s, three times as fast')
     fi
@@ -163,9 +184,10 @@ install_packages() {
 
 # ---- Building ----
 
-# All that a build depends on: the choice of libtorch and the names of the source files. Their times say the rest.
+# All that a build depends on: the choice of libtorch and of its BLAS, and the names of the source files. Their times say
+# the rest.
 list_inputs() {
-    printf '%s %s\n' "${ESPALIER_LIBTORCH:-}" "$(type -P python3 || true)"
+    printf '%s %s %s\n' "${ESPALIER_LIBTORCH:-}" "$(type -P python3 || true)" "$(find_openmp_blas)"
     find_sources -print
 }
 
@@ -180,7 +202,7 @@ is_built() {
         && [ "$(list_inputs)" = "$(<"$State/$1")" ]
 } 2>/dev/null
 
-# build_if_stale NAME PROJECT SOURCE_FOLDER...: a Release build, unless nothing changed since the last one.
+# build_if_stale NAME PROJECT SOURCE_FOLDER...: a build that makes $Program, unless nothing changed since the last one.
 build_if_stale() {
     local name=$1 project=$2
     Sources=("${@:3}")
@@ -210,19 +232,22 @@ build() {
         say 'building for the first time; this takes a minute or two'
     fi
 
-    # A bridge to another libtorch than this one is of no use.
-    if [ "$(cat "$State/libtorch" 2>/dev/null)" != "$Libtorch" ]; then
+    # A bridge to another libtorch than this one, or with another BLAS, is of no use.
+    local blas
+    blas=$(find_openmp_blas)
+    if [ "$(cat "$State/libtorch" "$State/blas" 2>/dev/null)" != "$(printf '%s\n' "$Libtorch" "$blas")" ]; then
         rm -rf "$Root/build/native"
     fi
 
     # A run that is under way keeps the files that it has mapped: they are replaced, never written into.
     rm -f "${Program%/*}"/{Espalier*.dll,libespalier_native.so}
     list_inputs >"$State/$name.new"
-    if ! "$Dotnet" build "$Root/$project" -c Release --nologo -v quiet -p:UseSharedCompilation=false \
+    if ! "$Dotnet" build "$Root/$project" -c "$Configuration" --nologo -v quiet -p:UseSharedCompilation=false \
         >"$State/build.log" 2>&1 </dev/null; then
         grep -E 'error|HINT' "$State/build.log" | sort -u | head -n 20 >&2 || true
         fail 'The build failed.' "Its whole output: $State/build.log"
     fi
     printf '%s\n' "$Libtorch" >"$State/libtorch"
+    printf '%s\n' "$blas" >"$State/blas"
     mv "$State/$name.new" "$State/$name"
 }

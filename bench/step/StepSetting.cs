@@ -15,7 +15,7 @@ public sealed record StepSetting(int Layers, int HiddenSize, int Heads, int Cont
     public static StepSetting Small { get; } = new(12, 64, 4, 64, 16, 257);
 
     [JsonIgnore]
-    public ModelConfig Model => new()
+    public Gpt2Config Model => new()
     {
         Layers = Layers,
         HiddenSize = HiddenSize,

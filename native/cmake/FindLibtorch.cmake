@@ -8,7 +8,7 @@ if(LIBTORCH_ROOT AND NOT EXISTS "${LIBTORCH_ROOT}/include/ATen/ATen.h")
 endif()
 
 if(NOT LIBTORCH_ROOT)
-  # Debian's python3-torch ships no headers beside it: it is the system's libtorch, found below.
+  # Debian's python3-torch has no files of its own there: links to the system's libtorch (13), or nothing (12).
   execute_process(
     COMMAND python3 -c "import importlib.util, os; s = importlib.util.find_spec('torch'); print(os.path.dirname(s.origin) if s else '')"
     OUTPUT_VARIABLE python_torch OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
@@ -66,9 +66,12 @@ else()
   set(LIBTORCH_CXX11_ABI 0)
 endif()
 
-# A libtorch that brings its own BLAS inside (PyTorch's wheels: MKL or OpenBLAS) needs none from the system.
+# The system's libtorch takes whatever BLAS the system has chosen, and must be given the one whose threads are OpenMP's.
+# Others (PyTorch's wheels, conda's) bring theirs. Where the file really lies tells them apart, because Debian 13's
+# python3-torch looks like a wheel and is a folder of links to the system's.
 set(LIBTORCH_BLAS "")
-if(NOT LIBTORCH_ROOT)
+get_filename_component(real_torch "${torch_cpu_library}" REALPATH)
+if(real_torch MATCHES "^/usr/lib" AND NOT real_torch MATCHES "/torch/lib/")
   file(GLOB openmp_blas /usr/lib/*/openblas-openmp/libblas.so.3)
   if(openmp_blas)
     list(GET openmp_blas 0 LIBTORCH_BLAS)

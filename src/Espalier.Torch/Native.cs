@@ -102,7 +102,8 @@ internal static unsafe partial class Native
 
     // optimizer.cpp
     [LibraryImport(Library)] internal static partial int esp_global_norm(nint* gradients, long count, out double norm);
-    [LibraryImport(Library)] internal static partial int esp_adamw(
+    [LibraryImport(Library)]
+    internal static partial int esp_adamw(
         Tensor parameter, Tensor gradient, Tensor expAvg, Tensor expAvgSq, double gradientScale, double learningRate,
         double beta1, double beta2, double epsilon, double weightDecay, long step, Tensor rateFactors);
 

@@ -5,6 +5,7 @@ namespace Espalier.Tests;
 
 /// <summary>eng/setup.sh on pretended machines: a PATH with nothing on it but what each test puts there.</summary>
 [UnsupportedOSPlatform("windows")]
+[Trait("Kind", "Process")]
 public sealed class SetupTests : IDisposable
 {
     private static readonly string[] BareTools =

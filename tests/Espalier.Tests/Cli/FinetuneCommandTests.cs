@@ -6,6 +6,7 @@ using Espalier.Tests.Finetuning;
 namespace Espalier.Tests.Cli;
 
 [Collection(ConsoleCollection.Name)]
+[Trait("Kind", "Slow")]
 public sealed class FinetuneCommandTests : IDisposable
 {
     private readonly TinyTask _task = new();

@@ -54,7 +54,11 @@ public sealed class FolderCommandTests : IDisposable
         using Golden golden = Golden.Open("bert-forward");
         BertConfig model = Sample.Bert(3) with
         {
-            HiddenSize = 32, Heads = 4, FfnSize = 48, ContextLength = 16, VocabularySize = 61,
+            HiddenSize = 32,
+            Heads = 4,
+            FfnSize = 48,
+            ContextLength = 16,
+            VocabularySize = 61,
         };
         using ParameterSet parameters = golden.Parameters(model);
         string path = HuggingFaceFolder.Of(model, parameters).Rename(name => name

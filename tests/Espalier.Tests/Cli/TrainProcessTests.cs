@@ -10,6 +10,7 @@ namespace Espalier.Tests.Cli;
 
 /// <summary><c>espalier train</c> as a process that is killed, stopped, or finds the disk full.</summary>
 [UnsupportedOSPlatform("windows")]
+[Trait("Kind", "Process")]
 public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun>, IDisposable
 {
     private const int Steps = 300;

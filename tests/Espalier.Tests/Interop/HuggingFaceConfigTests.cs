@@ -18,13 +18,23 @@ public sealed class HuggingFaceConfigTests : IDisposable
     {
         Gpt2Config gpt2 = Sample.Model(3) with
         {
-            FfnSize = 40, LayerNormEpsilon = 1e-6, InitializerRange = 0.1, EmbeddingDropout = 0.1, AttentionDropout = 0.2,
-            ResidualDropout = 0.3, TiedHead = false,
+            FfnSize = 40,
+            LayerNormEpsilon = 1e-6,
+            InitializerRange = 0.1,
+            EmbeddingDropout = 0.1,
+            AttentionDropout = 0.2,
+            ResidualDropout = 0.3,
+            TiedHead = false,
         };
         BertConfig bert = Sample.Bert(3) with
         {
-            FfnSize = 40, LayerNormEpsilon = 1e-6, InitializerRange = 0.1, HiddenDropout = 0.1, AttentionDropout = 0.2,
-            TypeVocabularySize = 3, TiedHead = false,
+            FfnSize = 40,
+            LayerNormEpsilon = 1e-6,
+            InitializerRange = 0.1,
+            HiddenDropout = 0.1,
+            AttentionDropout = 0.2,
+            TypeVocabularySize = 3,
+            TiedHead = false,
         };
         foreach (ModelConfig model in new ModelConfig[] { gpt2, bert, Sample.Model(1), Sample.Bert(1) })
         {

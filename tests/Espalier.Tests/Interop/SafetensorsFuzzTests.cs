@@ -10,6 +10,7 @@ namespace Espalier.Tests.Interop;
 /// Mutated files are read or refused with a message that names them; nothing else may happen, and no number in a file may
 /// cost memory. ESPALIER_FUZZ_CASES says how many.
 /// </summary>
+[Trait("Kind", "Slow")]
 public sealed class SafetensorsFuzzTests(ITestOutputHelper output) : IDisposable
 {
     private static readonly int Cases = int.Parse(

@@ -16,6 +16,7 @@ public sealed class LibtorchGenerator
 
 /// <summary>A run that was stopped, at whatever step and however often, ends bit for bit as one that was not.</summary>
 [Collection(LibtorchGenerator.Name)]
+[Trait("Kind", "Slow")]
 public sealed class ResumeTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new(inMemory: true);
@@ -127,7 +128,9 @@ public sealed class ResumeTests : IDisposable
         {
             Model = (Gpt2Config)TinyRun.Recipe.Model with
             {
-                EmbeddingDropout = dropout, AttentionDropout = dropout, ResidualDropout = dropout,
+                EmbeddingDropout = dropout,
+                AttentionDropout = dropout,
+                ResidualDropout = dropout,
             },
             Training = TinyRun.Recipe.Training with { Precision = precision },
             Method = TinyRun.Recipe.Method with { Moments = moments, Draw = draw, Rewarm = Duration.Steps(rewarm) },

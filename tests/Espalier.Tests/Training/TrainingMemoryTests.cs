@@ -9,6 +9,7 @@ using Espalier.Training;
 namespace Espalier.Tests.Training;
 
 [Collection(TensorCounts.Name)]
+[Trait("Kind", "Slow")]
 public class TrainingMemoryTests
 {
     private const int Steps = 1000, Layers = 4;
