@@ -20,21 +20,23 @@ public sealed class EspalierStep : IDisposable
     public EspalierStep(StepSetting setting, Device device, bool mixedPrecision, int? storedLayers = null)
     {
         (_setting, _device) = (setting, device);
-        _step = new TrainingStep(new AdamW(new OptimizerConfig()), mixedPrecision, device);
+        var config = new OptimizerConfig();
+        var optimizer = new AdamW(config);
+        _step = new TrainingStep(optimizer, config.ClipNorm, new Compute(device, mixedPrecision));
         _state = TrainingState.Begin(
-            setting.Model with { Layers = storedLayers ?? setting.Layers }, setting.Layers, Seed, device);
+            setting.Model with { Layers = storedLayers ?? setting.Layers }, setting.Layers, optimizer, Seed, device);
     }
 
     /// <summary>Runs steps of all stored layers, or of a plan, and gives their wall seconds and the loss of the last.</summary>
     public StepTime Run(int steps, ForwardPlan? plan = null)
     {
-        plan ??= ForwardPlan.Plain(_state.Model.Layers);
+        plan ??= ForwardPlan.Plain(_state.Model.Config.Layers);
         double loss = 0;
         long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < steps; i++)
         {
-            StepResult result = _step.Run(_state, _ => RandomBatch(), 1, _ => plan, _ => Seed, 1e-4);
-            loss = result.MicroBatches[0].Loss;
+            StepResult result = _step.Run(_state, 1, _ => plan, (_, _) => RandomBatch(), _ => Seed, 1e-4);
+            loss = result.Loss;
         }
 
         return new StepTime(Stopwatch.GetElapsedTime(start).TotalSeconds / steps, loss);

@@ -19,7 +19,7 @@ internal static class Memory
             for (int done = 1; done <= Steps; done++)
             {
                 int depth = stored + (done % (setting.Layers - stored + 1));
-                step.Run(1, new ForwardPlan(LayerMap.Interpolate(stored, depth)));
+                step.Run(1, ForwardPlan.Of(LayerMap.Interpolate(stored, depth)));
                 if (done % Interval == 0)
                 {
                     // What the garbage collector has not yet looked at is no growth.

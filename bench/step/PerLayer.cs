@@ -36,7 +36,7 @@ internal static class PerLayer
             depth => depth, depth => new EspalierStep(setting, options.Device, options.MixedPrecision, depth));
         try
         {
-            var plans = depths.ToDictionary(depth => depth, depth => new ForwardPlan(LayerMap.Interpolate(stored, depth)));
+            var plans = depths.ToDictionary(depth => depth, depth => ForwardPlan.Of(LayerMap.Interpolate(stored, depth)));
             for (int round = 0; round <= options.Rounds; round++)
             {
                 foreach (DepthTimes row in rows)

@@ -28,8 +28,8 @@ public sealed record StepSetting(int Layers, int HiddenSize, int Heads, int Cont
 
     /// <summary>Forward and backward, by the rules of Espalier's own ledger.</summary>
     [JsonIgnore]
-    public FlopsCount FlopsPerStep => new Gpt2()
-        .ForwardFlops(Model, ForwardPlan.Plain(Layers), Batch, ContextLength, (double)Batch * ContextLength).ForwardAndBackward;
+    public FlopsCount FlopsPerStep => Ledger.ForwardAndBackward(
+        Model, ForwardPlan.Plain(Layers), Batch, ContextLength, (double)Batch * ContextLength);
 
     public static StepSetting Parse(string text)
     {
