@@ -285,7 +285,7 @@ build() {
     # A run that is under way keeps the files that it has mapped: they are replaced, never written into.
     rm -f "${Program%/*}"/{Espalier*.dll,libespalier_native.so}
     list_inputs >"$State/$name.new"
-    if ! "$Dotnet" build "$Root/$project" -c "$Configuration" --nologo -v quiet -p:UseSharedCompilation=false \
+    if ! "$Dotnet" build "$Root/$project" -c "$Configuration" --nologo -v minimal -p:UseSharedCompilation=false \
         >"$State/build.log" 2>&1 </dev/null; then
         grep -E 'error|HINT' "$State/build.log" | sort -u | head -n 20 >&2 || true
         fail 'The build failed.' "Its whole output: $State/build.log"
