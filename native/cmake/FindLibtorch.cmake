@@ -1,5 +1,6 @@
 # Finds a libtorch, in this order: ESPALIER_LIBTORCH (the folder that holds include/ and lib/), the PyTorch of python3
-# on the PATH, the one that eng/setup.sh fetched, the system's. Sets LIBTORCH_{VERSION,LIB_DIR,INCLUDE_DIRS,LIBRARIES,RPATH,BLAS,CXX_STANDARD,CXX11_ABI}.
+# on the PATH, the one that eng/setup.sh fetched, the system's.
+# Sets LIBTORCH_{VERSION,LIB_DIR,INCLUDE_DIRS,LIBRARIES,RPATH,BLAS,CXX_STANDARD,CXX11_ABI}.
 
 set(LIBTORCH_ROOT "$ENV{ESPALIER_LIBTORCH}")
 if(LIBTORCH_ROOT AND NOT EXISTS "${LIBTORCH_ROOT}/include/ATen/ATen.h")
