@@ -38,6 +38,15 @@ internal static class Near
         }
     }
 
+    /// <summary>The length of the difference, of that of the expected.</summary>
+    public static double RelativeError(Tensor expected, Tensor actual)
+    {
+        double[] exact = Values(expected);
+        return Length(exact.Zip(Values(actual), (a, b) => a - b)) / Length(exact);
+
+        static double Length(IEnumerable<double> values) => Math.Sqrt(values.Sum(value => value * value));
+    }
+
     /// <summary>The same type, shape and bits.</summary>
     public static void Identical(Tensor expected, Tensor actual, string what = "")
     {

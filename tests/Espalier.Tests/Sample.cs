@@ -47,6 +47,10 @@ internal static class Sample
         VocabularySize = 31,
     };
 
+    /// <summary>A model of a configuration, with <see cref="Parameters"/>.</summary>
+    public static Espalier.Models.Model ModelOf(ModelConfig config, int seed = 1) =>
+        Espalier.Models.Model.Of(config, Parameters(config, seed));
+
     /// <summary>Parameters of which none is at its initial 0 or 1, so that every one matters.</summary>
     public static ParameterSet Parameters(ModelConfig model, int seed = 1) => new(Architectures.Of(model.ModelType).Parameters(model).Select(
         (spec, i) =>

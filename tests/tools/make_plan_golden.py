@@ -27,7 +27,9 @@ BERT = {"model_type": "bert", "num_hidden_layers": 3, "hidden_size": 16, "num_at
 B, C, H, HEAD, V = 3, 16, 4, 4, 31
 SHORT = 7
 LENGTHS = torch.tensor([11, 8, 5])
-TOKENS = torch.tensor([[0, 1, 3, 6, 7, 10], [1, 2, 4, 5, 9, 10], [0, 2, 3, 4, 6, 8]])
+# TokenSubset's choice for this seed; any other would do as well.
+TOKENS_SEED = 6
+TOKENS = torch.tensor([[0, 1, 4, 5, 7, 9], [0, 1, 7, 8, 9, 10], [0, 1, 3, 6, 8, 9]])
 SCALES = (1.0, 0.5, 2.0)
 CLOSED = {"gpt2": (12, 3, 48), "bert": (12, 3, 18)}  # the first units: hidden, heads, feed-forward
 
@@ -40,8 +42,8 @@ ABOUT = (
     "null. `rest_trains`[CASE]: whether the parameters outside of the layers train (REST). Cases. frozen: stored "
     "layers 0 and 1 do not train, all else does. frozen-all-below: only stored layer 2 trains. scaled: a scale per "
     "layer. tokens (random-LTD, arXiv 2211.11586): the layer with tokens sees only the positions tokens.index (B, K) "
-    "of each sequence, ascending: these rows form a sequence of K in which ATTENTION; its rows go back to their "
-    "places, and the other rows pass by the layer unchanged. masked (MSG, arXiv 2305.02869): factors CASE.mask.hidden "
+    "of each sequence, ascending, which Espalier's TokenSubset(K, `tokens_seed`) chooses: these rows form a sequence "
+    "of K in which ATTENTION; its rows go back to their places, and the other rows pass by the layer unchanged. masked (MSG, arXiv 2305.02869): factors CASE.mask.hidden "
     "(C), CASE.mask.heads (H), CASE.mask.feed_forward (F), 1 for the first units and 0.3 for the rest, the same "
     "everywhere. With c the hidden mask: MASKED The output of head h of the attention is multiplied by heads[h] "
     "before the output projection (its bias is not), the inner units by feed_forward after the activation; what each "
@@ -279,7 +281,7 @@ def write(model):
         about = about.replace(placeholder, words)
     save(os.path.join(GOLDEN, f"plans-{model.name}.safetensors"), {**prefixed("param.", parameters), **tensors},
          {"about": about, "config": model.config, "closed_config": model.small_config(*CLOSED[model.name]),
-          "cases": list(results), **metadata})
+          "cases": list(results), "tokens_seed": TOKENS_SEED, **metadata})
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ public sealed class HeldOutLoss(
             sum += ForwardPass.LossSum(model, hidden_NC, tensors, plan).Item();
             if (withAccuracy)
             {
-                long[] best = ForwardPass.Logits(model, hidden_NC, plan).ArgMax().ToArray<long>();
+                long[] best = ForwardPass.HeadLogits(model, hidden_NC, plan).ArgMax().ToArray<long>();
                 right += best.Zip(batch.Targets).Count(pair => pair.First == pair.Second);
             }
 

@@ -108,7 +108,7 @@ public sealed class Lambada
 
             Tensor hidden_NC = hidden_BTC.To(ScalarType.Float32, device).Reshape(-1, model.Config.HiddenSize)
                 .IndexSelect(0, Tensor.From<long>([.. positions], [positions.Count], device));
-            Tensor logits_NV = ForwardPass.Logits(model, hidden_NC, plan);
+            Tensor logits_NV = ForwardPass.HeadLogits(model, hidden_NC, plan);
             long[] best = logits_NV.ArgMax().ToArray<long>();
             long[] places = [.. targets.Select((target, i) => (i * logits_NV.Shape[1]) + target)];
             float[] logProbabilities = logits_NV.LogSoftmax().Reshape(-1)

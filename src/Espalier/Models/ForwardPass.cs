@@ -17,34 +17,28 @@ public static class ForwardPass
         Tensor x_BTC = Scoped(() => architecture.Embed(Rest(model, plan, training), input));
         foreach (LayerRun run in plan.Layers)
         {
-            // Nothing of a layer outlives it but its output and what its backward pass has kept.
-            Tensor before = x_BTC;
-            x_BTC = Scoped(() => Run(architecture, new ModelPart(model, run, training), run.Tokens, before, input.Lengths));
-            before.Dispose();
+            x_BTC = Next(
+                x_BTC, x => Run(architecture, new ModelPart(model, run, training), run.Tokens, x, input.Lengths));
         }
 
-        Tensor last = x_BTC;
-        x_BTC = Scoped(() => architecture.Finish(Rest(model, plan, training), last));
-        if (!ReferenceEquals(last, x_BTC))
-        {
-            last.Dispose();
-        }
-
-        return x_BTC;
+        return Next(x_BTC, x => architecture.Finish(Rest(model, plan, training), x));
     }
 
     /// <summary>The scores of every vocabulary entry at every position, without dropout.</summary>
     /// <inheritdoc cref="Hidden"/>
     /// <returns>(B, T, V).</returns>
     public static Tensor Logits(Model model, ModelInput input, ForwardPlan plan) =>
-        Logits(model, Hidden(model, input, plan), plan);
+        HeadLogits(model, Hidden(model, input, plan), plan);
 
-    /// <summary>The scores of every vocabulary entry.</summary>
+    /// <summary>
+    /// The scores that the vocabulary head gives every entry. Not an overload of <see cref="Logits"/>: token ids are a tensor
+    /// too.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="hidden">(..., C), from <see cref="Hidden"/>.</param>
     /// <param name="plan">What ran.</param>
     /// <returns>(..., V).</returns>
-    public static Tensor Logits(Model model, Tensor hidden, ForwardPlan plan) =>
+    public static Tensor HeadLogits(Model model, Tensor hidden, ForwardPlan plan) =>
         model.Architecture.Logits(Rest(model, plan, training: false), hidden);
 
     /// <summary>The losses in nats, summed over the targets: divided once by all targets of an update, they are its loss.</summary>
@@ -104,6 +98,18 @@ public static class ForwardPass
         long[] lengths = lengths_B.ToArray<long>();
         long[] left = [.. lengths.Select((length, row) => positions.AsSpan(row * kept, kept).ToArray().LongCount(p => p < length))];
         return Tensor.From<long>(left, [left.Length], lengths_B.Device);
+    }
+
+    /// <summary>Nothing of a layer outlives it but its output, and what its backward pass has kept.</summary>
+    private static Tensor Next(Tensor x, Func<Tensor, Tensor> layer)
+    {
+        Tensor made = Scoped(() => layer(x));
+        if (!ReferenceEquals(made, x))
+        {
+            x.Dispose();
+        }
+
+        return made;
     }
 
     /// <summary>What a body makes, without what it made on the way.</summary>

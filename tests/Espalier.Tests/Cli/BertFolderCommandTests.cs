@@ -201,8 +201,8 @@ public sealed class BertFolderCommandTests : IDisposable
     /// <summary>Shape (1, T, V).</summary>
     private Tensor Expected()
     {
-        return new Bert().Logits(
-            TinyTask.Bert, _parameters, new ModelInput(Of(Ids), Of(Types)), ForwardPlan.Plain(TinyTask.Bert.Layers));
+        return ForwardPass.Logits(
+            Model.Of(TinyTask.Bert, _parameters), new ModelInput(Of(Ids), Of(Types)), ForwardPlan.Plain(TinyTask.Bert.Layers));
 
         static Tensor Of(string numbers)
         {

@@ -84,7 +84,7 @@ public sealed class FolderCommandTests : IDisposable
     [InlineData(3, new[] { 0, 0, 1 })]
     public void ExportWritesTheLayersThatRunAtADepth(int? depth, int[] layers)
     {
-        string checkpoint = Checkpoint(new ForwardPlan([1, 0, 0, 1, 0]));
+        string checkpoint = Checkpoint(ForwardPlan.Of([1, 0, 0, 1, 0]));
         string[] unrolled = depth is int n ? ["--depth", $"{n}"] : [];
         CommandLine.Succeed(["export", checkpoint, .. unrolled, "--out", _folder.File("exported")]);
         ModelConfig model = ModelFolder.ReadConfig(_folder.File("exported"));
@@ -104,7 +104,7 @@ public sealed class FolderCommandTests : IDisposable
     [InlineData(ModelType.Bert)]
     public void AnExportAtFullDepthComputesWhatTheCheckpointComputesThroughItsMap(ModelType type)
     {
-        string checkpoint = Checkpoint(new ForwardPlan([1, 0, 0, 1, 0]), type);
+        string checkpoint = Checkpoint(ForwardPlan.Of([1, 0, 0, 1, 0]), type);
         CommandLine.Succeed(["export", checkpoint, "--depth", "5", "--out", _folder.File("full")]);
         CommandLine.Succeed(["export", checkpoint, "--out", _folder.File("stored")]);
         Near.Identical(Logits(checkpoint, Ids), Logits(_folder.File("full"), Ids));
@@ -119,12 +119,11 @@ public sealed class FolderCommandTests : IDisposable
     [Fact]
     public void BertReadsSegments()
     {
-        BertConfig model = Sample.Bert(2);
-        using ParameterSet parameters = Sample.Parameters(model);
-        string folder = HuggingFaceFolder.Of(model, parameters).Rename(name => name.Replace("bert.", "", StringComparison.Ordinal)).Write(_folder);
+        using Model model = Sample.ModelOf(Sample.Bert(2));
+        string folder = HuggingFaceFolder.Of(model.Config, model.Parameters).Rename(name => name.Replace("bert.", "", StringComparison.Ordinal)).Write(_folder);
         long[] ids = [5, 1, 30, 7, 7, 0], types = [0, 0, 0, 1, 1, 1];
-        Tensor expected = new Bert().Logits(
-            model, parameters, new ModelInput(Tensor.From<long>(ids, [1, 6]), Tensor.From<long>(types, [1, 6])), ForwardPlan.Plain(2));
+        Tensor expected = ForwardPass.Logits(
+            model, new ModelInput(Tensor.From<long>(ids, [1, 6]), Tensor.From<long>(types, [1, 6])), ForwardPlan.Plain(2));
         Near.Identical(expected.Reshape(6, 31), Logits(folder, Ids, "--types", "0 0 0 1 1 1"));
         Near.Identical(Logits(folder, Ids, "--types", "0,0,0,0,0,0"), Logits(folder, Ids));
         CommandLine.Fail(["logits", folder, "--ids", Ids, "--types", "0 1 2 0 0 0"], "--types: '2' is no number from 0 to 1");
@@ -260,7 +259,7 @@ public sealed class FolderCommandTests : IDisposable
     [Fact]
     public void MistakesInOptionsAreNamed()
     {
-        string checkpoint = Checkpoint(new ForwardPlan([0, 0, 1, 1]));
+        string checkpoint = Checkpoint(ForwardPlan.Of([0, 0, 1, 1]));
         CommandLine.Fail(["import", checkpoint, "--out", _folder.File("out")], "still grows", "--depth 4");
         CommandLine.Fail(["export", checkpoint, "--depth", "1", "--out", _folder.File("out")], "--depth 1", "2 layers", "2 to 4 layers");
         CommandLine.Fail(["export", checkpoint, "--depth", "5", "--out", _folder.File("out")], "--depth 5 is more than the 4 layers");
@@ -291,7 +290,7 @@ public sealed class FolderCommandTests : IDisposable
         ModelConfig model = shape with { VocabularySize = tokenizer.VocabularySize };
         _parameters = Sample.Parameters(model);
         var state = new TrainingState(
-            model, _parameters, new AdamWState(_parameters.ToDictionary(p => p.Name, p => Moments.Empty(p.Value)), 0),
+            Model.Of(model, _parameters), OptimizerState.Begin(new AdamW(new OptimizerConfig()), _parameters),
             new TrainingPosition());
         Espalier.Training.Checkpoint.Write(_folder.File("checkpoint"), state, fullDepth, tokenizer);
         return _folder.File("checkpoint");

@@ -6,7 +6,6 @@ using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Optimization;
 using Espalier.Tests.Data;
-using Espalier.Torch;
 using Espalier.Training;
 
 namespace Espalier.Tests.Cli;
@@ -15,13 +14,13 @@ namespace Espalier.Tests.Cli;
 [Collection(ConsoleCollection.Name)]
 public sealed class ModelCommandTests : IDisposable
 {
-    private static readonly ModelConfig Model =
+    private static readonly ModelConfig Config =
         Sample.Model(2) with { VocabularySize = ByteLevelBpe.RawBytes.VocabularySize };
 
-    private static readonly ForwardPlan FullDepth = new([0, 0, 1, 1]);
+    private static readonly ForwardPlan FullDepth = ForwardPlan.Of([0, 0, 1, 1]);
 
     private readonly TemporaryFolder _folder = new();
-    private readonly ParameterSet _parameters = Sample.Parameters(Model);
+    private readonly Model _model = Sample.ModelOf(Config);
     private readonly string _checkpoint, _text;
 
     public ModelCommandTests()
@@ -29,7 +28,7 @@ public sealed class ModelCommandTests : IDisposable
         _checkpoint = Path.Combine(_folder.Path, "run", "checkpoints", "step-00000007");
         Directory.CreateDirectory(Path.GetDirectoryName(_checkpoint)!);
         var state = new TrainingState(
-            Model, _parameters, new AdamWState(_parameters.ToDictionary(p => p.Name, p => Moments.Empty(p.Value)), 0),
+            _model, OptimizerState.Begin(new AdamW(new OptimizerConfig()), _model.Parameters),
             new TrainingPosition { Step = 7 });
         Checkpoint.Write(_checkpoint, state, FullDepth, ByteLevelBpe.RawBytes);
         _folder.Write("run/checkpoints/latest", "step-00000007\n");
@@ -38,7 +37,7 @@ public sealed class ModelCommandTests : IDisposable
 
     public void Dispose()
     {
-        _parameters.Dispose();
+        _model.Dispose();
         _folder.Dispose();
     }
 
@@ -48,8 +47,8 @@ public sealed class ModelCommandTests : IDisposable
     public void EvalMeasuresTheDepthThatIsAskedFor(string depth)
     {
         using EvaluationText text = EvaluationText.Open(_text, ByteLevelBpe.RawBytes);
-        double expected = new HeldOutLoss(new NextToken(), text.Tokens, 1, null, Device.Cpu, false)
-            .Measure(Model, _parameters, depth == "full" ? FullDepth : ForwardPlan.Plain(2)).Loss;
+        double expected = new HeldOutLoss(new NextToken(), text.Tokens, 1, null, Compute.Cpu)
+            .Measure(_model, depth == "full" ? FullDepth : ForwardPlan.Plain(2)).Loss;
         JsonElement json = JsonDocument.Parse(CommandLine.Succeed(
             ["eval", _checkpoint, "--data", _text, "--depth", depth, "--precision", "f32", "--json"])).RootElement;
         Assert.Equal(expected, Value("loss"), 5);

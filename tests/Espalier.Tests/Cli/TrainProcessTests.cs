@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.Versioning;
 using Espalier.Configuration;
+using Espalier.Growth;
 using Espalier.Tests.Data;
 using Espalier.Tests.Training;
 using Espalier.Training;
@@ -44,7 +45,7 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
         public Recipe Recipe { get; } = TinyRun.Recipe with
         {
             Training = TinyRun.Recipe.Training with { Length = Duration.Steps(Steps) },
-            Method = TinyRun.Recipe.Method with { Boundaries = [Duration.Steps(60), Duration.Steps(150)] },
+            Method = (ApolloConfig)TinyRun.Recipe.Method with { Boundaries = [Duration.Steps(60), Duration.Steps(150)] },
             Checkpoint = new CheckpointConfig { Every = Duration.Steps(20) },
         };
 
@@ -121,7 +122,7 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
     /// row. Then there is room again, and the same command goes on.
     /// </summary>
     [FullDiskTheory]
-    [InlineData("530k", "step-00000160", "step-00000140\n", 160, "checkpoint.every=20 steps")]
+    [InlineData("580k", "step-00000160", "step-00000140\n", 160, "checkpoint.every=20 steps")]
     [InlineData("80k", "metrics.csv|tensorboard", null, 20, "checkpoint.every=300 steps", "logging.every=1 steps")]
     public void AFullDiskIsOneMessageAndWhatWasWrittenStays(
         string size, string culprit, string? latest, int rowsUpTo, params string[] overrides)

@@ -21,14 +21,13 @@ public class HeldOutLossTests
     [InlineData(1_000_000)]
     public void ItIsTheMeanOverTokens(int? limit)
     {
-        ModelConfig model = TinyRun.Recipe.Model with { Layers = 2, VocabularySize = 257 };
-        using ParameterSet parameters = Sample.Parameters(model);
-        var plan = new ForwardPlan(LayerMap.Interpolate(2, 4));
+        using Model model = Sample.ModelOf(TinyRun.Recipe.Model with { Layers = 2, VocabularySize = 257 });
+        ForwardPlan plan = ForwardPlan.Of(LayerMap.Interpolate(2, 4));
         using TokenShard valid = TinyRun.Data.OpenValid();
-        LossResult measured = new HeldOutLoss(new NextToken(), valid, 3, limit, Device.Cpu, mixedPrecision: false).Measure(model, parameters, plan);
+        LossResult measured = new HeldOutLoss(new NextToken(), valid, 3, limit, Compute.Cpu).Measure(model, plan);
 
         long tokens = Math.Min(limit ?? long.MaxValue, valid.Count - 1);
-        var expected = ByHand(model, parameters, plan, valid, tokens);
+        var expected = ByHand(model, plan, valid, tokens);
         Assert.Equal(tokens, measured.Tokens);
         Assert.Equal(expected, measured.Loss, 2e-5);
         Assert.Equal(Math.Exp(measured.Loss), measured.Perplexity);
@@ -37,19 +36,18 @@ public class HeldOutLossTests
     [Fact]
     public void InBfloat16ItIsNearlyTheSame()
     {
-        ModelConfig model = TinyRun.Recipe.Model with { VocabularySize = 257 };
-        using ParameterSet parameters = Sample.Parameters(model);
+        using Model model = Sample.ModelOf(TinyRun.Recipe.Model with { VocabularySize = 257 });
         using TokenShard valid = TinyRun.Data.OpenValid();
-        double single = new HeldOutLoss(new NextToken(), valid, 4, null, Device.Cpu, mixedPrecision: false)
-            .Measure(model, parameters, ForwardPlan.Plain(4)).Loss;
-        double half = new HeldOutLoss(new NextToken(), valid, 4, null, Device.Cpu, mixedPrecision: true)
-            .Measure(model, parameters, ForwardPlan.Plain(4)).Loss;
+        double single = new HeldOutLoss(new NextToken(), valid, 4, null, Compute.Cpu)
+            .Measure(model, ForwardPlan.Plain(4)).Loss;
+        double half = new HeldOutLoss(new NextToken(), valid, 4, null, Compute.Cpu with { Bf16 = true })
+            .Measure(model, ForwardPlan.Plain(4)).Loss;
         Assert.NotEqual(single, half);
         Assert.Equal(single, half, 0.02);
     }
 
     /// <summary>Window by window, softmax in double precision.</summary>
-    private static double ByHand(ModelConfig model, ParameterSet parameters, ForwardPlan plan, TokenShard shard, long tokens)
+    private static double ByHand(Model model, ForwardPlan plan, TokenShard shard, long tokens)
     {
         using var noGrad = new NoGrad();
         double sum = 0;
@@ -59,10 +57,10 @@ public class HeldOutLossTests
             int length = (int)Math.Min(Context, tokens - start);
             var ids = new long[length + 1];
             shard.CopyTo(start, ids);
-            double[] logits = Near.Values(new Gpt2().Logits(model, parameters, Tensor.From<long>(ids.AsSpan(0, length), [1, length]), plan));
+            double[] logits = Near.Values(ForwardPass.Logits(model, Tensor.From<long>(ids.AsSpan(0, length), [1, length]), plan));
             for (int i = 0; i < length; i++)
             {
-                double[] row = logits[(i * model.Vocabulary)..((i + 1) * model.Vocabulary)];
+                double[] row = logits[(i * model.Config.Vocabulary)..((i + 1) * model.Config.Vocabulary)];
                 double largest = row.Max();
                 sum += largest + Math.Log(row.Sum(logit => Math.Exp(logit - largest))) - row[ids[i + 1]];
             }

@@ -8,14 +8,14 @@ namespace Espalier.Tests.Evaluation;
 
 public sealed class LambadaTests : IDisposable
 {
-    private static readonly Gpt2Config Model = Sample.Model(2) with { VocabularySize = ByteLevelBpe.RawBytes.VocabularySize };
+    private static readonly Gpt2Config Config = Sample.Model(2) with { VocabularySize = ByteLevelBpe.RawBytes.VocabularySize };
 
     private readonly TemporaryFolder _folder = new();
-    private readonly ParameterSet _parameters = new(Sample.Parameters(Model).Select(FondOfWords));
+    private readonly Model _model = Model.Of(Config, new ParameterSet(Sample.Parameters(Config).Select(FondOfWords)));
 
     public void Dispose()
     {
-        _parameters.Dispose();
+        _model.Dispose();
         _folder.Dispose();
     }
 
@@ -66,7 +66,7 @@ public sealed class LambadaTests : IDisposable
         StringComparison.Ordinal);
 
     private LambadaResult Measure(string path, int batchTokens) => Lambada.Open(path, ByteLevelBpe.RawBytes).Measure(
-        Model, _parameters, ForwardPlan.Plain(2), batchTokens, Device.Cpu, mixedPrecision: false);
+        _model, ForwardPlan.Plain(2), batchTokens, Compute.Cpu);
 
     private double LogProbability(string passage)
     {
@@ -74,7 +74,7 @@ public sealed class LambadaTests : IDisposable
         for (int end = passage.LastIndexOf(' '); end < passage.Length; end++)
         {
             // The context of the whole passage's window, which is cut at the left.
-            int start = Math.Max(0, passage.Length - 1 - Model.ContextLength);
+            int start = Math.Max(0, passage.Length - 1 - Config.ContextLength);
             sum += Next(passage[start..end])[ByteLevelBpe.RawBytes.Encode(passage)[end]];
         }
 
@@ -92,7 +92,7 @@ public sealed class LambadaTests : IDisposable
         float[] rows = parameter.Value.Detach().ToArray<float>();
         for (int i = 0; i < rows.Length; i++)
         {
-            byte[] token = ByteLevelBpe.RawBytes.DecodeToBytes([i / Model.HiddenSize]);
+            byte[] token = ByteLevelBpe.RawBytes.DecodeToBytes([i / Config.HiddenSize]);
             rows[i] *= token is [(byte)' '] or [>= (byte)'a' and <= (byte)'z'] ? 3 : 0.1f;
         }
 
@@ -109,7 +109,7 @@ public sealed class LambadaTests : IDisposable
     {
         using var noGrad = new NoGrad();
         long[] ids = [.. ByteLevelBpe.RawBytes.Encode(context).Select(id => (long)id)];
-        Tensor scores = new Gpt2().Logits(Model, _parameters, Tensor.From<long>(ids, [1, ids.Length]), ForwardPlan.Plain(2)).LogSoftmax();
+        Tensor scores = ForwardPass.Logits(_model, Tensor.From<long>(ids, [1, ids.Length]), ForwardPlan.Plain(2)).LogSoftmax();
         return Near.Values(scores.Narrow(1, ids.Length - 1, 1));
     }
 }

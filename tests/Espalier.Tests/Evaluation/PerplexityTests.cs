@@ -63,12 +63,11 @@ public sealed class PerplexityTests : IDisposable
     [InlineData(1)]
     public void TheLossIsTheMeanOverAllTokensWithTheContextThatTheStrideGives(int stride)
     {
-        ModelConfig model = Sample.Model(2) with { VocabularySize = ByteLevelBpe.RawBytes.VocabularySize };
-        using ParameterSet parameters = Sample.Parameters(model);
+        using Model model = Sample.ModelOf(Sample.Model(2) with { VocabularySize = ByteLevelBpe.RawBytes.VocabularySize });
         string path = _folder.Write("a.txt", "To be, or not to be, that is the question");
         using EvaluationText text = EvaluationText.Open(path, ByteLevelBpe.RawBytes);
-        LossResult result = new HeldOutLoss(new NextToken(), text.Tokens, 3, null, Device.Cpu, false, stride)
-            .Measure(model, parameters, ForwardPlan.Plain(2));
+        LossResult result = new HeldOutLoss(new NextToken(), text.Tokens, 3, null, Compute.Cpu, stride)
+            .Measure(model, ForwardPlan.Plain(2));
 
         var tokens = new long[text.Tokens.Count];
         text.Tokens.CopyTo(0, tokens);
@@ -76,11 +75,11 @@ public sealed class PerplexityTests : IDisposable
         for (int target = 1; target < tokens.Length; target++)
         {
             // The first window that reaches the target's input begins at a multiple of the stride.
-            int begin = Math.Max(0, (target - model.ContextLength + stride - 1) / stride * stride);
+            int begin = Math.Max(0, (target - model.Config.ContextLength + stride - 1) / stride * stride);
             long[] context = tokens[begin..target];
             using var noGrad = new NoGrad();
-            double[] logProbabilities = Near.Values(new Gpt2()
-                .Logits(model, parameters, Tensor.From<long>(context, [1, context.Length]), ForwardPlan.Plain(2))
+            double[] logProbabilities = Near.Values(ForwardPass
+                .Logits(model, Tensor.From<long>(context, [1, context.Length]), ForwardPlan.Plain(2))
                 .Narrow(1, context.Length - 1, 1).LogSoftmax());
             sum -= logProbabilities[tokens[target]];
         }

@@ -53,7 +53,7 @@ public sealed class FinetunerTests : IDisposable
         ModelConfig config = gpt ? TinyTask.Gpt2 : TinyTask.Bert;
         using ParameterSet pretrained = TinyTask.Pretrained(config);
         using SequenceModel model = SequenceModel.On(
-            config, pretrained, new Dictionary<string, Tensor>(), ForwardPlan.Plain(2), 3, 1, Device.Cpu, false);
+            config, pretrained, new Dictionary<string, Tensor>(), ForwardPlan.Plain(2), 3, 1, Compute.Cpu);
         EncodedExample[] examples =
         [
             new([5, 7, 8], [0, 0, 1], 0), new([6, 7, 8, 9, 10, 11, 12], [0, 0, 0, 1, 1, 1, 1], 0), new([3], [0], 0),
@@ -92,10 +92,10 @@ public sealed class FinetunerTests : IDisposable
     {
         using ParameterSet pretrained = TinyTask.Pretrained(TinyTask.Bert);
         using SequenceModel model = SequenceModel.On(
-            TinyTask.Bert, pretrained, new Dictionary<string, Tensor>(), new ForwardPlan([0, 0, 1, 1]), 2, 1, Device.Cpu, false);
+            TinyTask.Bert, pretrained, new Dictionary<string, Tensor>(), ForwardPlan.Of([0, 0, 1, 1]), 2, 1, Compute.Cpu);
         (ModelConfig config, ParameterSet parameters) = model.AtFullDepth();
         Assert.Equal(4, config.Layers);
-        var unrolled = new SequenceModel(config, parameters, ForwardPlan.Plain(4), 2, Device.Cpu, false);
+        var unrolled = new SequenceModel(Model.Of(config, parameters), ForwardPlan.Plain(4), 2, Compute.Cpu);
         var input = new ModelInput(Tensor.From<long>([2, 5, 7, 3, 2, 6, 8, 3], [2, 4]));
         using var noGrad = new NoGrad();
         Near.Identical(model.Scores(input, training: false), unrolled.Scores(input, training: false));
@@ -124,7 +124,7 @@ public sealed class FinetunerTests : IDisposable
         TaskData data = _task.Data(task, config, tokenizer);
         using ParameterSet pretrained = TinyTask.Pretrained(config);
         using SequenceModel model = SequenceModel.On(
-            config, pretrained, new Dictionary<string, Tensor>(), ForwardPlan.Plain(config.Layers), task.Outputs, seed, Device.Cpu, false);
+            config, pretrained, new Dictionary<string, Tensor>(), ForwardPlan.Plain(config.Layers), task.Outputs, seed, Compute.Cpu);
         return new Finetuner(task, data, Device.Cpu).Run(model, seed);
     }
 }

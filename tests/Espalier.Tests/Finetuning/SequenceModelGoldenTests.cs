@@ -20,7 +20,7 @@ public sealed class SequenceModelGoldenTests
         ModelConfig config = golden.Model();
         string prefix = isRegression ? "regression." : "classification.";
         int outputs = isRegression ? 1 : 3;
-        using SequenceModel model = Model(golden, config, outputs);
+        using SequenceModel model = Load(golden, config, outputs);
 
         // The examples as fine-tuning pads them, in another order than the file's.
         EncodedExample[] examples = Examples(golden, isRegression);
@@ -45,11 +45,11 @@ public sealed class SequenceModelGoldenTests
         }
     }
 
-    private static SequenceModel Model(Golden golden, ModelConfig config, int outputs)
+    private static SequenceModel Load(Golden golden, ModelConfig config, int outputs)
     {
         var parameters = new ParameterSet(SequenceModel.Specs(config, outputs).Select(spec => new Parameter(
             spec, ParameterSet.Trainable(golden["param." + spec.Name].Narrow(0, 0, spec.Shape[0]).Clone()))));
-        return new SequenceModel(config, parameters, ForwardPlan.Plain(config.Layers), outputs, Device.Cpu, mixedPrecision: false);
+        return new SequenceModel(Model.Of(config, parameters), ForwardPlan.Plain(config.Layers), outputs, Compute.Cpu);
     }
 
     private static EncodedExample[] Examples(Golden golden, bool isRegression)

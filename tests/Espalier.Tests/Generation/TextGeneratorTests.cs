@@ -7,22 +7,22 @@ namespace Espalier.Tests.Generation;
 
 public class TextGeneratorTests
 {
-    private static readonly ModelConfig Model = Sample.Model(2);
+    private static readonly ModelConfig Config = Sample.Model(2);
 
     [Fact]
     public void GreedyTakesTheLargestLogitAndSlidesOverALongText()
     {
-        using ParameterSet parameters = Sample.Parameters(Model);
-        var generator = new TextGenerator(Model, parameters, ForwardPlan.Plain(2), Device.Cpu, mixedPrecision: false);
-        int[] generated = [.. generator.Continue([3, 1, 4], new TokenSampler(0), seed: 1).Take(2 * Model.ContextLength)];
+        using Model model = Sample.ModelOf(Config);
+        var generator = new TextGenerator(model, ForwardPlan.Plain(2), Compute.Cpu);
+        int[] generated = [.. generator.Continue([3, 1, 4], new TokenSampler(0), seed: 1).Take(2 * Config.ContextLength)];
 
         List<int> text = [3, 1, 4];
         using var noGrad = new NoGrad();
         foreach (int token in generated)
         {
-            long[] context = [.. text.TakeLast(Model.ContextLength).Select(id => (long)id)];
-            Tensor logits = new Gpt2().Logits(
-                Model, parameters, Tensor.From<long>(context, [1, context.Length]), ForwardPlan.Plain(2));
+            long[] context = [.. text.TakeLast(Config.ContextLength).Select(id => (long)id)];
+            Tensor logits = ForwardPass.Logits(
+                model, Tensor.From<long>(context, [1, context.Length]), ForwardPlan.Plain(2));
             Assert.Equal(logits.ArgMax().ToArray<long>()[^1], token);
             text.Add(token);
         }
@@ -33,10 +33,10 @@ public class TextGeneratorTests
     [Fact]
     public void OfALongPromptTheEndCounts()
     {
-        using ParameterSet parameters = Sample.Parameters(Model);
-        var generator = new TextGenerator(Model, parameters, ForwardPlan.Plain(2), Device.Cpu, mixedPrecision: false);
+        using Model model = Sample.ModelOf(Config);
+        var generator = new TextGenerator(model, ForwardPlan.Plain(2), Compute.Cpu);
         int[] prompt = [.. Enumerable.Range(0, 20)];
-        Assert.Equal(Continue(prompt[^Model.ContextLength..]), Continue(prompt));
+        Assert.Equal(Continue(prompt[^Config.ContextLength..]), Continue(prompt));
 
         int[] Continue(int[] from) => [.. generator.Continue(from, new TokenSampler(0), seed: 1).Take(8)];
     }
@@ -44,8 +44,8 @@ public class TextGeneratorTests
     [Fact]
     public void TheSeedDecides()
     {
-        using ParameterSet parameters = Sample.Parameters(Model);
-        var generator = new TextGenerator(Model, parameters, ForwardPlan.Plain(2), Device.Cpu, mixedPrecision: false);
+        using Model model = Sample.ModelOf(Config);
+        var generator = new TextGenerator(model, ForwardPlan.Plain(2), Compute.Cpu);
         int[] first = Draw(1);
         Assert.Equal(first, Draw(1));
         Assert.NotEqual(first, Draw(2));

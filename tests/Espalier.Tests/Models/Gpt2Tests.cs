@@ -50,9 +50,9 @@ public class Gpt2Tests
             "transformer.wpe.weight: Position 12, Hidden 16 Output",
             "transformer.h.0.ln_1.weight: Hidden 16",
             "transformer.h.0.ln_1.bias: Hidden 16",
-            "transformer.h.0.attn.c_attn.weight: Hidden 16 Input, QueryKeyValue 48 Output",
-            "transformer.h.0.attn.c_attn.bias: QueryKeyValue 48 Output",
-            "transformer.h.0.attn.c_proj.weight: Heads 16 Input, Hidden 16 Output",
+            "transformer.h.0.attn.c_attn.weight: Hidden 16 Input, Heads 3 x 2 x 8 Output",
+            "transformer.h.0.attn.c_attn.bias: Heads 3 x 2 x 8 Output",
+            "transformer.h.0.attn.c_proj.weight: Heads 2 x 8 Input, Hidden 16 Output",
             "transformer.h.0.attn.c_proj.bias: Hidden 16 Output",
             "transformer.h.0.ln_2.weight: Hidden 16",
             "transformer.h.0.ln_2.bias: Hidden 16",
@@ -81,66 +81,37 @@ public class Gpt2Tests
     }
 
     [Fact]
-    public void FlopsAreThoseOfTheMatrixProducts()
-    {
-        Gpt2Config model = new() { Layers = 2, HiddenSize = 8, Heads = 2, ContextLength = 5, VocabularySize = 11 };
-        const int B = 2, T = 3;
-
-        // Every matrix product (rows, inner, columns) of a forward pass, by hand; a multiplication and an addition each.
-        long queriesKeysValues = Product(B * T, 8, 24), output = Product(B * T, 8, 8);
-        long up = Product(B * T, 8, 32), down = Product(B * T, 32, 8);
-        long scores = B * 2 * Product(T, 4, T), mixing = B * 2 * Product(T, T, 4);
-        long head = Product(B * T, 8, 11);
-        Assert.Equal((9216, 576, 1056), (queriesKeysValues + output + up + down, scores + mixing, head));
-
-        // Executed depth counts, not stored layers.
-        FlopsCount count = Architecture.ForwardFlops(model, new ForwardPlan([0, 0, 1, 1, 1]), B, T, B * T);
-        Assert.Equal(new FlopsCount(5 * 9216, 5 * 576, 1056), count);
-        Assert.Equal(50_016, count.Total);
-        Assert.Equal(150_048, count.ForwardAndBackward.Total);
-        Assert.Equal(new FlopsCount(7 * 9216, 7 * 576, 2 * 1056), count + Architecture.ForwardFlops(model, ForwardPlan.Plain(2), B, T, B * T));
-
-        // The inner width is the configured one.
-        Assert.Equal(
-            5 * (queriesKeysValues + output + (2 * Product(B * T, 8, 10))),
-            Architecture.ForwardFlops(model with { FfnSize = 10 }, new ForwardPlan([0, 0, 1, 1, 1]), B, T, B * T).Layers);
-
-        static long Product(long rows, long inner, long columns) => 2 * rows * inner * columns;
-    }
-
-    [Fact]
     public void ATokenSeesOnlyWhatIsBeforeIt()
     {
-        ModelConfig model = Sample.Model(2);
-        using ParameterSet parameters = Sample.Parameters(model);
-        long[] ids = Sample.Indices(1, model.Vocabulary, 10).ToArray<long>();
+        using Model model = Sample.ModelOf(Sample.Model(2));
+        int vocabulary = model.Config.Vocabulary;
+        long[] ids = Sample.Indices(1, vocabulary, 10).ToArray<long>();
         double[] before = Logits(ids);
-        ids[6] = (ids[6] + 1) % model.Vocabulary;
+        ids[6] = (ids[6] + 1) % vocabulary;
         double[] after = Logits(ids);
 
-        int changed = 6 * model.Vocabulary;
+        int changed = 6 * vocabulary;
         Near.Equal(before[..changed], after[..changed], 1e-6);
         for (int position = 6; position < 10; position++)
         {
-            Range row = (position * model.Vocabulary)..((position + 1) * model.Vocabulary);
+            Range row = (position * vocabulary)..((position + 1) * vocabulary);
             Assert.True(before[row].Zip(after[row], (a, b) => Math.Abs(a - b)).Max() > 1e-4, $"position {position}");
         }
 
         double[] Logits(long[] tokens) => Near.Values(
-            Architecture.Logits(model, parameters, Tensor.From<long>(tokens, [1, 10]), ForwardPlan.Plain(2)));
+            ForwardPass.Logits(model, Tensor.From<long>(tokens, [1, 10]), ForwardPlan.Plain(2)));
     }
 
     [Fact]
     public void SequencesOfABatchDoNotMix()
     {
-        ModelConfig model = Sample.Model(2);
-        using ParameterSet parameters = Sample.Parameters(model);
-        Tensor ids = Sample.Indices(1, model.Vocabulary, 3, 9);
-        Tensor batch = Architecture.Logits(model, parameters, ids, ForwardPlan.Plain(2));
+        using Model model = Sample.ModelOf(Sample.Model(2));
+        Tensor ids = Sample.Indices(1, model.Config.Vocabulary, 3, 9);
+        Tensor batch = ForwardPass.Logits(model, ids, ForwardPlan.Plain(2));
         for (int sequence = 0; sequence < 3; sequence++)
         {
             Near.Equal(
-                Architecture.Logits(model, parameters, ids.Narrow(0, sequence, 1), ForwardPlan.Plain(2)),
+                ForwardPass.Logits(model, ids.Narrow(0, sequence, 1), ForwardPlan.Plain(2)),
                 batch.Narrow(0, sequence, 1), 1e-5);
         }
     }
@@ -148,13 +119,13 @@ public class Gpt2Tests
     [Fact]
     public void TheLossIsTheCrossEntropyOfTheLogits()
     {
-        ModelConfig model = Sample.Model(2);
-        using ParameterSet parameters = Sample.Parameters(model);
-        Tensor ids = Sample.Indices(1, model.Vocabulary, 2, 7), targets = Sample.Indices(2, model.Vocabulary, 2, 7);
-        var plan = new ForwardPlan([1, 0, 1]);
-        double[] logSoftmax = Near.Values(Architecture.Logits(model, parameters, ids, plan).LogSoftmax());
-        double expected = -targets.ToArray<long>().Select((target, i) => logSoftmax[(i * model.Vocabulary) + target]).Average();
-        Assert.Equal(expected, Architecture.Loss(model, parameters, new ModelBatch(ids, targets), plan, training: false).Item(), 5);
+        using Model model = Sample.ModelOf(Sample.Model(2));
+        int vocabulary = model.Config.Vocabulary;
+        Tensor ids = Sample.Indices(1, vocabulary, 2, 7), targets = Sample.Indices(2, vocabulary, 2, 7);
+        ForwardPlan plan = ForwardPlan.Of([1, 0, 1]);
+        double[] logSoftmax = Near.Values(ForwardPass.Logits(model, ids, plan).LogSoftmax());
+        double expected = -targets.ToArray<long>().Select((target, i) => logSoftmax[(i * vocabulary) + target]).Sum();
+        Assert.Equal(expected, ForwardPass.LossSum(model, new ModelBatch(ids, targets), plan).Item(), 4);
     }
 
     [Fact]
@@ -167,8 +138,8 @@ public class Gpt2Tests
             spec, (spec.Layer is int layer ? few[map[layer], spec.Role] : few[spec.Role]).Clone())));
         Tensor ids = Sample.Indices(1, stored.Vocabulary, 2, 12);
         Near.Identical(
-            Architecture.Logits(executed, many, ids, ForwardPlan.Plain(7)),
-            Architecture.Logits(stored, few, ids, new ForwardPlan(map)));
+            ForwardPass.Logits(Model.Of(executed, many), ids, ForwardPlan.Plain(7)),
+            ForwardPass.Logits(Model.Of(stored, few), ids, ForwardPlan.Of(map)));
     }
 
     /// <summary>Single precision and autocast against double precision where no size is a round one.</summary>
@@ -189,7 +160,7 @@ public class Gpt2Tests
         long[] targets = new long[2 * time];
         Array.Fill(targets, Functional.IgnoredTarget);
         targets[^1] = 60;
-        var plan = new ForwardPlan(LayerMap.Interpolate(2, 5));
+        ForwardPlan plan = ForwardPlan.Of(LayerMap.Interpolate(2, 5));
 
         Tensor expected = Loss(exact), actual;
         using (bf16 ? new Autocast(Device.Cpu) : null)
@@ -205,8 +176,8 @@ public class Gpt2Tests
             Near.Equal(a.Value.Grad!, b.Value.Grad!, bf16 ? 0.15 : 5e-5, a.Name, floor: 0.01);
         }
 
-        Tensor Loss(ParameterSet parameters) =>
-            Architecture.Loss(model, parameters, new ModelBatch(ids, Tensor.From<long>(targets, [2, time])), plan, training: true);
+        Tensor Loss(ParameterSet parameters) => ForwardPass.LossSum(
+            Model.Of(model, parameters), new ModelBatch(ids, Tensor.From<long>(targets, [2, time])), plan, training: true);
     }
 
     [Fact]
@@ -224,16 +195,15 @@ public class Gpt2Tests
             Assert.NotEqual(Loss(model, training: true), Loss(model, training: true));
         }
 
-        double Loss(ModelConfig model, bool training) =>
-            Architecture.Loss(model, parameters, new ModelBatch(ids, targets), ForwardPlan.Plain(2), training).Item();
+        double Loss(ModelConfig model, bool training) => ForwardPass.LossSum(
+            Model.Of(model, parameters), new ModelBatch(ids, targets), ForwardPlan.Plain(2), training).Item();
     }
 
     [Fact]
     public void TextLongerThanTheContextIsRefused()
     {
-        ModelConfig model = Sample.Model(1);
-        using ParameterSet parameters = Sample.Parameters(model);
-        Assert.Throws<TorchException>(() => Architecture.Logits(
-            model, parameters, Sample.Indices(1, model.Vocabulary, 1, model.ContextLength + 1), ForwardPlan.Plain(1)));
+        using Model model = Sample.ModelOf(Sample.Model(1));
+        Assert.Throws<TorchException>(() => ForwardPass.Logits(
+            model, Sample.Indices(1, model.Config.Vocabulary, 1, model.Config.ContextLength + 1), ForwardPlan.Plain(1)));
     }
 }

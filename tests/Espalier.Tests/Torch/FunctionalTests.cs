@@ -52,7 +52,7 @@ public class FunctionalTests
         // Far from mean 0, where variances computed the short way lose their digits.
         Tensor x = (Sample.Normal(1, 2, time, Hidden) * 2) + Tensor.Full([1], 10);
         Compare(
-            t => Functional.LayerNorm(t[0], t[1], t[2], 1e-5), t => Normalized(t[0], 1e-5) * t[1] + t[2],
+            t => Functional.LayerNorm(t[0], t[1], t[2], 1e-5), t => Normalized(t[0], 1e-5, new double[Hidden].Select(_ => 1.0)) * t[1] + t[2],
             [x, Sample.Normal(2, Hidden), Sample.Normal(3, Hidden)], bf16, transposed, singleTolerance: 5e-5);
     }
 
@@ -62,6 +62,38 @@ public class FunctionalTests
         Tensor bias = Sample.Normal(1, Hidden);
         Tensor y = Functional.LayerNorm(Tensor.Full([1, Hidden], 7), Sample.Normal(2, Hidden), bias, 1e-5);
         Near.Equal(bias.Reshape(1, Hidden), y, 1e-5);
+    }
+
+    /// <summary>Open, half open and closed units; what closes also gets no gradient.</summary>
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void MaskedLayerNorm(int time, bool bf16, bool transposed)
+    {
+        double[] shares = [.. Enumerable.Range(0, Hidden).Select(unit => unit < 9 ? 1 : unit < 15 ? 0.3f : 0.0)];
+        Tensor exact = Tensor.From<double>(shares, [Hidden]), mask = exact.To(ScalarType.Float32, Device.Cpu);
+        Tensor x = (Sample.Normal(1, 2, time, Hidden) * 2) + Tensor.Full([1], 10);
+        Compare(
+            t => Functional.LayerNorm(t[0], t[1], t[2], mask, 1e-5),
+            t => ((Normalized(t[0], 1e-5, shares) * t[1]) + t[2]) * exact,
+            [x, Sample.Normal(2, Hidden), Sample.Normal(3, Hidden)], bf16, transposed, singleTolerance: 5e-5);
+    }
+
+    [Fact]
+    public void LayerNormOverOpenUnitsIsThePlainOneOfThem()
+    {
+        const int Open = 13;
+        Tensor x = Sample.Normal(1, 7, Hidden), weight = Sample.Normal(2, Hidden), bias = Sample.Normal(3, Hidden);
+        Near.Equal(
+            Functional.LayerNorm(x, weight, bias, 1e-5),
+            Functional.LayerNorm(x, weight, bias, Tensor.Full([Hidden], 1), 1e-5), 2e-6);
+
+        Tensor mask = Tensor.From<float>([.. Enumerable.Range(0, Hidden).Select(unit => unit < Open ? 1f : 0)], [Hidden]);
+        Tensor closed = Functional.LayerNorm(x, weight, bias, mask, 1e-5);
+        Near.Equal(
+            Functional.LayerNorm(First(x), First(weight), First(bias), 1e-5), First(closed), 2e-6);
+        Assert.All(Near.Values(closed.Narrow(1, Open, Hidden - Open)), value => Assert.Equal(0, value));
+
+        static Tensor First(Tensor tensor) => tensor.Narrow(-1, 0, Open);
     }
 
     [Theory]
@@ -136,15 +168,90 @@ public class FunctionalTests
 
     [Theory]
     [MemberData(nameof(Modes))]
-    public void LinearCrossEntropy(int time, bool bf16, bool transposed)
+    public void LinearCrossEntropySum(int time, bool bf16, bool transposed)
     {
         Tensor x = Sample.Normal(1, 2 * time, Hidden), weight = Sample.Normal(2, Vocabulary, Hidden) * 0.5;
         foreach (long[] targets in Targets(2 * time))
         {
             Tensor target = Tensor.From<long>(targets, [targets.Length]);
             Compare(
-                t => Functional.LinearCrossEntropy(t[0], t[1], Tensor.None, target),
-                t => CrossEntropy(t[0].MatMul(t[1].Transpose(0, 1)), targets), [x, weight], bf16, transposed);
+                t => Functional.LinearCrossEntropySum(t[0], t[1], Tensor.None, target),
+                t => CrossEntropySum(t[0].MatMul(t[1].Transpose(0, 1)), targets), [x, weight], bf16, transposed);
+        }
+    }
+
+    /// <summary>The inputs of which gradients are asked: each set but the empty one.</summary>
+    public static TheoryData<bool, bool, bool> Frozen()
+    {
+        var sets = new TheoryData<bool, bool, bool>();
+        for (int set = 1; set < 8; set++)
+        {
+            sets.Add((set & 1) != 0, (set & 2) != 0, (set & 4) != 0);
+        }
+
+        return sets;
+    }
+
+    [Theory]
+    [MemberData(nameof(Frozen))]
+    public void LinearCrossEntropyGivesTheGradientsThatAreAskedOfIt(bool ofInput, bool ofWeight, bool ofBias)
+    {
+        Tensor targets = Tensor.From<long>([.. Targets(7).ElementAt(1)], [7]);
+        OnlyTheseGradients(
+            t => Functional.LinearCrossEntropySum(t[0], t[1], t[2], targets),
+            [Sample.Normal(1, 7, Hidden), Sample.Normal(2, Vocabulary, Hidden), Sample.Normal(3, Vocabulary)],
+            [ofInput, ofWeight, ofBias]);
+    }
+
+    [Theory]
+    [MemberData(nameof(Frozen))]
+    public void LinearGivesTheGradientsThatAreAskedOfIt(bool ofInput, bool ofWeight, bool ofBias)
+    {
+        Tensor upstream = Sample.Normal(9, 2, 7, 5);
+        OnlyTheseGradients(
+            t => (Functional.Linear(t[0], t[1], t[2]) * upstream).Sum(),
+            [Sample.Normal(1, 2, 7, Hidden), Sample.Normal(2, Hidden, 5), Sample.Normal(3, 5)], [ofInput, ofWeight, ofBias]);
+    }
+
+    /// <summary>
+    /// What the backward pass would multiply is not even kept, so that it may change: libtorch refuses a backward pass whose
+    /// memory has changed.
+    /// </summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void LinearKeepsItsInputOnlyForAWeightThatTrains(bool trains)
+    {
+        Tensor x = Leaf(Sample.Normal(1, 7, Hidden)) * 1, weight = Sample.Normal(2, Hidden, 5);
+        weight.RequiresGrad = trains;
+        Tensor loss = Functional.Linear(x, weight, Leaf(Sample.Normal(3, 5))).Sum();
+        x.Fill(0);
+        if (trains)
+        {
+            Assert.Contains("modified by an inplace operation", Assert.Throws<TorchException>(loss.Backward).Message, StringComparison.Ordinal);
+        }
+        else
+        {
+            loss.Backward();
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void LinearKeepsItsWeightOnlyForAnInputWithAGradient(bool passes)
+    {
+        Tensor x = Sample.Normal(1, 7, Hidden), weight = Leaf(Sample.Normal(2, Hidden, 5));
+        x.RequiresGrad = passes;
+        Tensor loss = Functional.Linear(x, weight, Leaf(Sample.Normal(3, 5))).Sum();
+        weight.Fill(0);
+        if (passes)
+        {
+            Assert.Contains("modified by an inplace operation", Assert.Throws<TorchException>(loss.Backward).Message, StringComparison.Ordinal);
+        }
+        else
+        {
+            loss.Backward();
         }
     }
 
@@ -157,7 +264,8 @@ public class FunctionalTests
         {
             Tensor target = Tensor.From<long>(targets, [targets.Length]);
             Compare(
-                t => Functional.CrossEntropy(t[0], target), t => CrossEntropy(t[0], targets), [logits], bf16, transposed);
+                t => Functional.CrossEntropy(t[0], target), t => CrossEntropySum(t[0], targets) * (1.0 / targets.Count(target => target >= 0)),
+                [logits], bf16, transposed);
         }
     }
 
@@ -165,7 +273,7 @@ public class FunctionalTests
     public void IgnoredTargetsGetNoGradientAtAll()
     {
         Tensor x = Leaf(Sample.Normal(1, 6, Hidden)), weight = Leaf(Sample.Normal(2, Vocabulary, Hidden));
-        Functional.LinearCrossEntropy(x, weight, Tensor.None, Tensor.From<long>([-100, -100, -100, 5, -100, -100], [6])).Backward();
+        Functional.LinearCrossEntropySum(x, weight, Tensor.None, Tensor.From<long>([-100, -100, -100, 5, -100, -100], [6])).Backward();
         double[] gradient = Near.Values(x.Grad!);
         for (int row = 0; row < 6; row++)
         {
@@ -226,6 +334,27 @@ public class FunctionalTests
         Tensor Swap(Tensor tensor) => transposed && tensor.Shape.Length > 1 ? tensor.Transpose(-2, -1) : tensor;
     }
 
+    /// <summary>Gradients are the same whatever others are asked for, and there are no others.</summary>
+    private static void OnlyTheseGradients(Func<Tensor[], Tensor> loss, Tensor[] inputs, bool[] asked)
+    {
+        Tensor[] all = [.. inputs.Select(Leaf)], some = [.. inputs.Select((input, i) => asked[i] ? Leaf(input) : input)];
+        Tensor expected = loss(all), actual = loss(some);
+        Near.Identical(expected.Detach(), actual.Detach());
+        expected.Backward();
+        actual.Backward();
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            if (asked[i])
+            {
+                Near.Identical(all[i].Grad!, some[i].Grad!, $"gradient {i}");
+            }
+            else
+            {
+                Assert.Null(some[i].Grad);
+            }
+        }
+    }
+
     private static Tensor Leaf(Tensor tensor)
     {
         Tensor leaf = tensor.Clone();
@@ -244,15 +373,14 @@ public class FunctionalTests
         yield return [.. all.Select((target, i) => i < count - 1 ? Functional.IgnoredTarget : target)];
     }
 
-    private static Tensor CrossEntropy(Tensor logits, long[] targets)
+    private static Tensor CrossEntropySum(Tensor logits, long[] targets)
     {
         var chosen = new double[logits.Count];
-        int counted = targets.Count(target => target >= 0);
         for (int i = 0; i < targets.Length; i++)
         {
             if (targets[i] >= 0)
             {
-                chosen[(i * Vocabulary) + targets[i]] = -1.0 / counted;
+                chosen[(i * Vocabulary) + targets[i]] = -1;
             }
         }
 
@@ -280,10 +408,11 @@ public class FunctionalTests
             qkv.Narrow(2, which * width, width).Reshape(batch, time, heads, size).Transpose(1, 2);
     }
 
-    private static Tensor Normalized(Tensor x, double epsilon)
+    /// <summary>Each unit counts by its share.</summary>
+    private static Tensor Normalized(Tensor x, double epsilon, IEnumerable<double> shares)
     {
-        long width = x.Shape[^1];
-        Tensor averaging = Tensor.Full([width, 1], 1.0 / width, ScalarType.Float64);
+        double all = shares.Sum();
+        Tensor averaging = Tensor.From<double>([.. shares.Select(share => share / all)], [x.Shape[^1], 1]);
         Tensor centred = x - x.MatMul(averaging);
         Tensor variance = (centred * centred).MatMul(averaging) + Tensor.Full([1], epsilon, ScalarType.Float64);
 

@@ -2,6 +2,7 @@ using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
 using Espalier.Torch;
+using Espalier.Training;
 
 namespace Espalier.Tests.Torch;
 
@@ -10,20 +11,22 @@ namespace Espalier.Tests.Torch;
 public class TensorCounts
 {
     public const string Name = "counts of live tensors";
-}
 
-[Collection(TensorCounts.Name)]
-public class MemoryTests
-{
-    public MemoryTests()
+    /// <summary>What other tests have dropped is not to vanish while one counts.</summary>
+    public static void Settle()
     {
-        // What other tests have dropped is not to vanish while this one counts.
         for (int round = 0; round < 2; round++)
         {
             GC.Collect();
             GC.WaitForPendingFinalizers();
         }
     }
+}
+
+[Collection(TensorCounts.Name)]
+public class MemoryTests
+{
+    public MemoryTests() => TensorCounts.Settle();
 
     [Fact]
     public void AScopeFreesWhatWasMadeInIt()
@@ -153,37 +156,25 @@ public class MemoryTests
     {
         long empty = Tensor.LiveCount;
         ModelConfig model = Sample.Model(3);
-        using (TrainingState state = TrainingState.Begin(model, 6, 1, Device.Cpu))
+        var optimizer = new AdamW(new OptimizerConfig());
+        using (TrainingState state = TrainingState.Begin(model, 6, optimizer, 1, Device.Cpu))
         {
-            var optimizer = new AdamW(new OptimizerConfig());
-            var plan = new ForwardPlan(LayerMap.Interpolate(3, 6));
+            TrainingStep[] steps =
+            [
+                new(optimizer, clipNorm: 1, Compute.Cpu), new(optimizer, clipNorm: 1, Compute.Cpu with { Bf16 = true }),
+            ];
+            ForwardPlan[] plans = [ForwardPlan.Of(LayerMap.Interpolate(3, 6)), new([new(0, Trains: false), new(2)])];
             using Tensor ids = Sample.Indices(1, model.Vocabulary, 2, 12), targets = Sample.Indices(2, model.Vocabulary, 2, 12);
             long before = Tensor.LiveCount;
-            double first = 0, last = 0;
+            List<double> losses = [];
             for (int step = 0; step < 100; step++)
             {
-                using var scope = new TensorScope();
-                foreach (Parameter parameter in state.Parameters)
-                {
-                    parameter.Value.ClearGrad();
-                }
-
-                Tensor loss;
-                using (step % 2 == 0 ? new Autocast(Device.Cpu) : null)
-                {
-                    loss = new Gpt2().Loss(model, state.Parameters, new ModelBatch(ids, targets), plan, training: true);
-                }
-
-                loss.Backward();
-                last = loss.Item();
-                first = step == 0 ? last : first;
-                optimizer.Step(state.Parameters, state.Optimizer, AdamW.GradientNorm(state.Parameters), 1e-2);
-                Assert.True(Tensor.LiveCount > before);
-                scope.Dispose();
+                losses.Add(steps[step % 2].Run(
+                    state, 2, microBatch => plans[microBatch], (_, _) => new ModelBatch(ids, targets), _ => 1, 1e-2).Loss);
                 Assert.Equal(before, Tensor.LiveCount);
             }
 
-            Assert.True(last < first / 2, $"loss went from {first} to {last}");
+            Assert.True(losses[^1] < losses[0] / 2, $"loss went from {losses[0]} to {losses[^1]}");
         }
 
         Assert.Equal(empty, Tensor.LiveCount);
@@ -196,15 +187,16 @@ public class MemoryTests
     public void AGrownStateOwnsItsTensorsAndTheOldOneNone(MomentPolicy moments)
     {
         long empty = Tensor.LiveCount;
-        TrainingState state = TrainingState.Begin(Sample.Model(2), 5, 1, Device.Cpu);
+        TrainingState state = TrainingState.Begin(Sample.Model(2), 5, new AdamW(new OptimizerConfig()), 1, Device.Cpu);
         TrainingState grown;
         using (new TensorScope())
         {
-            grown = new DepthGrowth(5, LayerMapKind.Interpolate, moments).Apply(state);
+            // It looks at no data.
+            grown = new CopyLayers(5, LayerMapKind.Interpolate) { Moments = moments }.Apply(state, null!);
         }
 
-        Assert.Equal(empty + (3 * grown.Parameters.Count), Tensor.LiveCount);
-        Assert.All(grown.Parameters, parameter => Assert.Equal(parameter.Spec.Shape, parameter.Value.Shape));
+        Assert.Equal(empty + (3 * grown.Model.Parameters.Count), Tensor.LiveCount);
+        Assert.All(grown.Model.Parameters, parameter => Assert.Equal(parameter.Spec.Shape, parameter.Value.Shape));
         grown.Dispose();
         Assert.Equal(empty, Tensor.LiveCount);
     }

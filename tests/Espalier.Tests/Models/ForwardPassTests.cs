@@ -1,0 +1,119 @@
+using Espalier.Data;
+using Espalier.Models;
+using Espalier.Tests.Torch;
+using Espalier.Torch;
+
+namespace Espalier.Tests.Models;
+
+/// <summary>The loop over layers. That it computes right: <see cref="PlanGoldenTests"/>.</summary>
+[Collection(TensorCounts.Name)]
+public class ForwardPassTests
+{
+    public ForwardPassTests() => TensorCounts.Settle();
+
+    /// <summary>What a layer made on the way is gone when the next one begins, whether gradients are kept or not.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ALayersTensorsAreFreedBeforeTheNextBegins(bool training)
+    {
+        using NoGrad? noGrad = training ? null : new NoGrad();
+        var counting = new Counting();
+        ModelConfig config = Sample.Model(4);
+        using var model = new Model(counting, config, Sample.Parameters(config));
+        using Tensor ids = Sample.Indices(1, config.Vocabulary, 2, 12);
+        var mask = new WidthMask(new UnitMask(8, 0.5), new UnitMask(1, 0), new UnitMask(8, 0));
+        LayerRun[] runs = [.. Enumerable.Range(0, 4).Select(layer =>
+            new LayerRun(layer, Trains: layer > 1, Scale: 0.5, new TokenSubset(5, 1), mask))];
+        using Tensor hidden = ForwardPass.Hidden(model, ids, new ForwardPlan(runs, RestMask: mask), training);
+        Assert.Equal(4, counting.Before.Count);
+        Assert.Single(counting.Before.Distinct());
+        Assert.All(counting.Before.Zip(counting.After), pair => Assert.True(pair.Second > pair.First + 10));
+    }
+
+    /// <summary>Of any depth, the loss alone is left; the graph holds on to what the backward pass needs by itself.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(9)]
+    public void TheLossIsAllThatIsLeft(int depth)
+    {
+        using Model model = Sample.ModelOf(Sample.Bert(1));
+        using Tensor ids = Sample.Indices(1, model.Config.Vocabulary, 2, 12), targets = Sample.Indices(2, model.Config.Vocabulary, 4);
+        using Tensor positions = Tensor.From<long>([1, 5, 13, 20], [4]);
+        long before = Tensor.LiveCount;
+        using (Tensor loss = ForwardPass.LossSum(
+            model, new ModelBatch(ids, targets, positions), ForwardPlan.Of(new int[depth]), training: true))
+        {
+            Assert.Equal(before + 1, Tensor.LiveCount);
+            loss.Backward();
+        }
+
+        Assert.Equal(before, Tensor.LiveCount);
+    }
+
+    /// <summary>An architecture may leave its layers out.</summary>
+    [Fact]
+    public void ALayerMayReturnWhatItIsGiven()
+    {
+        ModelConfig config = Sample.Model(2);
+        using Model plain = Sample.ModelOf(config);
+        var idle = new Model(new Counting(idle: true), config, plain.Parameters);
+        Tensor ids = Sample.Indices(1, config.Vocabulary, 2, 12);
+        Near.Identical(
+            ForwardPass.Logits(plain, ids, new ForwardPlan([])), ForwardPass.Logits(idle, ids, ForwardPlan.Plain(2)));
+    }
+
+    [Theory]
+    [InlineData(ModelType.Gpt2)]
+    [InlineData(ModelType.Bert)]
+    public void AllTokensOfAllUnitsAreThePlainPass(ModelType type)
+    {
+        using Model model = Sample.ModelOf(type == ModelType.Bert ? Sample.Bert(2) : Sample.Model(2));
+        var input = new ModelInput(
+            Sample.Indices(1, model.Config.Vocabulary, 2, 12),
+            Lengths: type == ModelType.Bert ? Tensor.From<long>([12, 7], [2]) : null);
+        var open = new WidthMask(new UnitMask(16, 0), new UnitMask(1, 1), new UnitMask(0, 1));
+        ForwardPlan plan = new(
+            [new LayerRun(0, Tokens: new TokenSubset(12, 3)), new LayerRun(1, Tokens: new TokenSubset(99, 4), Mask: open)],
+            RestMask: open);
+        Near.Equal(
+            Seen(ForwardPass.Logits(model, input, ForwardPlan.Plain(2))), Seen(ForwardPass.Logits(model, input, plan)), 2e-6);
+
+        // Without the padding of the second sequence.
+        static Tensor Seen(Tensor logits) => logits.Narrow(1, 0, 7);
+    }
+
+    /// <summary>GPT-2 that counts the live tensors when a layer begins and when it ends.</summary>
+    private sealed class Counting(bool idle = false) : IArchitecture
+    {
+        private readonly Gpt2 _gpt2 = new();
+
+        public List<long> Before { get; } = [];
+
+        public List<long> After { get; } = [];
+
+        public Tensor Layer(ModelPart layer, Tensor x_BTC, Tensor? lengths_B)
+        {
+            Before.Add(Tensor.LiveCount);
+            Tensor made = idle ? x_BTC : _gpt2.Layer(layer, x_BTC, lengths_B);
+            After.Add(Tensor.LiveCount);
+            return made;
+        }
+
+        public IObjective Objective(Tokenizer tokenizer) => _gpt2.Objective(tokenizer);
+
+        public IReadOnlyList<ParameterSpec> Parameters(ModelConfig config) => _gpt2.Parameters(config);
+
+        public Tensor Embed(ModelPart rest, ModelInput input) => _gpt2.Embed(rest, input);
+
+        public Tensor Finish(ModelPart rest, Tensor x_BTC) => _gpt2.Finish(rest, x_BTC);
+
+        public Tensor Logits(ModelPart rest, Tensor hidden) => _gpt2.Logits(rest, hidden);
+
+        public Tensor LossSum(ModelPart rest, Tensor hidden_NC, Tensor targets_N) => _gpt2.LossSum(rest, hidden_NC, targets_N);
+
+        public FlopsCount LayerCost(ModelConfig config, int sequences, int length) => _gpt2.LayerCost(config, sequences, length);
+
+        public FlopsCount HeadCost(ModelConfig config, double predictions) => _gpt2.HeadCost(config, predictions);
+    }
+}
