@@ -4,7 +4,7 @@ using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Torch;
 
-namespace Espalier.Cli.SelfTest;
+namespace Espalier.SelfTest;
 
 /// <summary>The embedded reference values, computed in double precision by tests/tools/make_op_golden.py.</summary>
 internal sealed class SelfTestReference : IDisposable
