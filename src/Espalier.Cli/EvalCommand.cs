@@ -171,7 +171,7 @@ internal static class EvalCommand
                     result[figure.Key] = figure.Json;
                 }
 
-                Console.Out.WriteLine(result.Indented());
+                JsonOutput.Print(result);
                 return;
             }
 

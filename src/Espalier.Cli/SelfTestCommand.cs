@@ -40,15 +40,23 @@ internal static class SelfTestCommand
             }
 
             int failed = checks.Count(check => !check.Passed);
-            Console.Out.WriteLine(asJson ? ToJson(device, checks) : string.Create(
-                CultureInfo.InvariantCulture,
-                $"libtorch {Engine.TorchVersion} on {device}\n{checks.Count - failed} passed, {failed} failed"));
+            if (asJson)
+            {
+                JsonOutput.Print(ToJson(device, checks));
+            }
+            else
+            {
+                Console.Out.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"libtorch {Engine.TorchVersion} on {device}\n{checks.Count - failed} passed, {failed} failed"));
+            }
+
             return failed == 0 ? 0 : SomethingFailed;
         });
         return command;
     }
 
-    private static string ToJson(Device device, List<SelfTestCheck> checks) => new JsonObject
+    private static JsonObject ToJson(Device device, List<SelfTestCheck> checks) => new JsonObject
     {
         ["device"] = device.ToString(),
         ["libtorch"] = Engine.TorchVersion,
@@ -62,5 +70,5 @@ internal static class SelfTestCommand
             ["tolerance"] = check.Tolerance,
             ["passed"] = check.Passed,
         })]),
-    }.Indented();
+    };
 }

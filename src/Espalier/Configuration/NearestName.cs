@@ -1,7 +1,7 @@
 namespace Espalier.Configuration;
 
 /// <summary>Guesses which name a misspelt one was meant to be.</summary>
-internal static class NearestName
+public static class NearestName
 {
     /// <summary>The candidate of least edit distance, the first of equals.</summary>
     public static string Of(string name, IEnumerable<string> candidates) =>
