@@ -5,7 +5,7 @@ using Espalier.Torch;
 namespace Espalier.Growth;
 
 /// <summary>
-/// Maps a whole training state to a larger one (Staged Training, arXiv 2203.06211, section 3): weights, everything that the
+/// Maps a whole training state to a larger one (Staged Training, arXiv 2203.06211): weights, everything that the
 /// optimizer remembers, and position. An operator says where layers and units come from and what their weights are multiplied
 /// by; the walk over the state is written once, here.
 /// </summary>

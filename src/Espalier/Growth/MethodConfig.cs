@@ -10,6 +10,7 @@ namespace Espalier.Growth;
 [ConfigVariant("name", "apollo", typeof(ApolloConfig))]
 [ConfigVariant("name", "progressive", typeof(ProgressiveConfig))]
 [ConfigVariant("name", "stack-bert", typeof(StackBertConfig))]
+[ConfigVariant("name", "pld", typeof(PldConfig))]
 public abstract record MethodConfig
 {
     /// <summary>`name`: the method; it says which other keys there are.</summary>

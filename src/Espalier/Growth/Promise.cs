@@ -13,7 +13,7 @@ public enum Kept
     Not,
 }
 
-/// <summary>What an operator says of a growth before it happens (Staged Training, section 3.1).</summary>
+/// <summary>What an operator says of a growth before it happens (Staged Training, arXiv 2203.06211).</summary>
 /// <param name="Loss">Whether the grown model computes what the model computed.</param>
 /// <param name="Dynamics">Whether the next updates lower the loss as those of the larger model from scratch do.</param>
 public readonly record struct Promise(Kept Loss, bool Dynamics);

@@ -30,7 +30,7 @@ public sealed record ParameterSpec(
 {
     /// <summary>
     /// Whether its output goes to the vocabulary head alone: the last norm. Halved where the head's input doubles, it leaves
-    /// the scores as they are (Staged Training, section 3.2).
+    /// the scores as they are (Staged Training, arXiv 2203.06211).
     /// </summary>
     public bool IsReadByHead { get; init; }
 

@@ -1,6 +1,6 @@
 namespace Espalier.Models;
 
-/// <summary>Tokens chosen at random in every sequence, in their order (Random-LTD, arXiv 2211.11586, section 3).</summary>
+/// <summary>Tokens chosen at random in every sequence, in their order (Random-LTD, arXiv 2211.11586).</summary>
 /// <param name="Count">K: how many of each sequence; of shorter sequences all.</param>
 /// <param name="Seed">Chooses them: equal seeds choose alike.</param>
 public sealed record TokenSubset(int Count, ulong Seed)

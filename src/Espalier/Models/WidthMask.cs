@@ -8,7 +8,7 @@ namespace Espalier.Models;
 public readonly record struct UnitMask(int Open, double Rest);
 
 /// <summary>
-/// A mask over the widths of a model, with which new units open bit by bit (MSG, arXiv 2305.02869, section 3): what is
+/// A mask over the widths of a model, with which new units open bit by bit (MSG, arXiv 2305.02869): what is
 /// closed is as if it were not there, in norms too.
 /// </summary>
 /// <param name="Hidden">Units of the residual stream; null for all open.</param>

@@ -2,7 +2,7 @@ namespace Espalier.Growth;
 
 /// <summary>
 /// Doubling by stacking, a quarter of the layers to begin with, the optimizer started anew each time (StackBERT, Gong et al.
-/// 2019, section 3).
+/// 2019).
 /// </summary>
 public sealed record StackBertConfig : StagedDepthConfig
 {

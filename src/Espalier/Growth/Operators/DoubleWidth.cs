@@ -5,7 +5,7 @@ namespace Espalier.Growth;
 
 /// <summary>
 /// Twice the hidden size, heads and feed-forward width: the grown model is two copies of the old one side by side, whose
-/// scores add up (Staged Training, arXiv 2203.06211, section 3.2). Weights lie in diagonal blocks, so that neither copy sees
+/// scores add up (Staged Training, arXiv 2203.06211). Weights lie in diagonal blocks, so that neither copy sees
 /// the other; embeddings stand twice, and the last norm is halved, so that the scores are as before. Gradients are then half
 /// of what they were, but for that norm's own.
 /// </summary>
