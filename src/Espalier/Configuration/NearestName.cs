@@ -12,7 +12,7 @@ public static class NearestName
         Distance(name, candidate) <= Math.Max(1, candidate.Length / 3);
 
     /// <summary>Insertions, deletions, replacements and swaps of neighbours that make one of the other.</summary>
-    public static int Distance(string a, string b)
+    internal static int Distance(string a, string b)
     {
         var distance = new int[a.Length + 1, b.Length + 1];
         for (int i = 0; i <= a.Length; i++)
