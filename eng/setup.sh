@@ -81,6 +81,11 @@ find_libtorch() {
         return
     fi
 
+    if [ -e "$Root/build/libtorch/torch/lib/libtorch_cpu.so" ]; then
+        take_libtorch "$Root/build/libtorch/torch/lib/libtorch_cpu.so"
+        return
+    fi
+
     if [ -e /usr/include/ATen/ATen.h ] || [ -e /usr/local/include/ATen/ATen.h ]; then
         for library in /usr/lib/*/libtorch_cpu.so /usr/lib64/libtorch_cpu.so /usr/{,local/}lib/libtorch_cpu.so; do
             if [ -e "$library" ]; then
@@ -107,7 +112,15 @@ find_openmp_blas() { compgen -G '/usr/lib/*/openblas-openmp/libblas.so.3' || tru
 require_build_tools() {
     local packages=() reasons=()
     find_libtorch
-    if [ -z "$Libtorch" ]; then
+    local fetch=false
+    if [ -z "$Libtorch" ] && is_debian && ! offers libtorch-dev; then
+        fetch=true
+        LibtorchIsSystems=false
+        if ! type -P pip3 >/dev/null; then
+            packages+=(python3-pip)
+            reasons+=('python3-pip: fetches PyTorch, whose libtorch computes; this system has no package of libtorch')
+        fi
+    elif [ -z "$Libtorch" ]; then
         packages+=(libtorch-dev)
         reasons+=('libtorch-dev: the tensor library that computes')
     fi
@@ -128,10 +141,40 @@ require_build_tools() {
         reasons+=('g++: compiles the bridge to libtorch')
     fi
     install_packages
+    if $fetch; then
+        fetch_libtorch
+    fi
     if [ -z "$Libtorch" ]; then
         find_libtorch
         [ -n "$Libtorch" ] || fail 'libtorch is still not to be found.' "Set ESPALIER_LIBTORCH to the folder that holds its include/ and lib/."
     fi
+}
+
+# Whether apt-get has a package of that name to install. Package lists that lack it may only be old, or not there yet.
+offers() {
+    local as_root=()
+    if [ -z "$(apt-cache madison "$1" 2>/dev/null)" ]; then
+        [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+        say "fetching package lists, to see whether there is a $1${as_root[0]:+ (with sudo)}"
+        "${as_root[@]}" apt-get -qq -o Acquire::Retries=3 update >/dev/null 2>&1 || true
+        [ -n "$(apt-cache madison "$1" 2>/dev/null)" ]
+    fi
+}
+
+# Where the system offers no libtorch (Ubuntu 24.04), PyTorch's own for processors, into build/libtorch. PIP_INDEX_URL names
+# another source of it, such as one with CUDA. The version is one that Espalier has been seen with.
+fetch_libtorch() {
+    say 'fetching PyTorch 2.6, whose libtorch computes (some 200 MB)'
+    mkdir -p "$State"
+    rm -rf "$Root/build/libtorch.partial"
+    if ! PIP_INDEX_URL=${PIP_INDEX_URL:-https://download.pytorch.org/whl/cpu} pip3 install --quiet --no-input \
+        --target "$Root/build/libtorch.partial" 'torch==2.6.*' >"$State/install.log" 2>&1; then
+        tail -n 15 "$State/install.log" >&2
+        fail 'PyTorch could not be fetched.' "pip's whole output: $State/install.log" \
+            'Or set ESPALIER_LIBTORCH to the folder that holds the include/ and lib/ of a libtorch.'
+    fi
+    rm -rf "$Root/build/libtorch"
+    mv "$Root/build/libtorch.partial" "$Root/build/libtorch"
 }
 
 require_npm() {
@@ -242,7 +285,7 @@ build() {
     # A run that is under way keeps the files that it has mapped: they are replaced, never written into.
     rm -f "${Program%/*}"/{Espalier*.dll,libespalier_native.so}
     list_inputs >"$State/$name.new"
-    if ! "$Dotnet" build "$Root/$project" -c "$Configuration" --nologo -v quiet -p:UseSharedCompilation=false \
+    if ! "$Dotnet" build "$Root/$project" -c "$Configuration" --nologo -v minimal -p:UseSharedCompilation=false \
         >"$State/build.log" 2>&1 </dev/null; then
         grep -E 'error|HINT' "$State/build.log" | sort -u | head -n 20 >&2 || true
         fail 'The build failed.' "Its whole output: $State/build.log"

@@ -1,5 +1,6 @@
 # Finds a libtorch, in this order: ESPALIER_LIBTORCH (the folder that holds include/ and lib/), the PyTorch of python3
-# on the PATH, the system's. Sets LIBTORCH_{VERSION,LIB_DIR,INCLUDE_DIRS,LIBRARIES,RPATH,BLAS,CXX_STANDARD,CXX11_ABI}.
+# on the PATH, the one that eng/setup.sh fetched, the system's.
+# Sets LIBTORCH_{VERSION,LIB_DIR,INCLUDE_DIRS,LIBRARIES,RPATH,BLAS,CXX_STANDARD,CXX11_ABI}.
 
 set(LIBTORCH_ROOT "$ENV{ESPALIER_LIBTORCH}")
 if(LIBTORCH_ROOT AND NOT EXISTS "${LIBTORCH_ROOT}/include/ATen/ATen.h")
@@ -15,6 +16,11 @@ if(NOT LIBTORCH_ROOT)
   if(python_torch AND EXISTS "${python_torch}/include/ATen/ATen.h" AND EXISTS "${python_torch}/lib/libtorch_cpu.so")
     set(LIBTORCH_ROOT "${python_torch}")
   endif()
+endif()
+
+set(fetched_torch "${CMAKE_CURRENT_SOURCE_DIR}/../build/libtorch/torch")
+if(NOT LIBTORCH_ROOT AND EXISTS "${fetched_torch}/include/ATen/ATen.h")
+  get_filename_component(LIBTORCH_ROOT "${fetched_torch}" ABSOLUTE)
 endif()
 
 if(LIBTORCH_ROOT)

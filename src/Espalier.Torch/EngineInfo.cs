@@ -43,15 +43,17 @@ public sealed record EngineInfo(
             Warning(blas) is string warning ? [warning] : []);
     }
 
+    // Only the system's libtorch takes the system's BLAS.
+    private const string Remedy =
+        "With the libtorch of Debian or Ubuntu: sudo apt-get install libopenblas0-openmp, delete build, and build again. " +
+        "With another: one whose OpenBLAS was built for OpenMP.";
+
     /// <summary>What makes matrix products needlessly slow, and the remedy; null where all is well.</summary>
     internal static string? Warning(BlasInfo blas) => blas.Threading switch
     {
         "pthread" =>
-            "this OpenBLAS makes its own threads, which fight libtorch's: training takes up to three times as long. On Debian: " +
-            "sudo apt-get install libopenblas0-openmp, delete build, and build again.",
-        "none" =>
-            "this OpenBLAS uses one thread only. On Debian: sudo apt-get install libopenblas0-openmp, delete build, and " +
-            "build again.",
+            "this OpenBLAS makes its own threads, which fight libtorch's: training takes up to three times as long. " + Remedy,
+        "none" => "this OpenBLAS uses one thread only. " + Remedy,
         _ => null,
     };
 }

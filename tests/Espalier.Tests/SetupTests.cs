@@ -9,7 +9,7 @@ namespace Espalier.Tests;
 public sealed class SetupTests : IDisposable
 {
     private static readonly string[] BareTools =
-        ["bash", "cat", "env", "find", "flock", "grep", "head", "id", "mkdir", "mv", "rm", "sed", "sort", "tail", "touch"];
+        ["bash", "cat", "env", "find", "flock", "grep", "head", "id", "mkdir", "mv", "readlink", "rm", "sed", "sort", "tail", "touch"];
 
     private readonly string _machine = Directory.CreateTempSubdirectory("espalier-setup").FullName;
 
@@ -112,6 +112,68 @@ public sealed class SetupTests : IDisposable
         (int code, string said) = Run("ESPALIER_LIBTORCH=/nowhere; find_libtorch");
         Assert.Equal(1, code);
         Assert.Contains("ESPALIER_LIBTORCH=/nowhere is no libtorch", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LinksToTheSystemsLibtorchAreTheSystems()
+    {
+        // As Debian 13's python3-torch has them, and as a wheel has files of its own.
+        string links = Path.Combine(_machine, "links", "lib"), wheel = Path.Combine(_machine, "site-packages", "torch", "lib");
+        Directory.CreateDirectory(links);
+        Directory.CreateDirectory(wheel);
+        File.CreateSymbolicLink(Path.Combine(links, "libtorch_cpu.so"), "/usr/lib/libtorch_cpu.so.2.6");
+        File.WriteAllText(Path.Combine(wheel, "libtorch_cpu.so"), "");
+        Assert.Equal((0, "true\n"), Run($"take_libtorch {links}/libtorch_cpu.so; echo $LibtorchIsSystems >&2"));
+        Assert.Equal((0, "false\n"), Run($"take_libtorch {wheel}/libtorch_cpu.so; echo $LibtorchIsSystems >&2"));
+    }
+
+    [Fact]
+    public void WhereTheSystemOffersNoLibtorchPyTorchsIsFetched()
+    {
+        AddTool("id", "echo 0");
+        AddTool("apt-get", "echo \"$*\" >> \"$Calls\"");
+        AddTool("apt-cache", "");
+        (int code, string said) = Run("offers libtorch-dev");
+        Assert.Equal(1, code);
+        Assert.Contains("fetching package lists", said, StringComparison.Ordinal);
+        Assert.Contains("update", Calls()[^1], StringComparison.Ordinal);
+
+        AddTool("pip3", "echo \"$PIP_INDEX_URL $*\" >> \"$Calls\"; mkdir -p \"$Machine/root/build/libtorch.partial/torch/lib\"");
+        Assert.Equal(0, Run("fetch_libtorch").Code);
+        Assert.StartsWith("https://download.pytorch.org/whl/cpu install", Calls()[^1], StringComparison.Ordinal);
+        Assert.True(Directory.Exists(Path.Combine(_machine, "root", "build", "libtorch", "torch", "lib")));
+
+        AddTool("pip3", "echo 'no such version' >&2; exit 1");
+        (code, said) = Run("fetch_libtorch");
+        Assert.Equal(1, code);
+        Assert.Contains("no such version", said, StringComparison.Ordinal);
+        Assert.Contains("ESPALIER_LIBTORCH", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AFolderThatCMakeMadeElsewhereIsBegunAnew()
+    {
+        string build = Directory.CreateDirectory(Path.Combine(_machine, "native")).FullName;
+        string cache = Path.Combine(build, "CMakeCache.txt"), made = Path.Combine(build, "made");
+        string source = Path.Combine(RepositoryRoot.Find(), "native");
+        foreach (string tool in new[] { "cmake", "dirname" })
+        {
+            AddTool(tool, tool == "cmake" ? "exit 0" : "/usr/bin/dirname \"$@\"");
+        }
+
+        WriteCache(build);
+        Assert.Equal((0, ""), Run($"'{source}/build' {build}"));
+        Assert.True(File.Exists(made));
+
+        WriteCache("/where/it/lay/before");
+        Assert.Equal((0, "The build in " + build + " was made for another folder: it begins anew.\n"), Run($"'{source}/build' {build} >&2"));
+        Assert.False(File.Exists(made));
+
+        void WriteCache(string madeIn)
+        {
+            File.WriteAllText(cache, $"CMAKE_CACHEFILE_DIR:INTERNAL={madeIn}\nCMAKE_HOME_DIRECTORY:INTERNAL={source}\n");
+            File.WriteAllText(made, "");
+        }
     }
 
     private string[] Calls() => File.ReadAllLines(Path.Combine(_machine, "calls"));

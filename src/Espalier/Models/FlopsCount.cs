@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Espalier.Models;
 
 /// <summary>
@@ -37,4 +39,8 @@ public readonly record struct FlopsCount(double Layers, double Attention, double
     /// <summary>Part by part.</summary>
     public static FlopsCount operator *(FlopsCount count, double factor) =>
         new(count.Layers * factor, count.Attention * factor, count.Head * factor);
+
+    /// <summary>The parts. (A record's own text would print <see cref="ForwardAndBackward"/>, and that its own, without end.)</summary>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"layers {Layers:R}, attention {Attention:R}, head {Head:R}");
 }

@@ -45,6 +45,10 @@ public class MetricsCsvTests
         Assert.Equal(rows, MetricsCsv.Parse("metrics.csv", text.Replace("\n", "\r\n", StringComparison.Ordinal)));
     }
 
+    [Fact]
+    public void ARowCanBePrinted() =>
+        Assert.Contains("layers 160.5, attention 20, head 21", Row.ToString(), StringComparison.Ordinal);
+
     [Theory]
     [InlineData("20,1,2,,3,4,5,6,7,8,9,10,11,12", 20L)]
     [InlineData("20,1,2,,3,4,5,6,7,8,9,10,11", null)]
