@@ -78,7 +78,7 @@ internal static class CompareCommand
     {
         if (file.EndsWith(".svg", StringComparison.OrdinalIgnoreCase))
         {
-            File.WriteAllText(file, LossChart.Of(comparison, LossKind.Valid, CostAxis.Flops).ToSvg());
+            File.WriteAllText(file, LossChart.Svg(comparison, LossKind.Valid, CostAxis.Flops));
         }
         else
         {

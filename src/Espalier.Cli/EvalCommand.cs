@@ -11,10 +11,6 @@ namespace Espalier.Cli;
 /// <summary><c>espalier eval</c>.</summary>
 internal static class EvalCommand
 {
-    // Tokens computed at a time, fewer where the vocabulary is so large that their logits would fill the memory.
-    private const int BatchTokens = 4096;
-    private const int BatchLogits = 1 << 27;
-
     public static Verb Create()
     {
         var checkpoint = new Argument<string>("CHECKPOINT")
@@ -57,8 +53,8 @@ internal static class EvalCommand
             Compute compute = options.Of(parsed);
             using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, compute.Device);
             ForwardPlan plan = loaded.Plan(parsed.GetValue(depth));
-            IObjective objective = loaded.Model.Architecture.Objective(loaded.Tokenizer);
-            var run = new Run(loaded, plan, objective, compute, parsed.GetValue(json));
+            var evaluation = new ModelEvaluation(loaded.Model, plan, loaded.Tokenizer, compute);
+            var run = new Run(loaded, plan, evaluation, parsed.GetValue(json));
             switch (parsed.GetValue(data), parsed.GetValue(lambada))
             {
                 case (string text, null):
@@ -76,13 +72,8 @@ internal static class EvalCommand
 
     /// <summary>A loaded model on a device, and how its figures are to be printed.</summary>
     private sealed class Run(
-        LoadedModel loaded, ForwardPlan plan, IObjective objective, Compute compute, bool json)
+        LoadedModel loaded, ForwardPlan plan, ModelEvaluation evaluation, bool json)
     {
-        private readonly int _batchTokens = Math.Min(BatchTokens, BatchLogits / loaded.Config.Vocabulary);
-
-        // A masked model is measured on some tokens only, and sees what follows them.
-        private readonly bool _predictsEveryToken = objective.PredictedShare(loaded.Config.ContextLength) == 1;
-
         public void Text(string path, int? stride)
         {
             if (stride < 1 || stride > loaded.Config.ContextLength)
@@ -91,27 +82,15 @@ internal static class EvalCommand
                     $"--stride {stride} is not between 1 and the model's context of {loaded.Config.ContextLength} tokens.");
             }
 
-            using EvaluationText text = EvaluationText.Open(path, loaded.Tokenizer);
-            int windows = Math.Max(1, _batchTokens / loaded.Config.ContextLength);
-            var measure = new HeldOutLoss(objective, text.Tokens, windows, null, compute, stride);
-            LossResult loss = WithProgress(show => measure.Measure(
-                loaded.Model, plan, show, withAccuracy: !_predictsEveryToken));
-            Figure[] figures = _predictsEveryToken ? Predicted(new Perplexity(loss, text.Size)) : Masked(loss, text.Size);
+            (LossResult loss, DatasetPart text) = WithProgress(show => evaluation.OnText(path, stride, show));
+            Figure[] figures = evaluation.PredictsEveryToken ? Predicted(new Perplexity(loss, text)) : Masked(loss, text);
             Print([.. figures, .. Windows(stride ?? loaded.Config.ContextLength)]);
         }
 
         public void Lambada(string path)
         {
-            if (!_predictsEveryToken)
-            {
-                throw new UserErrorException(
-                    $"{loaded.Path} is a masked language model, which does not guess what comes next.",
-                    "LAMBADA is for models of the GPT kind; measure this one with --data.");
-            }
-
-            Lambada passages = Evaluation.Lambada.Open(path, loaded.Tokenizer);
-            LambadaResult result = WithProgress(show => passages.Measure(
-                loaded.Model, plan, _batchTokens, compute, show));
+            loaded.RequireNextToken("LAMBADA is for models of the GPT kind; measure this one with --data.");
+            LambadaResult result = WithProgress(show => evaluation.OnLastWords(path, show));
             Print(
             [
                 new("accuracy", "accuracy", result.Accuracy, $"{result.Accuracy:F4} of the last words"),
@@ -171,7 +150,7 @@ internal static class EvalCommand
                     result[figure.Key] = figure.Json;
                 }
 
-                Console.Out.WriteLine(result.Indented());
+                JsonOutput.Print(result);
                 return;
             }
 

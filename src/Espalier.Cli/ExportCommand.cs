@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Espalier.Interop;
+using Espalier.Models;
 using Espalier.Torch;
 using Espalier.Training;
 
@@ -46,10 +47,12 @@ internal static class ExportCommand
         ];
         command.SetAction(parsed =>
         {
-            string folder = output.Of(parsed);
+            string folder = output.Of(parsed)!;
             using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, Device.Cpu);
-            OutputFolder.Write(
-                folder, loaded, loaded.AtDepth(parsed.GetValue(depth) ?? loaded.Config.Layers), StoredType(parsed.GetValue(type)));
+            Model model = loaded.AtDepth(parsed.GetValue(depth) ?? loaded.Config.Layers);
+            SafetensorsDType stored = StoredType(parsed.GetValue(type));
+            ModelExport.Write(folder, loaded, model, stored);
+            OutputFolder.SayWritten(folder, model, loaded.Tokenizer, stored);
             return 0;
         });
         return command;

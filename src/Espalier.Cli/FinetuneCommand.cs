@@ -2,9 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Espalier.Evaluation;
 using Espalier.Finetuning;
-using Espalier.Interop;
 using Espalier.Models;
-using Espalier.Training;
 using Spectre.Console;
 
 namespace Espalier.Cli;
@@ -67,25 +65,18 @@ internal static class FinetuneCommand
         {
             Compute compute = options.Of(parsed);
             SingleProcess.Require();
-            string? outputFolder = parsed.GetValue(output) is null ? null : output.Of(parsed);
+            string? outputFolder = output.Of(parsed);
             string file = parsed.GetValue(task)!;
             string[] settings = parsed.GetValue(overrides) ?? [];
             TaskConfig config = TaskFile.Read(
                 file, parsed.GetValue(seeds) is string given ? [.. settings, $"training.seeds=[{Seeds(given)}]"] : settings);
             string folder = parsed.GetValue(data) ?? Path.GetDirectoryName(Path.GetFullPath(file))!;
-            using LoadedModel loaded = LoadedModel.Backbone(parsed.GetValue(checkpoint)!, compute.Device);
-            TaskData examples = TaskData.Read(
-                config, folder, loaded.Tokenizer, loaded.Config.ContextLength, withTest: outputFolder is not null);
-            foreach (string warning in examples.Warnings)
-            {
-                Console.Error.WriteLine($"warning: {warning}");
-            }
-
-            var job = new Job(loaded, config, examples, parsed.GetValue(random), outputFolder, compute);
-            FinetuneSummary summary = job.Run();
+            using FinetuneJob job = FinetuneJob.Open(
+                parsed.GetValue(checkpoint)!, config, folder, compute, outputFolder, parsed.GetValue(random));
+            FinetuneSummary summary = Run(job, config);
             if (parsed.GetValue(json))
             {
-                Console.Out.WriteLine(Json(summary));
+                Console.Out.WriteLine(summary.ToJson());
             }
             else
             {
@@ -112,8 +103,23 @@ internal static class FinetuneCommand
                 "Write `3` for the seeds 1, 2 and 3, or a list: `1,5,9`, and for the seed 7 alone `7,`.");
     }
 
-    private static string Json(FinetuneSummary summary) =>
-        summary.ToJson().Indented();
+    private static FinetuneSummary Run(FinetuneJob job, TaskConfig task)
+    {
+        foreach (string warning in job.Data.Warnings)
+        {
+            Console.Error.WriteLine($"warning: {warning}");
+        }
+
+        if (job.Origin is string origin)
+        {
+            Console.Error.WriteLine($"note: {origin}.");
+        }
+
+        using var signals = new StopSignals();
+        using var line = new ProgressLine();
+        return job.Run(
+            progress => line.Show(() => Text(task, progress), always: progress.Update.Finished is not null), signals.Token);
+    }
 
     private static void Print(FinetuneSummary summary)
     {
@@ -147,81 +153,17 @@ internal static class FinetuneCommand
         static string Figure(double value) => double.IsNaN(value) ? "-" : value.ToString("F4", CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The fine-tunings of one command line, one for each seed.</summary>
-    private sealed class Job(
-        LoadedModel loaded, TaskConfig task, TaskData data, bool random, string? output, Compute compute)
+    private static string Text(TaskConfig task, FinetuneJobProgress progress)
     {
-        private readonly ModelConfig _model =
-            task.Training.Dropout is double dropout ? loaded.Config.WithDropout(dropout) : loaded.Config;
-
-        private readonly long _started = TimeProvider.System.GetTimestamp();
-
-        public FinetuneSummary Run()
-        {
-            using var signals = new StopSignals();
-            using var line = new ProgressLine();
-            using PretrainedHead? head = random ? null : PretrainedHead.Read(loaded.Path, loaded.Config, task, compute.Device);
-            if (head is not null)
-            {
-                Console.Error.WriteLine($"note: {head.Origin}.");
-            }
-
-            var finetuner = new Finetuner(task, data, compute.Device);
-            var results = new List<(ulong, IReadOnlyList<EpochResult>)>();
-            foreach (ulong seed in task.Training.Seeds)
-            {
-                using SequenceModel model = head is null
-                    ? SequenceModel.Random(_model, loaded.FullDepth, task.Outputs, seed, compute)
-                    : SequenceModel.On(
-                        _model, loaded.Model.Parameters, head.Parameters, loaded.FullDepth, task.Outputs, seed, compute);
-                int seedsDone = results.Count;
-                results.Add((seed, finetuner.Run(
-                    model, seed,
-                    progress => line.Show(() => Text(seed, seedsDone, progress), always: progress.Finished is not null),
-                    signals.Token)));
-                if (output is not null)
-                {
-                    // As each seed is done: whatever stops a later one leaves the earlier ones whole.
-                    Save(finetuner, model, Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{seed}")));
-                    AtomicFile.Write(
-                        Path.Combine(output, "results.json"), Json(new FinetuneSummary(task, data, results)) + "\n");
-                }
-            }
-
-            return new FinetuneSummary(task, data, results);
-        }
-
-        private void Save(Finetuner finetuner, SequenceModel model, string folder)
-        {
-            // The form in which GLUE takes them.
-            string? predictions = data.HasTest
-                ? "index\tprediction\n" + string.Concat(finetuner.PredictTest(model).Select(
-                    (label, i) => string.Create(CultureInfo.InvariantCulture, $"{i}\t{label}\n")))
-                : null;
-            (ModelConfig config, ParameterSet parameters) = model.AtFullDepth();
-            OutputFolder.Write(folder, partial =>
-            {
-                SequenceModelFolder.Write(partial, config, parameters, loaded.Tokenizer, task.Labels);
-                if (predictions is not null)
-                {
-                    AtomicFile.Write(Path.Combine(partial, "predictions.tsv"), predictions);
-                }
-            });
-        }
-
-        private string Text(ulong seed, int seedsDone, FinetuneProgress progress)
-        {
-            double share = (seedsDone + ((double)progress.Step / progress.TotalSteps)) / task.Training.Seeds.Length;
-            TimeSpan left = TimeProvider.System.GetElapsedTime(_started) * ((1 - share) / share);
-            string metrics = progress.Finished is EpochResult finished
-                ? string.Concat(task.Metrics.Select((metric, i) => string.Create(
-                    CultureInfo.InvariantCulture, $"  {TaskMetrics.NameOf(metric)} {finished.Metrics[i]:F4}")))
-                : "";
-            return string.Create(
-                CultureInfo.InvariantCulture,
-                $"{task.Name} seed {seed} {ProgressLine.Bar(share, 16)}  epoch {progress.Epoch}/{task.Training.Epochs}  " +
-                $"{progress.Step}/{progress.TotalSteps}  loss {progress.Loss:F4}{metrics}  " +
-                $"{progress.ExamplesPerSecond:N0} examples/s  {ProgressLine.Time(left)} left");
-        }
+        FinetuneProgress update = progress.Update;
+        string metrics = update.Finished is EpochResult finished
+            ? string.Concat(task.Metrics.Select((metric, i) => string.Create(
+                CultureInfo.InvariantCulture, $"  {TaskMetrics.NameOf(metric)} {finished.Metrics[i]:F4}")))
+            : "";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{task.Name} seed {progress.Seed} {ProgressLine.Bar(progress.Share, 16)}  epoch {update.Epoch}/{task.Training.Epochs}  " +
+            $"{update.Step}/{update.TotalSteps}  loss {update.Loss:F4}{metrics}  " +
+            $"{update.ExamplesPerSecond:N0} examples/s  {ProgressLine.Time(progress.Remaining)} left");
     }
 }

@@ -31,22 +31,14 @@ internal static class ImportCommand
         command.Examples = ["espalier import downloads/gpt2 --out models/gpt2"];
         command.SetAction(parsed =>
         {
-            string folder = output.Of(parsed);
-            string path = parsed.GetValue(source)!;
-            using LoadedModel loaded = LoadedModel.Load(path, Device.Cpu, parsed.GetValue(tokenizer));
-            if (loaded.FullDepth.Depth != loaded.Config.Layers)
-            {
-                throw new UserErrorException(
-                    $"{path} is a checkpoint of a model that still grows: a copy would not say to what depth.",
-                    $"Every verb takes it as it is; espalier export {path} --depth {loaded.FullDepth.Depth} writes all layers.");
-            }
-
-            foreach (string name in ModelFolder.UnusedTensors(loaded.Path, loaded.Config))
+            string folder = output.Of(parsed)!;
+            using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(source)!, Device.Cpu, parsed.GetValue(tokenizer));
+            foreach (string name in ModelExport.Copy(folder, loaded))
             {
                 Console.Error.WriteLine($"note: left out {name}, which Espalier has no use for.");
             }
 
-            OutputFolder.Write(folder, loaded, loaded.Model, SafetensorsDType.F32);
+            OutputFolder.SayWritten(folder, loaded.Model, loaded.Tokenizer, SafetensorsDType.F32);
             return 0;
         });
         return command;

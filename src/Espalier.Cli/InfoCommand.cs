@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using Espalier.Torch;
 
 namespace Espalier.Cli;
@@ -8,12 +7,6 @@ namespace Espalier.Cli;
 /// <summary><c>espalier info</c>.</summary>
 internal static class InfoCommand
 {
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-    };
-
     public static Verb Create()
     {
         var json = new Option<bool>("--json") { Description = "Print JSON." };
@@ -28,7 +21,7 @@ internal static class InfoCommand
             EngineInfo info = EngineInfo.Measure();
             if (parsed.GetValue(json))
             {
-                Console.Out.WriteLine(JsonSerializer.Serialize(info, Json));
+                JsonOutput.Print(info);
             }
             else
             {

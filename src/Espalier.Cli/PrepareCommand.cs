@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using Espalier.Data;
 using Spectre.Console;
 
@@ -9,12 +8,6 @@ namespace Espalier.Cli;
 /// <summary><c>espalier data prepare</c>.</summary>
 internal static class PrepareCommand
 {
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-    };
-
     public static Verb Create()
     {
         var defaults = new PreparationOptions();
@@ -129,8 +122,7 @@ internal static class PrepareCommand
 
             if (parsed.GetValue(json))
             {
-                Console.Out.WriteLine(JsonSerializer.Serialize(
-                    new { dataset.Folder, dataset.VocabularySize, dataset.Split, dataset.Train, dataset.Valid }, Json));
+                JsonOutput.Print(new { dataset.Folder, dataset.VocabularySize, dataset.Split, dataset.Train, dataset.Valid });
             }
             else
             {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Espalier.Data;
+using Espalier.Experiments;
 using Espalier.Models;
 using Espalier.Reporting;
 using Espalier.Training;
@@ -66,25 +67,22 @@ internal static class QuickstartCommand
             .. Methods.Select(method => RecipeReader.Read(
                 Path.Combine(AppContext.BaseDirectory, "recipes", $"{name}-{method}.yaml"), overrides)),
         ];
+        var experiment = new Experiment(folder, recipes[0], recipes[1..]);
         PrepareData(recipes[0].Data.Path, data);
 
         using (var signals = new StopSignals())
+        using (var line = new TrainingLine())
         {
-            foreach (Recipe recipe in recipes)
+            if (!experiment.Run(line.Show, line.End, signals.Token))
             {
-                if (!TrainingRunner.Run(recipe, Path.Combine(folder, recipe.Name), signals.Token))
-                {
-                    return TrainingRunner.SayStopped();
-                }
+                return TrainingLine.SayStopped();
             }
         }
 
-        RunMetrics[] runs = [.. recipes.Select(recipe => RunMetrics.Load(Path.Combine(folder, recipe.Name)))];
-        RunComparison comparison = RunComparison.Of(runs[0], runs[1..]);
-        string report = Path.Combine(folder, "report.html");
-        HtmlReport.Write(report, comparison, "Apollo against training from scratch");
+        RunComparison comparison = experiment.Compare();
+        experiment.WriteReport(comparison, "Apollo against training from scratch");
         CompareCommand.Print(comparison);
-        Console.Out.WriteLine($"The curves: {report}");
+        Console.Out.WriteLine($"The curves: {experiment.ReportFile}");
         return 0;
     }
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Espalier.Cli.SelfTest;
+using Espalier.SelfTest;
 using Espalier.Torch;
 
 namespace Espalier.Cli;
@@ -28,7 +28,7 @@ internal static class SelfTestCommand
             Device device = compute.DeviceOf(parsed);
             bool asJson = parsed.GetValue(json);
             var checks = new List<SelfTestCheck>();
-            foreach (SelfTestCheck check in Run(device))
+            foreach (SelfTestCheck check in SelfTestChecks.Run(device))
             {
                 checks.Add(check);
                 if (!asJson)
@@ -40,27 +40,23 @@ internal static class SelfTestCommand
             }
 
             int failed = checks.Count(check => !check.Passed);
-            Console.Out.WriteLine(asJson ? ToJson(device, checks) : string.Create(
-                CultureInfo.InvariantCulture,
-                $"libtorch {Engine.TorchVersion} on {device}\n{checks.Count - failed} passed, {failed} failed"));
+            if (asJson)
+            {
+                JsonOutput.Print(ToJson(device, checks));
+            }
+            else
+            {
+                Console.Out.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"libtorch {Engine.TorchVersion} on {device}\n{checks.Count - failed} passed, {failed} failed"));
+            }
+
             return failed == 0 ? 0 : SomethingFailed;
         });
         return command;
     }
 
-    /// <summary>All checks on a device, one after the other.</summary>
-    internal static IEnumerable<SelfTestCheck> Run(Device device)
-    {
-        using var reference = SelfTestReference.Open(device);
-        foreach (SelfTestCheck check in OperationChecks.Run(reference, device)
-            .Concat(KernelChecks.Run(device))
-            .Concat(ModelChecks.Run(reference, device)))
-        {
-            yield return check;
-        }
-    }
-
-    private static string ToJson(Device device, List<SelfTestCheck> checks) => new JsonObject
+    private static JsonObject ToJson(Device device, List<SelfTestCheck> checks) => new JsonObject
     {
         ["device"] = device.ToString(),
         ["libtorch"] = Engine.TorchVersion,
@@ -74,5 +70,5 @@ internal static class SelfTestCommand
             ["tolerance"] = check.Tolerance,
             ["passed"] = check.Passed,
         })]),
-    }.Indented();
+    };
 }

@@ -35,9 +35,12 @@ internal static class TrainCommand
         {
             SingleProcess.Require();
             using var signals = new StopSignals();
-            string folder = parsed.GetValue(run)!;
             Recipe resolved = RecipeReader.Read(parsed.GetValue(recipe)!, parsed.GetValue(overrides));
-            return TrainingRunner.Run(resolved, folder, signals.Token) ? 0 : TrainingRunner.SayStopped();
+            using var line = new TrainingLine();
+            RunResult result = TrainingRun.Run(
+                resolved, parsed.GetValue(run)!, progress => line.Show(resolved, progress), signals.Token);
+            line.End(result);
+            return result.IsFinished ? 0 : TrainingLine.SayStopped();
         });
         return command;
     }

@@ -55,7 +55,7 @@ internal static partial class UsageMistake
         foreach (OptionResult result in parsed.CommandResult.Children.OfType<OptionResult>())
         {
             Type type = Nullable.GetUnderlyingType(result.Option.ValueType) ?? result.Option.ValueType;
-            string[] members = type.IsEnum ? [.. Enum.GetValues(type).Cast<object>().Select(ConfigKeys.Kebab)] : [];
+            string[] members = type.IsEnum ? [.. Enum.GetNames(type).Select(name => name.ToLowerInvariant())] : [];
             if (type.IsEnum && result.Tokens.FirstOrDefault(
                 token => !members.Contains(token.Value, StringComparer.OrdinalIgnoreCase)) is Token token)
             {

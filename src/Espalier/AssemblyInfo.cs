@@ -1,4 +1,3 @@
 using System.Runtime.CompilerServices;
 
-[assembly: InternalsVisibleTo("Espalier.Cli")]
 [assembly: InternalsVisibleTo("Espalier.Tests")]

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes src/Espalier.Cli/selftest/reference.safetensors: what `espalier selftest` compares an installation with.
+"""Writes src/Espalier/SelfTest/reference.safetensors: what `espalier selftest` compares an installation with.
 
 Per op: inputs, output, an upstream gradient and the gradients of the inputs, computed in float64 from inputs that are
 exact in float32; then a tiny GPT-2 and a tiny BERT, forward and backward, and five training steps of the GPT-2.
@@ -17,7 +17,7 @@ from make_gpt2_golden import prefixed
 from safetensors_file import save
 
 REFERENCE = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                         "..", "..", "src", "Espalier.Cli", "selftest", "reference.safetensors")
+                         "..", "..", "src", "Espalier", "SelfTest", "reference.safetensors")
 
 CONFIG = {"model_type": "gpt2", "n_layer": 2, "n_embd": 16, "n_head": 2, "n_positions": 8, "vocab_size": 17,
           "n_inner": None, "layer_norm_epsilon": 1e-5, "activation_function": "gelu_new", "tie_word_embeddings": True,

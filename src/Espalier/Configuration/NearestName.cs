@@ -1,7 +1,7 @@
 namespace Espalier.Configuration;
 
 /// <summary>Guesses which name a misspelt one was meant to be.</summary>
-internal static class NearestName
+public static class NearestName
 {
     /// <summary>The candidate of least edit distance, the first of equals.</summary>
     public static string Of(string name, IEnumerable<string> candidates) =>
@@ -12,7 +12,7 @@ internal static class NearestName
         Distance(name, candidate) <= Math.Max(1, candidate.Length / 3);
 
     /// <summary>Insertions, deletions, replacements and swaps of neighbours that make one of the other.</summary>
-    public static int Distance(string a, string b)
+    internal static int Distance(string a, string b)
     {
         var distance = new int[a.Length + 1, b.Length + 1];
         for (int i = 0; i <= a.Length; i++)

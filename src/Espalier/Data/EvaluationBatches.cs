@@ -6,7 +6,7 @@ namespace Espalier.Data;
 /// they overlap, and only what the window before did not predict counts. All batches have the same shape; what is not to
 /// be predicted is a target of <see cref="TokenBatch.IgnoredTarget"/>. Safe to use from several threads.
 /// </summary>
-public sealed class EvaluationBatches : IHeldOutBatches
+internal sealed class EvaluationBatches : IHeldOutBatches
 {
     private readonly TokenShard _shard;
     private readonly int _batchSize, _contextLength, _stride;

@@ -7,7 +7,7 @@ namespace Espalier.Data;
 /// size, number of micro-batches and number of ranks with the same product sees the same windows in a step.
 /// Safe to use from several threads.
 /// </summary>
-public sealed class TokenBatches : ITrainingBatches
+internal sealed class TokenBatches : ITrainingBatches
 {
     // The position in the stream of random numbers that holds an epoch's offset; 0 holds its order.
     private const int OffsetStream = 1;

@@ -7,7 +7,7 @@ namespace Espalier.Data;
 /// Writes a token shard. The file appears under its name when <see cref="Complete"/> has forced it to disk, and never
 /// before; a writer that is disposed of without it leaves nothing.
 /// </summary>
-public sealed class TokenShardWriter : IDisposable
+internal sealed class TokenShardWriter : IDisposable
 {
     private readonly string _path, _temporary, _fingerprint;
     private readonly int _vocabularySize, _bytesPerToken;

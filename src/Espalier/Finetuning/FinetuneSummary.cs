@@ -34,7 +34,7 @@ public sealed record FinetuneSummary(
     public SeedStatistics Best(int metric) => new([.. Seeds.Select(seed => BestEpoch(seed.Epochs).Metrics[metric])]);
 
     /// <summary>The whole as JSON. What is no number is null.</summary>
-    public JsonObject ToJson() => new()
+    public string ToJson() => new JsonObject
     {
         ["task"] = Task.Name,
         ["train_examples"] = Data.TrainCount,
@@ -52,7 +52,7 @@ public sealed record FinetuneSummary(
             ["seed"] = seed.Seed,
             ["epochs"] = new JsonArray([.. seed.Epochs.Select(EpochJson)]),
         })]),
-    };
+    }.Indented();
 
     private JsonObject PerMetric(Func<int, SeedStatistics> statistics) => new(Task.Metrics.Select((metric, i) =>
     {

@@ -6,12 +6,12 @@ namespace Espalier.Finetuning;
 /// <param name="Text">The text.</param>
 /// <param name="Pair">The second text, or null.</param>
 /// <param name="Label">The id of its class or its score; 0 where the file gives none.</param>
-public sealed record TaskExample(string Text, string? Pair, double Label);
+internal sealed record TaskExample(string Text, string? Pair, double Label);
 
 /// <summary>Reads the examples of a task.</summary>
 /// <param name="task">The task.</param>
 /// <param name="folder">Where its files lie.</param>
-public sealed class TaskExamples(TaskConfig task, string folder)
+internal sealed class TaskExamples(TaskConfig task, string folder)
 {
     private readonly Dictionary<string, int> _labels = task.Labels.Select((label, id) => (label, id)).ToDictionary();
 

@@ -53,7 +53,7 @@ public static class SafetensorsDTypes
         Enum.GetValues<SafetensorsDType>().ToDictionary(Name, StringComparer.Ordinal);
 
     /// <summary>Bytes of one element.</summary>
-    public static int ByteSize(this SafetensorsDType dtype) => dtype switch
+    internal static int ByteSize(this SafetensorsDType dtype) => dtype switch
     {
         SafetensorsDType.Bool or SafetensorsDType.U8 or SafetensorsDType.I8 => 1,
         SafetensorsDType.I16 or SafetensorsDType.U16 or SafetensorsDType.F16 or SafetensorsDType.BF16 => 2,

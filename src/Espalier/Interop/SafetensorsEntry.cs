@@ -1,7 +1,7 @@
 namespace Espalier.Interop;
 
 /// <summary>One tensor of a safetensors file: what it is, not its bytes.</summary>
-public sealed class SafetensorsEntry
+internal sealed class SafetensorsEntry
 {
     internal SafetensorsEntry(string name, SafetensorsDType dtype, long[] shape, long offset, long byteLength)
     {

@@ -7,7 +7,7 @@ namespace Espalier.Interop;
 /// A safetensors file, memory-mapped: opening reads the header only, and a tensor's bytes come from the disk when they
 /// are touched. Everything in the header is checked before anything is believed.
 /// </summary>
-public sealed unsafe class SafetensorsFile : IDisposable
+internal sealed unsafe class SafetensorsFile : IDisposable
 {
     private const int LengthBytes = 8;
     private const long MaximumHeader = 100_000_000;

@@ -1,7 +1,7 @@
 namespace Espalier.Interop;
 
 /// <summary>A tensor to be written: its place in the header, and who supplies its bytes when their turn comes.</summary>
-public sealed class SafetensorsTensor
+internal sealed class SafetensorsTensor
 {
     /// <summary>A tensor that writes itself.</summary>
     /// <param name="name">The tensor's name.</param>

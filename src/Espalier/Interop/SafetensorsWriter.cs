@@ -6,7 +6,7 @@ using System.Text.Json;
 namespace Espalier.Interop;
 
 /// <summary>Writes safetensors files as Hugging Face's own library does, byte for byte.</summary>
-public static class SafetensorsWriter
+internal static class SafetensorsWriter
 {
     private const int Alignment = 8;
     private const int BufferSize = 1 << 20;

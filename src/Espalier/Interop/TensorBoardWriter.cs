@@ -6,7 +6,7 @@ namespace Espalier.Interop;
 /// Scalars for TensorBoard. Every writer opens a new events file in the folder; one that continues a run first tells
 /// TensorBoard which steps it will write again, so that those of the interrupted attempt disappear.
 /// </summary>
-public sealed class TensorBoardWriter : IDisposable
+internal sealed class TensorBoardWriter : IDisposable
 {
     private const string Prefix = "events.out.tfevents.";
 

@@ -10,7 +10,7 @@ namespace Espalier.Models;
 /// sublayers, learned positions and segments, exact GELU, and a head of its own transform and norm before the decoder,
 /// which is by default the token embedding. Linear weights lie (out, in).
 /// </summary>
-public sealed class Bert : IArchitecture
+internal sealed class Bert : IArchitecture
 {
     // Axes in the names and comments: B sequences, T positions, C hidden, F feed-forward, V vocabulary.
     private const string TokenEmbedding = "bert.embeddings.word_embeddings.weight";

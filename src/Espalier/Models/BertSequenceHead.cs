@@ -8,7 +8,7 @@ namespace Espalier.Models;
 /// Hugging Face's <c>BertForSequenceClassification</c>: what stands at [CLS] goes through the tanh pooler, dropout and a
 /// linear layer.
 /// </summary>
-public sealed class BertSequenceHead : ISequenceHead
+internal sealed class BertSequenceHead : ISequenceHead
 {
     private const string Pooler = "bert.pooler.dense";
     private const string Classifier = "classifier";

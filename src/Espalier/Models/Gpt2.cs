@@ -9,7 +9,7 @@ namespace Espalier.Models;
 /// GPT-2 as Hugging Face defines it: norms before the sublayers, learned positions, tanh-GELU, and a head that is by
 /// default the token embedding. Linear weights lie (in, out), as its Conv1D stores them.
 /// </summary>
-public sealed class Gpt2 : IArchitecture
+internal sealed class Gpt2 : IArchitecture
 {
     // Axes in the names and comments: B sequences, T positions, C hidden, F feed-forward, V vocabulary.
     private const string TokenEmbedding = "transformer.wte.weight";

@@ -8,7 +8,7 @@ namespace Espalier.Models;
 /// Hugging Face's <c>GPT2ForSequenceClassification</c>: the last token, which has seen all others, goes through a linear
 /// layer without a bias.
 /// </summary>
-public sealed class Gpt2SequenceHead : ISequenceHead
+internal sealed class Gpt2SequenceHead : ISequenceHead
 {
     private const string Score = "score.weight";
 

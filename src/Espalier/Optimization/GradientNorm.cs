@@ -4,7 +4,7 @@ using Espalier.Torch;
 namespace Espalier.Optimization;
 
 /// <summary>The size of all gradients together, and how it is kept in bounds.</summary>
-public static class GradientNorm
+internal static class GradientNorm
 {
     // PyTorch's guard against division by a norm of zero.
     private const double Epsilon = 1e-6;

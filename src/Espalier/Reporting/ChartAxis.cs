@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Espalier.Reporting;
 
 /// <summary>An axis of a chart: what it shows, in which unit, and over which range.</summary>
-public sealed record ChartAxis
+internal sealed record ChartAxis
 {
     private const string Superscripts = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 

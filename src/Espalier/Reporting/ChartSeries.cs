@@ -3,15 +3,15 @@ namespace Espalier.Reporting;
 /// <summary>A point of a chart, in the units of its values.</summary>
 /// <param name="X">Along the horizontal axis.</param>
 /// <param name="Y">Along the vertical axis.</param>
-public readonly record struct ChartPoint(double X, double Y);
+internal readonly record struct ChartPoint(double X, double Y);
 
 /// <summary>Something that happened on a line, such as growth: a thin tick across it with a short text.</summary>
 /// <param name="X">Where.</param>
 /// <param name="Text">What, in a few characters.</param>
-public readonly record struct ChartEvent(double X, string Text);
+internal readonly record struct ChartEvent(double X, string Text);
 
 /// <summary>One line of a chart.</summary>
-public sealed record ChartSeries
+internal sealed record ChartSeries
 {
     /// <summary>The line's label.</summary>
     public required string Name { get; init; }

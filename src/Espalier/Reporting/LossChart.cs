@@ -23,7 +23,12 @@ public static class LossChart
     /// <param name="comparison">The runs.</param>
     /// <param name="kind">Which loss.</param>
     /// <param name="axis">Over which cost.</param>
-    public static SvgChart Of(RunComparison comparison, LossKind kind, CostAxis axis)
+    /// <returns>The picture as SVG.</returns>
+    public static string Svg(RunComparison comparison, LossKind kind, CostAxis axis) => Of(comparison, kind, axis).ToSvg();
+
+    /// <inheritdoc cref="Svg"/>
+    /// <returns>The picture.</returns>
+    internal static SvgChart Of(RunComparison comparison, LossKind kind, CostAxis axis)
     {
         LossComparison losses = kind == LossKind.Train ? comparison.Train : comparison.Valid;
         double longest = comparison.Runs.Max(run => CostOn(axis, run.Cost));

@@ -6,7 +6,7 @@ namespace Espalier.Reporting;
 /// A line chart as SVG text: round ticks, lines labelled where they end, a target, events and markers. The same drawing
 /// stands in the HTML report, coloured by the page, and alone in a file, with colours that suit white and dark pages.
 /// </summary>
-public sealed class SvgChart
+internal sealed class SvgChart
 {
     private const double LineHeight = 14;
     private const double CharacterWidth = 6.4;

@@ -11,7 +11,7 @@ namespace Espalier.Training;
 /// A training state on disk: a Hugging Face folder with what the optimizer remembers and the run's position beside the model.
 /// It appears under its name only when it is complete.
 /// </summary>
-public static class Checkpoint
+internal static class Checkpoint
 {
     private const string OptimizerFile = "optimizer.safetensors";
 

@@ -86,6 +86,18 @@ public sealed class LoadedModel : IDisposable
         return Model with { Config = config, Parameters = Model.Parameters.Unroll(Model.Architecture.Parameters(config), plan) };
     }
 
+    /// <summary>Makes sure that the model predicts what comes next.</summary>
+    /// <param name="hint">What to do with one that does not.</param>
+    /// <exception cref="UserErrorException">It is a masked language model.</exception>
+    public void RequireNextToken(string hint)
+    {
+        if (Model.Architecture.Objective(Tokenizer) is not NextToken)
+        {
+            throw new UserErrorException(
+                $"{Path} is a masked language model, which does not guess what comes next.", hint);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();
 

@@ -5,7 +5,7 @@ using Espalier.Models;
 namespace Espalier.Training;
 
 /// <summary>A recipe worked out: its durations in steps, its method for this run, and what it will cost.</summary>
-public sealed class RunPlan
+internal sealed class RunPlan
 {
     private const int CostSamples = 2000, LossPoints = 1000;
 

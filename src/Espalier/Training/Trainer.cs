@@ -17,7 +17,7 @@ public sealed class Trainer : IDisposable
     private const double LossSmoothing = 0.95;
 
     private readonly Recipe _recipe;
-    private readonly IProgress<TrainingProgress>? _progress;
+    private readonly Action<TrainingProgress>? _progress;
     private readonly Compute _compute;
     private readonly RunPlan _plan;
     private readonly Tokenizer _tokenizer;
@@ -40,7 +40,7 @@ public sealed class Trainer : IDisposable
     /// <param name="data">What to train on.</param>
     /// <param name="progress">Hears of every step, evaluation and checkpoint.</param>
     /// <exception cref="UserErrorException">The recipe and the data do not fit, or the device is not here.</exception>
-    public Trainer(Recipe recipe, Dataset data, IProgress<TrainingProgress>? progress = null)
+    public Trainer(Recipe recipe, Dataset data, Action<TrainingProgress>? progress = null)
     {
         (_recipe, _progress) = (recipe, progress);
         _tokenizer = data.LoadTokenizer();
@@ -280,7 +280,7 @@ public sealed class Trainer : IDisposable
     {
         double left = 1 - _plan.CostShare(state.Position.Step);
         TimeSpan? remaining = _speedCost > 0 ? TimeSpan.FromSeconds(left * _speedSeconds / _speedCost) : null;
-        _progress?.Report(new TrainingProgress(
+        _progress?.Invoke(new TrainingProgress(
             activity, state.Position.Step, _plan.TotalSteps, _smoothedLoss, _validLoss, _tokensPerSecond, remaining,
             state.Model.Config.Layers, row));
     }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Espalier.Cli.SelfTest;
+using Espalier.SelfTest;
 using Espalier.Torch;
 
 namespace Espalier.Tests.Cli;

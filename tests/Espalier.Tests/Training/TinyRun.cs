@@ -85,14 +85,14 @@ internal static class TinyRun
             stop.Cancel();
         }
 
-        using var trainer = new Trainer(recipe, Data, new Listener(progress =>
+        using var trainer = new Trainer(recipe, Data, progress =>
         {
             hear?.Invoke(progress);
             if (progress.Step >= stopAfter)
             {
                 stop.Cancel();
             }
-        }));
+        });
         using RunDirectory run = RunDirectory.Open(folder, recipe);
         return trainer.Run(run, stop.Token);
     }
@@ -116,10 +116,5 @@ internal static class TinyRun
                     .SequenceEqual(File.ReadAllBytes(Path.Combine(actualCheckpoint, file))),
                 $"{actualCheckpoint}: {file} differs");
         }
-    }
-
-    private sealed class Listener(Action<TrainingProgress> hear) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => hear(value);
     }
 }

@@ -6,7 +6,7 @@ using Espalier.Optimization;
 using Espalier.Torch;
 using Espalier.Training;
 
-namespace Espalier.Cli.SelfTest;
+namespace Espalier.SelfTest;
 
 /// <summary>
 /// A tiny GPT-2 and a tiny BERT, forward and backward, and a few training steps, by the code that a training run uses.

@@ -1,13 +1,13 @@
 using Espalier.Torch;
 
-namespace Espalier.Cli.SelfTest;
+namespace Espalier.SelfTest;
 
 /// <summary>One thing that was computed and held against what it should be.</summary>
 /// <param name="Name">What it was.</param>
 /// <param name="Precision">"f32" or "bf16".</param>
 /// <param name="Deviation">The largest, as a share of the largest expected value; NaN where something was no number.</param>
 /// <param name="Tolerance">What is allowed.</param>
-internal sealed record SelfTestCheck(string Name, string Precision, double Deviation, double Tolerance)
+public sealed record SelfTestCheck(string Name, string Precision, double Deviation, double Tolerance)
 {
     // Below this, values count as noise around zero.
     private const double Floor = 1e-3;
@@ -18,13 +18,13 @@ internal sealed record SelfTestCheck(string Name, string Precision, double Devia
     /// <summary>
     /// The largest deviation of some tensors, each as a share of its largest expected value; NaN where a shape is another.
     /// </summary>
-    public static double LargestDeviation(IEnumerable<(Tensor Expected, Tensor Actual)> pairs) =>
+    internal static double LargestDeviation(IEnumerable<(Tensor Expected, Tensor Actual)> pairs) =>
         pairs.Aggregate(0.0, (worst, pair) => Math.Max(worst, pair.Expected.Shape.SequenceEqual(pair.Actual.Shape)
             ? Deviates(Values(pair.Expected), Values(pair.Actual))
             : double.NaN));
 
     /// <summary>The largest deviation as a share of the largest expected value.</summary>
-    public static double Deviates(ReadOnlySpan<double> expected, ReadOnlySpan<double> actual)
+    internal static double Deviates(ReadOnlySpan<double> expected, ReadOnlySpan<double> actual)
     {
         if (expected.Length != actual.Length)
         {
@@ -42,5 +42,5 @@ internal sealed record SelfTestCheck(string Name, string Precision, double Devia
     }
 
     /// <summary>The elements of a tensor, row by row.</summary>
-    public static double[] Values(Tensor tensor) => tensor.To(ScalarType.Float64, Device.Cpu).ToArray<double>();
+    internal static double[] Values(Tensor tensor) => tensor.To(ScalarType.Float64, Device.Cpu).ToArray<double>();
 }

@@ -1,6 +1,6 @@
 using Espalier.Torch;
 
-namespace Espalier.Cli.SelfTest;
+namespace Espalier.SelfTest;
 
 /// <summary>Every operation and its gradients against PyTorch's in double precision; AdamW and the gradient norm.</summary>
 internal static class OperationChecks

@@ -1,29 +1,26 @@
 using System.Globalization;
-using Espalier.Data;
 using Espalier.Training;
 
 namespace Espalier.Cli;
 
-/// <summary>Runs a recipe in a run folder with a progress line.</summary>
-internal static class TrainingRunner
+/// <summary>The progress line of training runs, one after the other.</summary>
+internal sealed class TrainingLine : IDisposable
 {
-    /// <summary>Runs, or goes on, to the end.</summary>
-    /// <returns>Whether the end was reached; false where a signal came first and the state was saved.</returns>
-    public static bool Run(Recipe recipe, string folder, CancellationToken stop)
-    {
-        Dataset data = Dataset.Open(recipe.Data.Path);
-        using var line = new ProgressLine();
-        using var trainer = new Trainer(recipe, data, new Reporter(progress =>
-            line.Show(() => Text(recipe.Name, progress), always: progress.Step == progress.TotalSteps && progress.Row is not null)));
-        using RunDirectory run = RunDirectory.Open(folder, recipe);
-        bool wasFinished = trainer.IsFinished(run);
-        bool isFinished = trainer.Run(run, stop);
-        if (wasFinished)
-        {
-            Console.Error.WriteLine($"{folder} is finished: {trainer.TotalSteps} steps");
-        }
+    private ProgressLine _line = new();
 
-        return isFinished;
+    /// <summary>Shows how far a run is.</summary>
+    public void Show(Recipe recipe, TrainingProgress progress) => _line.Show(
+        () => Text(recipe.Name, progress), always: progress.Step == progress.TotalSteps && progress.Row is not null);
+
+    /// <summary>Ends the line of a run; says so where there was nothing to do.</summary>
+    public void End(RunResult result)
+    {
+        _line.Dispose();
+        _line = new ProgressLine();
+        if (result.End == RunEnd.ReachedBefore)
+        {
+            Console.Error.WriteLine($"{result.Folder} is finished: {result.TotalSteps} steps");
+        }
     }
 
     /// <summary>Tells a person how to go on after a signal, and gives the exit code for it.</summary>
@@ -32,6 +29,8 @@ internal static class TrainingRunner
         Console.Error.WriteLine("Stopped and saved. The same command goes on from there.");
         return Failures.Interrupted;
     }
+
+    public void Dispose() => _line.Dispose();
 
     private static string Text(string name, TrainingProgress progress)
     {
@@ -54,11 +53,5 @@ internal static class TrainingRunner
             activity,
         ];
         return string.Join("  ", parts.Where(part => part.Length > 0));
-    }
-
-    /// <summary>Reports at once, on the thread that trains; .NET's own would queue.</summary>
-    private sealed class Reporter(Action<TrainingProgress> report) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => report(value);
     }
 }

@@ -4,7 +4,7 @@ using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Torch;
 
-namespace Espalier.Cli.SelfTest;
+namespace Espalier.SelfTest;
 
 /// <summary>The embedded reference values, computed in double precision by tests/tools/make_op_golden.py.</summary>
 internal sealed class SelfTestReference : IDisposable
@@ -65,7 +65,11 @@ internal sealed class SelfTestReference : IDisposable
     public ModelBatch Batch(string name)
     {
         var input = new ModelInput(this[$"{name}/input_ids"], Optional("token_type_ids"), Optional("lengths"));
-        return new ModelBatch(input, this[$"{name}/targets"], Optional("positions"));
+        Tensor targets = this[$"{name}/targets"];
+        return new ModelBatch(input, targets, Optional("positions"))
+        {
+            TargetCount = targets.ToArray<long>().LongCount(target => target != Functional.IgnoredTarget),
+        };
 
         Tensor? Optional(string what) => Contains($"{name}/{what}") ? this[$"{name}/{what}"] : null;
     }

@@ -1,6 +1,6 @@
 using Espalier.Torch;
 
-namespace Espalier.Cli.SelfTest;
+namespace Espalier.SelfTest;
 
 /// <summary>
 /// The layers in single precision and under autocast, which may run in kernels of our own, against the same layers in
