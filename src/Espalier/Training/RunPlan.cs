@@ -69,8 +69,9 @@ public sealed class RunPlan
             TrainingPosition then = position with
             {
                 Step = record.Step,
+                Tokens = record.Step * TokensPerStep,
                 Growths = [.. position.Growths.Take(i)],
-                Losses = position.Losses with { Points = [.. position.Losses.Points.Where(point => point.Step <= record.Step)] },
+                Losses = position.Losses.UpTo(record.Step),
             };
             if (Method.Next(model, then) is not { } growth || Record(growth, record.Step) != record)
             {
