@@ -73,7 +73,8 @@ public sealed class RunPlan
                 Growths = [.. position.Growths.Take(i)],
                 Losses = position.Losses.UpTo(record.Step),
             };
-            if (Method.Next(model, then) is not { } growth || Record(growth, record.Step) != record)
+            bool isInOrder = record.Step < position.Step && (i == 0 || position.Growths[i - 1].Step <= record.Step);
+            if (!isInOrder || Method.Next(model, then) is not { } growth || Record(growth, record.Step) != record)
             {
                 return null;
             }

@@ -52,6 +52,8 @@ public class RunPlanTests
         Assert.Null(plan.Replay(At(24, [growths[0], growths[1] with { Operator = "copy-layers 4 stack, moments keep" }])));
         Assert.Null(plan.Replay(At(24, [growths[0], growths[1] with { Rewarm = new Rewarm(5) }])));
         Assert.Null(plan.Replay(At(24, [growths[1], growths[0]])));
+        Assert.Null(plan.Replay(At(13, growths)));
+        Assert.Null(plan.Replay(At(24, [growths[0] with { Step = 20 }, growths[1]])));
         Assert.Null(plan.Replay(At(24, [.. growths, growths[1]])));
     }
 
