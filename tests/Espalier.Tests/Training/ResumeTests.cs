@@ -1,7 +1,11 @@
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
 using Espalier.Configuration;
 using Espalier.Growth;
+using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Tests.Data;
+using Espalier.Torch;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;
@@ -76,6 +80,66 @@ public sealed class ResumeTests : IDisposable
             TinyRun.State(TinyRun.Checkpoint(run, 15))["parameters"]!.AsObject(), parameter => Assert.Equal(2, (int)parameter.Value!["steps"]!));
         Assert.True(TinyRun.Go(run, recipe));
         TinyRun.SameEnd(whole, run);
+    }
+
+    /// <summary>The control: what a checkpoint that was read wrongly would amount to ends otherwise, so the tests above can fail.</summary>
+    [Theory]
+    [InlineData("as it is", true)]
+    [InlineData("moments swapped", false)]
+    [InlineData("one count for all", false)]
+    [InlineData("schedule", false)]
+    public void AStateThatIsRestoredWronglyDoesNotEndAlike(string change, bool endsAlike)
+    {
+        Recipe recipe = TinyRun.Recipe;
+        string whole = Whole(recipe), run = _folder.File("changed"), checkpoint = TinyRun.Checkpoint(run, 9);
+        Assert.False(TinyRun.Go(run, recipe, stopAfter: 9));
+        JsonObject state = TinyRun.State(checkpoint);
+        switch (change)
+        {
+            case "moments swapped":
+                SwapMoments(Path.Combine(checkpoint, "optimizer.safetensors"));
+                break;
+            case "one count for all":
+                Assert.True(state["parameters"]!.AsObject().Select(own => (int)own.Value!["steps"]!).Distinct().Count() > 1);
+                foreach ((_, JsonNode? own) in state["parameters"]!.AsObject())
+                {
+                    own!["steps"] = 9;
+                }
+
+                break;
+            case "schedule":
+                state["schedule_step"] = 8;
+                break;
+        }
+
+        File.WriteAllText(Path.Combine(checkpoint, "training_state.json"), state.ToJsonString());
+        Assert.True(TinyRun.Go(run, recipe));
+        if (endsAlike)
+        {
+            TinyRun.SameEnd(whole, run);
+        }
+        else
+        {
+            Assert.ThrowsAny<Xunit.Sdk.XunitException>(() => TinyRun.SameWeights(
+                TinyRun.Checkpoint(whole, TinyRun.Steps), TinyRun.Checkpoint(run, TinyRun.Steps)));
+        }
+    }
+
+    /// <summary>Every exp_avg in place of its exp_avg_sq; of a mean that is negative its size, so that it has a root.</summary>
+    private static void SwapMoments(string path)
+    {
+        List<SafetensorsTensor> swapped = [];
+        using (SafetensorsFile file = SafetensorsFile.Open(path))
+        {
+            foreach (string name in file.Names)
+            {
+                bool isSquare = name.EndsWith("_sq", StringComparison.Ordinal);
+                float[] values = MemoryMarshal.Cast<byte, float>(file.Bytes(isSquare ? name[..^3] : name + "_sq")).ToArray();
+                swapped.Add(TensorFile.Entry(name, Tensor.From<float>([.. values.Select(Math.Abs)], [.. file[name].Shape])));
+            }
+        }
+
+        SafetensorsWriter.Write(path, swapped);
     }
 
     /// <summary>A kill leaves rows, checkpoints and partial folders of a future that did not happen.</summary>
