@@ -73,7 +73,13 @@ internal sealed class RecordBinder(ConfigProblems problems, Type root, string no
         object config = Create(record);
         IReadOnlyList<ConfigKey> keys = ConfigKeys.Of(record);
         var seen = new HashSet<string>();
-        foreach (MapEntry entry in section.Entries)
+        MapEntry[][] foreign = KeysOfOtherVariants(record, section, keys);
+        foreach (MapEntry[] together in foreign)
+        {
+            ReportTogether(record, section, together, keys, place, path);
+        }
+
+        foreach (MapEntry entry in section.Entries.Except(foreign.SelectMany(together => together)))
         {
             ConfigKey? key = keys.FirstOrDefault(k => k.Name == entry.Key);
             if (key is null && !IsOfOtherVariant(record, section, entry, path, keys, out key))
@@ -157,10 +163,8 @@ internal sealed class RecordBinder(ConfigProblems problems, Type root, string no
 
         string Names(string separator) => string.Join(separator, others.Select(other => other.Name));
         string dotted = path.TrimEnd('.'), own = variants.NameOf(record);
-        ConfigKey? same = keys.FirstOrDefault(k => others.Any(other => other.Key.Property.Name == k.Property.Name));
-        // The file said another variant, and the command line this one.
-        bool isOverridden = entry.Place != Place.CommandLine
-            && section.Entries.Exists(e => e.Key == variants.Key && e.Place == Place.CommandLine);
+        ConfigKey? same = SameProperty(others, keys);
+        bool isOverridden = entry.Place != Place.CommandLine && IsNamedOnCommandLine(variants, section);
         string remedy = same is not null ? $"its key is `{path}{same.Name}`"
             : isOverridden && dotted.Length > 0 ? $"leave it out, or replace the whole section by `{dotted}={{{variants.Key}: {own}}}`"
             : $"leave it out, or set `{path}{variants.Key}` to {Names(" or ")}";
@@ -170,6 +174,47 @@ internal sealed class RecordBinder(ConfigProblems problems, Type root, string no
         meant = section.Entries.Exists(e => e.Key == same?.Name) ? null : same;
         return true;
     }
+
+    /// <summary>
+    /// The keys that a file, or the command line, has for other variants of the section, where they are several and this one
+    /// has none for the same properties: no slip, but a section of another variant, or of a time when all had all keys.
+    /// </summary>
+    private static MapEntry[][] KeysOfOtherVariants(Type record, MapNode section, IReadOnlyList<ConfigKey> keys) =>
+        ConfigVariants.Of(record) is not ConfigVariants variants ? [] :
+        [
+            .. section.Entries
+                .Where(entry => !keys.Any(key => key.Name == entry.Key)
+                    && variants.Having(entry.Key) is { Count: > 0 } others && SameProperty(others, keys) is null)
+                .GroupBy(entry => entry.Place.Source)
+                .Select(together => together.ToArray())
+                .Where(together => together.Length > 1),
+        ];
+
+    /// <summary>Reports keys of other variants by showing the section as this one has it.</summary>
+    private void ReportTogether(
+        Type record, MapNode section, MapEntry[] foreign, IReadOnlyList<ConfigKey> keys, Place place, string path)
+    {
+        ConfigVariants variants = ConfigVariants.Of(record)!;
+        string dotted = path.TrimEnd('.'), name = dotted.Length > 0 ? dotted : noun, own = variants.NameOf(record);
+        string[] others = [.. variants.Names.Where(other => Array.TrueForAll(
+            foreign, entry => variants.Having(entry.Key).Any(having => having.Name == other)))];
+        string kept = ConfigFlow.Of(section.Entries.Where(entry => keys.Any(key => key.Name == entry.Key)));
+        string remedy = IsNamedOnCommandLine(variants, section)
+            ? $"replace the whole section by `{name}={kept}`"
+            : $"write it so: `{name}: {kept}`" +
+                (others.Length > 0 ? $", or set `{path}{variants.Key}` to {string.Join(" or ", others)}" : "");
+        problems.Add(
+            foreign[0].Place == Place.CommandLine ? Place.CommandLine : place, name,
+            $"{string.Join(", ", foreign.Select(entry => entry.Key))} are keys of {(others.Length > 0 ? string.Join(" and ", others) : "others")}, and this {name} is {own}",
+            remedy);
+    }
+
+    private static ConfigKey? SameProperty(IReadOnlyList<(string Name, ConfigKey Key)> others, IReadOnlyList<ConfigKey> keys) =>
+        keys.FirstOrDefault(key => others.Any(other => other.Key.Property.Name == key.Property.Name));
+
+    /// <summary>Whether a file said another variant, and the command line this one.</summary>
+    private static bool IsNamedOnCommandLine(ConfigVariants variants, MapNode section) =>
+        section.Entries.Exists(entry => entry.Key == variants.Key && entry.Place == Place.CommandLine);
 
     /// <summary>
     /// Reports an unknown key. Where an absent key is but a slip away it is returned, so that its value is checked

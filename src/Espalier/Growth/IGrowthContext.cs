@@ -18,7 +18,9 @@ public interface IGrowthContext
     /// <param name="index">From 0: the micro-batches that the run meets next, in their order.</param>
     ModelBatch Batch(int index);
 
-    /// <summary>Trains a state as the run goes on to, and charges what that costs.</summary>
+    /// <summary>
+    /// Trains a state as the run goes on to, at the learning rates that follow the growth, and charges what that costs.
+    /// </summary>
     /// <param name="trial">The state; a copy, where the run's own is still wanted. It does not grow meanwhile.</param>
     /// <param name="steps">Updates.</param>
     /// <returns>The mean loss of each update, in nats a target.</returns>

@@ -21,6 +21,9 @@ public sealed record LossCurve(long Interval)
     /// <summary>The sum of their losses.</summary>
     public double PendingLoss { get; init; }
 
+    /// <summary>The points that there were at a step.</summary>
+    internal LossCurve UpTo(long step) => new(Interval) { Points = [.. Points.Where(point => point.Step <= step)] };
+
     /// <summary>The curve after another update.</summary>
     /// <param name="loss">Its loss.</param>
     /// <param name="step">Updates done with it.</param>

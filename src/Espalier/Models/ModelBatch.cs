@@ -11,11 +11,17 @@ namespace Espalier.Models;
 /// </param>
 public sealed record ModelBatch(ModelInput Input, Tensor Targets, Tensor? Positions = null)
 {
+    private long? _targetCount;
+
     /// <summary>N: the positions that go through the vocabulary head.</summary>
     public long Predictions => Targets.Count;
 
-    /// <summary>The targets that count. By default all of them.</summary>
-    public long TargetCount { get; init; } = Targets.Count;
+    /// <summary>The targets that count: those that are not ignored.</summary>
+    public long TargetCount
+    {
+        get => _targetCount ??= Targets.Count - Targets.ToArray<long>().AsSpan().Count(Functional.IgnoredTarget);
+        init => _targetCount = value;
+    }
 
     /// <summary>A batch on a device.</summary>
     public static ModelBatch Of(TokenBatch batch, Device device) => new ModelBatch(

@@ -65,11 +65,7 @@ internal sealed class SelfTestReference : IDisposable
     public ModelBatch Batch(string name)
     {
         var input = new ModelInput(this[$"{name}/input_ids"], Optional("token_type_ids"), Optional("lengths"));
-        Tensor targets = this[$"{name}/targets"];
-        return new ModelBatch(input, targets, Optional("positions"))
-        {
-            TargetCount = targets.ToArray<long>().LongCount(target => target != Functional.IgnoredTarget),
-        };
+        return new ModelBatch(input, this[$"{name}/targets"], Optional("positions"));
 
         Tensor? Optional(string what) => Contains($"{name}/{what}") ? this[$"{name}/{what}"] : null;
     }

@@ -69,10 +69,12 @@ internal sealed class RunPlan
             TrainingPosition then = position with
             {
                 Step = record.Step,
+                Tokens = record.Step * TokensPerStep,
                 Growths = [.. position.Growths.Take(i)],
-                Losses = position.Losses with { Points = [.. position.Losses.Points.Where(point => point.Step <= record.Step)] },
+                Losses = position.Losses.UpTo(record.Step),
             };
-            if (Method.Next(model, then) is not { } growth || Record(growth, record.Step) != record)
+            bool isInOrder = record.Step < position.Step && (i == 0 || position.Growths[i - 1].Step <= record.Step);
+            if (!isInOrder || Method.Next(model, then) is not { } growth || Record(growth, record.Step) != record)
             {
                 return null;
             }

@@ -187,11 +187,17 @@ public sealed class Trainer : IDisposable
             TrainingPosition before = state.Position;
             var context = new GrowthContext(this, before);
             long started = TimeProvider.System.GetTimestamp();
-            state = growth.Operator.Apply(state, context);
-            state.Position = before with
+
+            // Said before it happens, so that what trains on trial does so at the learning rates that follow it.
+            TrainingPosition grown = before with
             {
                 Growths = [.. before.Growths, RunPlan.Record(growth, before.Step)],
                 ScheduleStep = growth.ScheduleStep ?? before.ScheduleStep,
+            };
+            state.Position = grown;
+            state = growth.Operator.Apply(state, context);
+            state.Position = grown with
+            {
                 Flops = before.Flops + context.Flops,
                 Seconds = before.Seconds + TimeProvider.System.GetElapsedTime(started).TotalSeconds,
             };

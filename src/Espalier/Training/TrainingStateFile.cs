@@ -69,11 +69,15 @@ internal sealed class TrainingStateFile
         try
         {
             int format = json["format"]!.GetValue<int>();
-            return format is FirstFormat or Format
-                ? new TrainingStateFile(path, JsonSerializer.Deserialize<Contents>(json, Options)!)
-                : throw new UserErrorException(
+            if (format is not (FirstFormat or Format))
+            {
+                throw new UserErrorException(
                     $"{path} has format {format}; this Espalier reads formats {FirstFormat} and {Format}.",
                     "Use the Espalier that wrote it, or a newer one.");
+            }
+
+            Contents contents = JsonSerializer.Deserialize<Contents>(json, Options)!;
+            return contents.IsWhole ? new TrainingStateFile(path, contents) : throw new FormatException("something is missing");
         }
         catch (Exception exception) when (
             exception is NullReferenceException or InvalidOperationException or FormatException or JsonException)
@@ -112,6 +116,13 @@ internal sealed class TrainingStateFile
         public LossCurve? Losses { get; init; }
 
         public Dictionary<string, OfParameter>? Parameters { get; init; }
+
+        /// <summary>Whether all that its format has is there.</summary>
+        [JsonIgnore]
+        public bool IsWhole => Format == FirstFormat
+            ? GrowthsDone is not null && OptimizerSteps is not null
+            : ScheduleStep is not null && Growths?.All(growth => growth is not null) == true && Losses is not null
+                && Parameters is not null;
 
         /// <summary>Format 1.</summary>
         [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

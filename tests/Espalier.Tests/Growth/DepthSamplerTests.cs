@@ -54,9 +54,9 @@ public class DepthSamplerTests
     public void LvpsFollowsItsParameters()
     {
         // The general closed form: end (begin / y - 1) / (begin - end) for y in multiples of N.
-        var sampler = new DepthSampler(new MethodConfig
+        var sampler = new DepthSampler(new ApolloConfig
         {
-            Name = MethodKind.Apollo, Sampler = DepthSamplerKind.Lvps, LvpsBeginOffset = 1.5, LvpsEnd = 0.9,
+            Sampler = DepthSamplerKind.Lvps, LvpsBeginOffset = 1.5, LvpsEnd = 0.9,
         });
         double[] probabilities = Distribution(sampler, 4, 16);
         for (int depth = 5; depth <= 16; depth++)
@@ -108,9 +108,9 @@ public class DepthSamplerTests
     [InlineData(0.5)]
     public void InversePowerFallsWithThePower(double power)
     {
-        var sampler = new DepthSampler(new MethodConfig
+        var sampler = new DepthSampler(new ApolloConfig
         {
-            Name = MethodKind.Apollo, Sampler = DepthSamplerKind.InversePower, InversePower = power,
+            Sampler = DepthSamplerKind.InversePower, InversePower = power,
         });
         double[] weights = [.. Enumerable.Range(1, 10).Select(place => Math.Pow(place, -power))];
         double[] probabilities = Distribution(sampler, 3, 12);
@@ -160,11 +160,11 @@ public class DepthSamplerTests
         Assert.Throws<ArgumentOutOfRangeException>(() => Sampler(DepthSamplerKind.Lvps).Draw(0.5, 0, 12));
         Assert.Throws<ArgumentOutOfRangeException>(() => Sampler(DepthSamplerKind.Lvps).Draw(0.5, 13, 12));
         Assert.Throws<InvalidOperationException>(
-            () => new DepthSampler(new MethodConfig { Name = MethodKind.Apollo }).Draw(0.5, 3, 12));
+            () => new DepthSampler(new ApolloConfig { Sampler = (DepthSamplerKind)99 }).Draw(0.5, 3, 12));
     }
 
     private static DepthSampler Sampler(DepthSamplerKind kind) =>
-        new(new MethodConfig { Name = MethodKind.Apollo, Sampler = kind });
+        new(new ApolloConfig { Sampler = kind });
 
     /// <summary>The share of each depth from stored to final among evenly spaced uniform numbers.</summary>
     private static double[] Distribution(DepthSampler sampler, int stored, int final)

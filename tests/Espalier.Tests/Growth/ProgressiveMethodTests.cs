@@ -1,6 +1,7 @@
 using Espalier.Configuration;
 using Espalier.Growth;
 using Espalier.Models;
+using Espalier.Optimization;
 
 namespace Espalier.Tests.Growth;
 
@@ -8,90 +9,92 @@ public class ProgressiveMethodTests
 {
     private const long Steps = 1000, TokensPerStep = 512;
 
-    private static readonly ModelConfig Final = Sample.Model(12);
+    private static readonly ModelConfig Final = GrowthSample.Gpt2(12);
 
     [Fact]
     public void ApolloGrowsAsReleased()
     {
-        ProgressiveMethod method = Make(new MethodConfig { Name = MethodKind.Apollo });
+        IProgressiveMethod method = Make(new ApolloConfig());
         Assert.Equal(Final with { Layers = 1 }, method.InitialModel);
         Assert.Equal(
             [
-                new GrowthEvent(50, new DepthGrowth(3, LayerMapKind.Interpolate, MomentPolicy.Keep)),
-                new GrowthEvent(100, new DepthGrowth(6, LayerMapKind.Interpolate, MomentPolicy.Keep)),
-                new GrowthEvent(250, new DepthGrowth(12, LayerMapKind.Interpolate, MomentPolicy.Keep)),
+                (50, new GrowthStep(new CopyLayers(3, LayerMapKind.Interpolate) { Moments = MomentPolicy.Keep })),
+                (100, new GrowthStep(new CopyLayers(6, LayerMapKind.Interpolate) { Moments = MomentPolicy.Keep })),
+                (250, new GrowthStep(new CopyLayers(12, LayerMapKind.Interpolate) { Moments = MomentPolicy.Keep })),
             ],
-            method.Growth);
+            Growths(method));
     }
 
     [Fact]
     public void StackBertDoublesByStackingAndRestartsTheOptimizer()
     {
-        ProgressiveMethod method = Make(new MethodConfig { Name = MethodKind.StackBert });
+        IProgressiveMethod method = Make(new StackBertConfig());
         Assert.Equal(3, method.InitialModel.Layers);
         Assert.Equal(
             [
-                new DepthGrowth(6, LayerMapKind.Stack, MomentPolicy.Reset),
-                new DepthGrowth(12, LayerMapKind.Stack, MomentPolicy.Reset),
+                (100, new GrowthStep(new CopyLayers(6, LayerMapKind.Stack) { Moments = MomentPolicy.Reset })),
+                (250, new GrowthStep(new CopyLayers(12, LayerMapKind.Stack) { Moments = MomentPolicy.Reset })),
             ],
-            method.Growth.Select(growth => growth.Operator));
-        Assert.Equal([0, 1, 2], method.Plan(method.InitialModel, 0, 0).Layers);
+            Growths(method));
+        Assert.Equal([0, 1, 2], Plan(method, method.InitialModel, 0).StoredLayers);
         Assert.Equal(
-            [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], method.EvaluationPlan(method.InitialModel).Layers);
+            [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], method.EvaluationPlan(method.InitialModel).StoredLayers);
     }
 
     [Fact]
     public void ScratchHasTheFinalModelThroughout()
     {
-        ProgressiveMethod method = Make(new MethodConfig { Name = MethodKind.Scratch });
+        IProgressiveMethod method = Make(new ScratchConfig());
         Assert.Equal(Final, method.InitialModel);
-        Assert.Empty(method.Growth);
+        Assert.Empty(Growths(method));
         for (int step = 0; step < 1000; step++)
         {
-            Assert.Equal(Enumerable.Range(0, 12), method.Plan(Final, step, step % 3).Layers);
-            Assert.Equal(1, method.LearningRateFactor(step));
+            Assert.Equal(Enumerable.Range(0, 12), Plan(method, Final, step, step % 3).StoredLayers);
         }
+
+        Assert.Equal(Enumerable.Range(0, 12), method.EvaluationPlan(Final).StoredLayers);
     }
 
     [Fact]
     public void ProgressiveRunsItsStoredLayersAndNoMore()
     {
-        ProgressiveMethod method = Make(new MethodConfig { Name = MethodKind.Progressive });
+        IProgressiveMethod method = Make(new ProgressiveConfig());
         ModelConfig stored = Final with { Layers = 3 };
-        Assert.All(Enumerable.Range(0, 200), step => Assert.Equal([0, 1, 2], method.Plan(stored, step, 0).Layers));
-        Assert.Equal(LayerMap.Interpolate(3, 12), method.EvaluationPlan(stored).Layers);
+        Assert.All(Enumerable.Range(0, 200), step => Assert.Equal([0, 1, 2], Plan(method, stored, step).StoredLayers));
+        Assert.Equal(LayerMap.Interpolate(3, 12), method.EvaluationPlan(stored).StoredLayers);
     }
 
     [Fact]
     public void BoundariesMayBeStepsTokensOrPerCent()
     {
-        ProgressiveMethod method = Make(new MethodConfig
+        IProgressiveMethod method = Make(new ApolloConfig
         {
-            Name = MethodKind.Apollo,
             Stages = [2, 4, 8, 12],
             Boundaries = [Duration.Steps(7), Duration.Tokens(100 * TokensPerStep), Duration.Percent(12.5)],
             GrowthMap = LayerMapKind.Stack,
             Moments = MomentPolicy.Map,
         });
         Assert.Equal(2, method.InitialModel.Layers);
-        Assert.Equal([7, 100, 125], method.Growth.Select(growth => growth.Step));
         Assert.Equal(
-            [4, 8, 12],
-            method.Growth.Select(growth => Assert.IsType<DepthGrowth>(growth.Operator)).Select(growth => growth.Layers));
-        Assert.Equal(new DepthGrowth(8, LayerMapKind.Stack, MomentPolicy.Map), method.Growth[1].Operator);
+            [
+                (7, new GrowthStep(new CopyLayers(4, LayerMapKind.Stack))),
+                (100, new GrowthStep(new CopyLayers(8, LayerMapKind.Stack))),
+                (125, new GrowthStep(new CopyLayers(12, LayerMapKind.Stack))),
+            ],
+            Growths(method));
     }
 
     [Fact]
     public void MicroBatchesDrawEachOrTogether()
     {
         ModelConfig stored = Final with { Layers = 3 };
-        MethodConfig config = new() { Name = MethodKind.Apollo, Sampler = DepthSamplerKind.Uniform };
-        ProgressiveMethod each = Make(config), together = Make(config with { Draw = DepthDraw.Update });
+        ApolloConfig config = new() { Sampler = DepthSamplerKind.Uniform };
+        IProgressiveMethod each = Make(config), together = Make(config with { Draw = DepthDraw.Update });
         int differing = 0;
         for (int step = 0; step < 200; step++)
         {
-            int[] Depths(ProgressiveMethod method) =>
-                [.. Enumerable.Range(0, 4).Select(microBatch => method.Plan(stored, step, microBatch).Depth)];
+            int[] Depths(IProgressiveMethod method) =>
+                [.. Enumerable.Range(0, 4).Select(microBatch => Plan(method, stored, step, microBatch).Depth)];
 
             Assert.Single(Depths(together).Distinct());
             Assert.Equal(Depths(each)[0], Depths(together)[0]);
@@ -105,8 +108,8 @@ public class ProgressiveMethodTests
     [Fact]
     public void DrawsFollowTheSampler()
     {
-        ProgressiveMethod method = Make(new MethodConfig { Name = MethodKind.Apollo });
-        int[] depths = [.. Enumerable.Range(0, 20_000).Select(step => method.Plan(Final with { Layers = 3 }, step, 0).Depth)];
+        IProgressiveMethod method = Make(new ApolloConfig());
+        int[] depths = [.. Enumerable.Range(0, 20_000).Select(step => Plan(method, Final with { Layers = 3 }, step).Depth)];
         Assert.Equal(4.226, depths.Average(), 0.08);
         Assert.Equal(.6368, depths.Count(depth => depth == 3) / 20_000.0, 0.015);
         Assert.Equal(.0158, depths.Count(depth => depth == 12) / 20_000.0, 0.004);
@@ -116,16 +119,16 @@ public class ProgressiveMethodTests
     public void ADrawDependsOnSeedStepAndMicroBatchAlone()
     {
         ModelConfig stored = Final with { Layers = 3 };
-        MethodConfig config = new() { Name = MethodKind.Apollo, Sampler = DepthSamplerKind.Uniform };
-        ProgressiveMethod first = Make(config), other = Make(config, seed: 8);
-        ProgressiveMethod longer = new(config, Final with { VocabularySize = 99 }, Steps * 7, TokensPerStep * 3, 7);
+        ApolloConfig config = new() { Sampler = DepthSamplerKind.Uniform };
+        IProgressiveMethod first = Make(config), other = Make(config, seed: 8);
+        IProgressiveMethod longer = config.Create(new RunShape(Final with { VocabularySize = 99 }, Steps * 7, TokensPerStep * 3, 7));
 
         // Asked backwards and twice: nothing is consumed.
-        int[] forwards = [.. Enumerable.Range(0, 300).Select(step => first.Plan(stored, step, 1).Depth)];
-        int[] backwards = [.. Enumerable.Range(0, 300).Reverse().Select(step => longer.Plan(stored, step, 1).Depth).Reverse()];
+        int[] forwards = [.. Enumerable.Range(0, 300).Select(step => Plan(first, stored, step, 1).Depth)];
+        int[] backwards = [.. Enumerable.Range(0, 300).Reverse().Select(step => Plan(longer, stored, step, 1).Depth).Reverse()];
         Assert.Equal(forwards, backwards);
-        Assert.NotEqual(forwards, Enumerable.Range(0, 300).Select(step => other.Plan(stored, step, 1).Depth));
-        Assert.NotEqual(forwards, Enumerable.Range(0, 300).Select(step => first.Plan(stored, step, 0).Depth));
+        Assert.NotEqual(forwards, Enumerable.Range(0, 300).Select(step => Plan(other, stored, step, 1).Depth));
+        Assert.NotEqual(forwards, Enumerable.Range(0, 300).Select(step => Plan(first, stored, step, 0).Depth));
     }
 
     [Fact]
@@ -136,17 +139,17 @@ public class ProgressiveMethodTests
             (LayerMapChoice.Interpolate, LayerMapKind.Interpolate), (LayerMapChoice.Stack, LayerMapKind.Stack),
         })
         {
-            ProgressiveMethod method = Make(new MethodConfig { Name = MethodKind.Apollo, SharingMap = choice });
+            IProgressiveMethod method = Make(new ApolloConfig { SharingMap = choice });
             for (int stored = 1; stored <= 12; stored++)
             {
                 ModelConfig model = Final with { Layers = stored };
                 for (int step = 0; step < 50; step++)
                 {
-                    ForwardPlan plan = method.Plan(model, step, 0);
-                    Assert.Equal(LayerMap.Build(kind, stored, plan.Depth), plan.Layers);
+                    ForwardPlan plan = Plan(method, model, step);
+                    Assert.Equal(LayerMap.Build(kind, stored, plan.Depth), plan.StoredLayers);
                 }
 
-                Assert.Equal(LayerMap.Build(kind, stored, 12), method.EvaluationPlan(model).Layers);
+                Assert.Equal(LayerMap.Build(kind, stored, 12), method.EvaluationPlan(model).StoredLayers);
             }
         }
     }
@@ -155,37 +158,70 @@ public class ProgressiveMethodTests
     public void AMapOfOnesOwnServesTheFullDepthAndIsThinnedBelow()
     {
         int[] custom = [0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2];
-        ProgressiveMethod method = Make(new MethodConfig
+        IProgressiveMethod method = Make(new ApolloConfig
         {
-            Name = MethodKind.Apollo,
             Stages = [3, 12],
             Boundaries = [Duration.Percent(50)],
             Sampler = DepthSamplerKind.Uniform,
             SharingMap = LayerMapChoice.Of(custom),
         });
         ModelConfig stored = Final with { Layers = 3 };
-        Assert.Equal(custom, method.EvaluationPlan(stored).Layers);
-        ForwardPlan six = Enumerable.Range(0, 1000).Select(step => method.Plan(stored, step, 0)).First(plan => plan.Depth == 6);
-        Assert.Equal([0, 0, 0, 1, 2, 2], six.Layers);
+        Assert.Equal(custom, method.EvaluationPlan(stored).StoredLayers);
+        ForwardPlan six = Enumerable.Range(0, 1000).Select(step => Plan(method, stored, step)).First(plan => plan.Depth == 6);
+        Assert.Equal([0, 0, 0, 1, 2, 2], six.StoredLayers);
 
         // Once all layers are stored, there is nothing to share.
-        Assert.Equal(Enumerable.Range(0, 12), method.EvaluationPlan(Final).Layers);
+        Assert.Equal(Enumerable.Range(0, 12), method.EvaluationPlan(Final).StoredLayers);
     }
 
     [Fact]
     public void TheLearningRateRisesAgainAfterEachGrowth()
     {
-        MethodConfig config = new() { Name = MethodKind.Apollo, Rewarm = Duration.Steps(4) };
-        ProgressiveMethod method = Make(config);
-        Assert.Equal([1, 1, .25, .5, .75, 1, 1], Enumerable.Range(48, 7).Select(step => method.LearningRateFactor(step)));
-        Assert.Equal([1, .25, .5, .75, 1], Enumerable.Range(249, 5).Select(step => method.LearningRateFactor(step)));
-        Assert.Equal(1, method.LearningRateFactor(0));
+        var schedule = new LearningRate(
+            new LearningRateConfig { Peak = 1, Schedule = LearningRateSchedule.Constant, Warmup = Duration.Steps(0) }, Steps, TokensPerStep);
+        ApolloConfig config = new() { Rewarm = Duration.Steps(4) };
+        LearningRates[] rates = [.. Positions(Make(config)).Select(at => at.Position.Rates(schedule))];
+        Assert.Equal([1, 1, .25, .5, .75, 1, 1], Rates(48, 7));
+        Assert.Equal([1, .25, .5, .75, 1], Rates(249, 5));
+        Assert.Equal([1], Rates(0, 1));
+        Assert.All(rates, rate => Assert.Equal(rate.Rate, rate.New));
 
         // Released Apollo does not.
-        ProgressiveMethod released = Make(config with { Rewarm = Duration.Steps(0) });
-        Assert.All(Enumerable.Range(0, 300), step => Assert.Equal(1, released.LearningRateFactor(step)));
+        Assert.All(Positions(Make(config with { Rewarm = Duration.Steps(0) })), at => Assert.Equal(1, at.Position.Rates(schedule).Rate));
+
+        IEnumerable<double> Rates(int first, int count) => rates.Skip(first).Take(count).Select(rate => rate.Rate);
     }
 
-    private static ProgressiveMethod Make(MethodConfig config, ulong seed = 7) =>
-        new(config, Final, Steps, TokensPerStep, seed);
+    private static IProgressiveMethod Make(MethodConfig config, ulong seed = 7) =>
+        config.Create(new RunShape(Final, Steps, TokensPerStep, seed));
+
+    private static ForwardPlan Plan(IProgressiveMethod method, ModelConfig stored, long step, int microBatch = 0) =>
+        method.Plan(stored, new TrainingPosition { Step = step }, microBatch);
+
+    /// <summary>Every growth of a run, and the updates done by then.</summary>
+    private static IEnumerable<(long Step, GrowthStep Growth)> Growths(IProgressiveMethod method) =>
+        Positions(method).SelectMany(at => at.Growths.Select(growth => (at.Position.Step, growth)));
+
+    /// <summary>Where the run stands at each update, and how it grew just before.</summary>
+    private static IEnumerable<(TrainingPosition Position, List<GrowthStep> Growths)> Positions(IProgressiveMethod method)
+    {
+        ModelConfig model = method.InitialModel;
+        var position = new TrainingPosition();
+        for (long step = 0; step < Steps; step++)
+        {
+            position = position with { Step = step, ScheduleStep = step };
+            List<GrowthStep> growths = [];
+            while (method.Next(model, position) is { } growth)
+            {
+                growths.Add(growth);
+                model = growth.Operator.Grow(model);
+                position = position with
+                {
+                    Growths = [.. position.Growths, new GrowthRecord(step, growth.Operator.ToString(), growth.Rewarm)],
+                };
+            }
+
+            yield return (position, growths);
+        }
+    }
 }

@@ -6,15 +6,14 @@ namespace Espalier.Tests.Optimization;
 
 public class AdamWTests
 {
-    private static readonly ModelConfig Model = Sample.Model(1);
-
     [Fact]
     public void DecayShrinksMatricesOnly()
     {
-        using ParameterSet parameters = WithGradient(_ => 0);
-        using AdamWState state = Empty(parameters);
+        using ParameterSet parameters = Gradients.Of(_ => 0);
+        var optimizer = new AdamW(new OptimizerConfig { WeightDecay = 0.5 });
+        using var state = OptimizerState.Begin(optimizer, parameters);
         var before = parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Value.Clone());
-        new AdamW(new OptimizerConfig { WeightDecay = 0.5 }).Step(parameters, state, gradientNorm: 0, learningRate: 0.1);
+        optimizer.Step(parameters, state, gradientScale: 1, rates: 0.1);
         foreach (Parameter parameter in parameters)
         {
             Near.Equal(before[parameter.Name] * (parameter.Spec.Shape.Length == 2 ? 0.95 : 1), parameter.Value, 1e-6, parameter.Name);
@@ -24,12 +23,12 @@ public class AdamWTests
     [Fact]
     public void TheFirstStepMovesEveryWeightByTheLearningRateAgainstItsGradient()
     {
-        using ParameterSet parameters = WithGradient(i => i % 2 == 0 ? 3 : -0.01);
-        using AdamWState state = Empty(parameters);
+        using ParameterSet parameters = Gradients.Of(i => i % 2 == 0 ? 3 : -0.01);
+        var optimizer = new AdamW(new OptimizerConfig { WeightDecay = 0 });
+        using var state = OptimizerState.Begin(optimizer, parameters);
         var before = parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Value.Clone());
-        new AdamW(new OptimizerConfig { WeightDecay = 0, ClipNorm = 0 })
-            .Step(parameters, state, AdamW.GradientNorm(parameters), learningRate: 0.01);
-        Assert.Equal(1, state.StepCount);
+        optimizer.Step(parameters, state, gradientScale: 1, rates: 0.01);
+        Assert.All(state, own => Assert.Equal(1, own.Value.Steps));
         int i = 0;
         foreach (Parameter parameter in parameters)
         {
@@ -39,54 +38,54 @@ public class AdamWTests
     }
 
     [Fact]
-    public void ClippingScalesGradientsToTheNormAndNoFurther()
+    public void GradientsAreScaledOnTheWay()
     {
-        using ParameterSet parameters = WithGradient(i => 0.25 * (i + 1));
-        double norm = AdamW.GradientNorm(parameters);
-        Assert.Equal(
-            Math.Sqrt(parameters.Select((parameter, i) => parameter.Value.Count * Math.Pow(0.25 * (i + 1), 2)).Sum()), norm, 3);
+        using ParameterSet parameters = Gradients.Of(i => 0.25 * (i + 1));
+        Assert.Equal(0.1 * 0.25 * 0.5, FirstMoment(scale: 0.5), 6);
+        Assert.Equal(0.1 * 0.25, FirstMoment(scale: 1), 6);
 
-        Assert.Equal(0.1 * 0.25 * 2 / norm, FirstMoment(clip: 2), 6);
-        Assert.Equal(0.1 * 0.25, FirstMoment(clip: 2 * norm), 6);
-        Assert.Equal(0.1 * 0.25, FirstMoment(clip: 0), 6);
-
-        double FirstMoment(double clip)
+        double FirstMoment(double scale)
         {
-            using AdamWState state = Empty(parameters);
-            new AdamW(new OptimizerConfig { ClipNorm = clip }).Step(parameters, state, norm, learningRate: 0);
-            return Near.Values(state.Moments["transformer.wte.weight"].ExpAvg)[0];
+            var optimizer = new AdamW(new OptimizerConfig());
+            using var state = OptimizerState.Begin(optimizer, parameters);
+            optimizer.Step(parameters, state, scale, rates: 0);
+            return Near.Values(state["transformer.wte.weight"].Slots[AdamW.ExpAvg].Value)[0];
         }
     }
 
     [Fact]
-    public void AParameterWithoutAGradientStaysAsItIs()
+    public void AParameterWithoutAGradientStaysAsItIsAndSoDoesItsCount()
     {
-        using ParameterSet parameters = WithGradient(_ => 1);
+        using ParameterSet parameters = Gradients.Of(_ => 1);
         Parameter still = parameters.First(parameter => parameter.Name == "transformer.wpe.weight");
-        double whole = AdamW.GradientNorm(parameters);
         still.Value.ClearGrad();
-        Assert.Equal(Math.Sqrt((whole * whole) - still.Value.Count), AdamW.GradientNorm(parameters), 3);
-
-        using AdamWState state = Empty(parameters);
-        using Tensor before = still.Value.Clone();
-        new AdamW(new OptimizerConfig()).Step(parameters, state, 1, 0.1);
+        var optimizer = new AdamW(new OptimizerConfig());
+        using var state = OptimizerState.Begin(optimizer, parameters);
+        using var before = still.Value.Clone();
+        optimizer.Step(parameters, state, 1, 0.1);
         Near.Identical(before, still.Value);
-        Near.Identical(Tensor.ZerosLike(before), state.Moments[still.Name].ExpAvgSq);
+        Near.Identical(Tensor.ZerosLike(before), state[still.Name].Slots[AdamW.ExpAvgSq].Value);
+        Assert.All(state, own => Assert.Equal(own.Key == still.Name ? 0 : 1, own.Value.Steps));
     }
 
-    /// <summary>Every element of parameter i has the gradient that the function gives.</summary>
-    private static ParameterSet WithGradient(Func<int, double> gradient)
+    /// <summary>One that joins late is corrected by its own count: its first update is as large as anyone's first.</summary>
+    [Fact]
+    public void EachParameterIsCorrectedByItsOwnCount()
     {
-        ParameterSet parameters = Sample.Parameters(Model);
-        int i = 0;
-        foreach (Parameter parameter in parameters)
+        using ParameterSet parameters = Gradients.Of(_ => 1);
+        Parameter late = parameters.First(parameter => parameter.Name == "transformer.wpe.weight");
+        var optimizer = new AdamW(new OptimizerConfig { WeightDecay = 0 });
+        using var state = OptimizerState.Begin(optimizer, parameters);
+        late.Value.ClearGrad();
+        for (int step = 0; step < 20; step++)
         {
-            (parameter.Value * gradient(i++)).Sum().Backward();
+            optimizer.Step(parameters, state, 1, 0.01);
         }
 
-        return parameters;
+        using var before = late.Value.Clone();
+        (late.Value * 1.0).Sum().Backward();
+        optimizer.Step(parameters, state, 1, 0.01);
+        Assert.Equal((1L, 21L), (state[late.Name].Steps, state["transformer.wte.weight"].Steps));
+        Near.Equal(before + Tensor.Full([1], -0.01), late.Value, 1e-5);
     }
-
-    private static AdamWState Empty(ParameterSet parameters) =>
-        new(parameters.ToDictionary(parameter => parameter.Name, parameter => Moments.Empty(parameter.Value)), 0);
 }

@@ -4,6 +4,7 @@ using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
 using Espalier.Tests.Data;
+using Espalier.Tests.Growth;
 using Espalier.Torch;
 using Espalier.Training;
 
@@ -12,6 +13,8 @@ namespace Espalier.Tests.Training;
 /// <summary>A loss or gradient that is no number stops a run before it can do harm.</summary>
 public sealed class DivergenceTests : IDisposable
 {
+    private static readonly AdamW Optimizer = new(new OptimizerConfig());
+
     private readonly TemporaryFolder _folder = new(inMemory: true);
 
     public void Dispose() => _folder.Dispose();
@@ -19,12 +22,12 @@ public sealed class DivergenceTests : IDisposable
     [Fact]
     public void ALossThatIsNoNumberChangesNothing()
     {
-        using TrainingState state = TrainingState.Begin(Sample.Model(2), 4, 1, Device.Cpu);
+        using TrainingState state = TrainingState.Begin(GrowthSample.Gpt2(2), 4, Optimizer, 1, Device.Cpu);
         OneStep(state, _ => ForwardPlan.Plain(2));
-        state.Parameters[1, "mlp.c_fc.bias"].Detach().Fill(double.NaN);
+        state.Model.Parameters[1, "mlp.c_fc.bias"].Detach().Fill(double.NaN);
 
         // The first micro-batch does not touch the poisoned layer: its gradients are sound, and must not be used either.
-        DivergenceException exception = Diverges(state, microBatch => new ForwardPlan(microBatch == 0 ? [0] : [0, 1]));
+        DivergenceException exception = Diverges(state, microBatch => ForwardPlan.Of(microBatch == 0 ? [0] : [0, 1]));
         Assert.Equal("step 1: the loss of micro-batch 1 is NaN", exception.Message);
         Assert.Equal(1, exception.Step);
     }
@@ -32,12 +35,12 @@ public sealed class DivergenceTests : IDisposable
     [Fact]
     public void AGradientThatIsNoNumberChangesNothing()
     {
-        using TrainingState state = TrainingState.Begin(Sample.Model(2), 4, 1, Device.Cpu);
+        using TrainingState state = TrainingState.Begin(GrowthSample.Gpt2(2), 4, Optimizer, 1, Device.Cpu);
         OneStep(state, _ => ForwardPlan.Plain(2));
 
         // Logits of 0 and a sound loss, from hidden values whose sums are beyond single precision.
-        state.Parameters["transformer.ln_f.weight"].Detach().Fill(0.8e38);
-        state.Parameters["transformer.wte.weight"].Detach().Fill(0);
+        state.Model.Parameters["transformer.ln_f.weight"].Detach().Fill(0.8e38);
+        state.Model.Parameters["transformer.wte.weight"].Detach().Fill(0);
         Assert.Matches("^step 1: the gradient norm is (NaN|.*∞|.*Infinity)$", Diverges(state, _ => ForwardPlan.Plain(2)).Message);
     }
 
@@ -83,11 +86,11 @@ public sealed class DivergenceTests : IDisposable
 
     private static void OneStep(TrainingState state, Func<int, ForwardPlan> plan)
     {
-        new TrainingStep(new AdamW(new OptimizerConfig()), mixedPrecision: false, Device.Cpu).Run(
+        new TrainingStep(Optimizer, clipNorm: 1, Compute.Cpu).Run(
             state,
-            microBatch => new ModelBatch(Sample.Indices(microBatch, 31, 2, 12), Sample.Indices(9 + microBatch, 31, 2, 12)),
             2,
             plan,
+            (microBatch, _) => new ModelBatch(Sample.Indices(microBatch, 31, 2, 12), Sample.Indices(9 + microBatch, 31, 2, 12)),
             _ => 0,
             1e-3);
     }
@@ -96,15 +99,17 @@ public sealed class DivergenceTests : IDisposable
     {
         Tensor[] tensors =
         [
-            .. state.Parameters.Select(parameter => parameter.Value),
-            .. state.Optimizer.Moments.Values.SelectMany(moments => new[] { moments.ExpAvg, moments.ExpAvgSq }),
+            .. state.Model.Parameters.Select(parameter => parameter.Value),
+            .. state.Optimizer.SelectMany(own => own.Value.Slots.Values.Select(slot => slot.Value)),
         ];
         byte[][] before = [.. tensors.Select(Near.Bytes)];
-        (TrainingPosition, long) position = (state.Position, state.Optimizer.StepCount);
+        TrainingPosition position = state.Position;
+        long[] steps = [.. state.Optimizer.Select(own => own.Value.Steps)];
         var exception = Assert.Throws<DivergenceException>(() => OneStep(state, plan));
         Assert.Equal(before, tensors.Select(Near.Bytes));
-        Assert.Equal(position, (state.Position, state.Optimizer.StepCount));
-        Assert.All(state.Parameters, parameter => Assert.Null(parameter.Value.Grad));
+        Assert.Same(position, state.Position);
+        Assert.Equal(steps, state.Optimizer.Select(own => own.Value.Steps));
+        Assert.All(state.Model.Parameters, parameter => Assert.Null(parameter.Value.Grad));
         return exception;
     }
 }

@@ -120,33 +120,73 @@ internal static class Generators
             TiedHead = tied,
         };
 
-    private static Gen<MethodConfig> Methods(int layers) =>
-        from name in Member<MethodKind>()
-        from sampler in Member<DepthSamplerKind>()
+    /// <summary>All methods, with stages of their own or the method's.</summary>
+    private static Gen<MethodConfig> Methods(int layers) => Gen.OneOf(
+        Gen.Constant((MethodConfig)new ScratchConfig()),
+        StackBerts(layers).Select(method => (MethodConfig)method),
+        Progressives(layers).Select(method => (MethodConfig)method),
+        Apollos(layers).Select(method => (MethodConfig)method));
+
+    private static Gen<(int[] Stages, Duration[] Boundaries, MomentPolicy? Moments, Duration Rewarm)> Staged(int layers) =>
         from own in Gen.Elements(true, false)
         from stages in Gen.SubListOf(Enumerable.Range(1, layers - 1))
-        from units in Gen.Choose(0, 2)
+        from inPercent in Gen.Elements(true, false)
+        from moments in Member<MomentPolicy>()
+        from rewarm in Gen.Choose(0, 2)
+        select (
+            own ? (int[])[.. stages.Order(), layers] : [],
+            own ? (Duration[])[.. stages.Select((_, i) => inPercent ? Duration.Percent((2 * i) + 1) : Duration.Steps((10 * i) + 1))] : [],
+            own ? moments : (MomentPolicy?)null,
+            Duration.Steps(rewarm));
+
+    private static Gen<StackBertConfig> StackBerts(int layers) =>
+        from staged in Staged(layers)
+        select new StackBertConfig
+        {
+            Stages = staged.Stages, Boundaries = staged.Boundaries, Moments = staged.Moments, Rewarm = staged.Rewarm,
+        };
+
+    private static Gen<ProgressiveConfig> Progressives(int layers) =>
+        from staged in Staged(layers)
+        from sharing in Sharing
+        from growth in Member<LayerMapKind>()
+        select new ProgressiveConfig
+        {
+            Stages = staged.Stages, Boundaries = staged.Boundaries, Moments = staged.Moments, Rewarm = staged.Rewarm,
+            SharingMap = sharing, GrowthMap = growth,
+        };
+
+    private static Gen<ApolloConfig> Apollos(int layers) =>
+        from staged in Staged(layers)
+        from sampler in Member<DepthSamplerKind>()
         from offset in Fraction
         from draw in Member<DepthDraw>()
-        from sharing in Gen.Elements(null, LayerMapChoice.Interpolate, LayerMapChoice.Stack)
+        from sharing in Sharing
         from growth in Member<LayerMapKind>()
-        from moments in Member<MomentPolicy>()
-        let isOwn = own && name != MethodKind.Scratch
-        let isHalved = isOwn && units == 0 && layers > 1
-        select new MethodConfig
+        from isHalved in Gen.Elements(true, false, false, false)
+        let apollo = new ApolloConfig
         {
-            Name = name,
-            Stages = isHalved ? [1, layers] : isOwn ? [.. stages.Order(), layers] : [],
-            Boundaries = isHalved ? [Duration.Percent(50)]
-                : isOwn ? [.. stages.Order().Select((_, i) => units == 1 ? Duration.Percent(2 * i + 1) : Duration.Steps(10 * i + 1))] : [],
-            Sampler = isHalved ? DepthSamplerKind.Full : own ? sampler : null,
+            Stages = staged.Stages,
+            Boundaries = staged.Boundaries,
+            Moments = staged.Moments,
+            Rewarm = staged.Rewarm,
+            Sampler = sampler,
             LvpsBeginOffset = offset + 0.1,
             LvpsEnd = offset + 1e-6,
             InversePower = offset * 9,
             Draw = draw,
-            SharingMap = isHalved ? LayerMapChoice.Of(Enumerable.Repeat(0, layers)) : sharing,
-            GrowthMap = own ? growth : null,
-            Moments = own ? moments : null,
-            Rewarm = Duration.Steps(units),
-        };
+            SharingMap = sharing,
+            GrowthMap = growth,
+        }
+        select isHalved && layers > 1
+            ? apollo with
+            {
+                Stages = [1, layers],
+                Boundaries = [Duration.Percent(50)],
+                Sampler = DepthSamplerKind.Full,
+                SharingMap = LayerMapChoice.Of(Enumerable.Repeat(0, layers)),
+            }
+            : apollo;
+
+    private static Gen<LayerMapChoice> Sharing => Gen.Elements(LayerMapChoice.Interpolate, LayerMapChoice.Stack);
 }

@@ -86,11 +86,12 @@ public class RecipeReaderTests
         Assert.Equal("my-run", recipe.Name);
         Assert.Equal(42UL, recipe.Seed);
         Assert.Equal(ModelType.Gpt2, recipe.Model.ModelType);
-        Assert.Equal([1, 3, 6, 12], recipe.Method.Stages);
-        Assert.Equal([Duration.Percent(5), Duration.Percent(10), Duration.Percent(25)], recipe.Method.Boundaries);
-        Assert.Equal(DepthSamplerKind.Lvps, recipe.Method.Sampler);
-        Assert.Equal(LayerMapChoice.Interpolate, recipe.Method.SharingMap);
-        Assert.Equal(MomentPolicy.Keep, recipe.Method.Moments);
+        var method = Assert.IsType<ApolloConfig>(recipe.Method);
+        Assert.Equal([1, 3, 6, 12], method.Stages);
+        Assert.Equal([Duration.Percent(5), Duration.Percent(10), Duration.Percent(25)], method.Boundaries);
+        Assert.Equal(DepthSamplerKind.Lvps, method.Sampler);
+        Assert.Equal(LayerMapChoice.Interpolate, method.SharingMap);
+        Assert.Equal(MomentPolicy.Keep, method.Moments);
     }
 
     [Fact]
@@ -101,8 +102,8 @@ public class RecipeReaderTests
             "name=other name", "training.length=2e6 tokens", "training.length=1e6 tokens", "model.tie_word_embeddings=false",
         ]);
         Assert.Equal(8, recipe.Training.MicroBatch);
-        Assert.Equal([2, 12], recipe.Method.Stages);
-        Assert.Equal([Duration.Percent(30)], recipe.Method.Boundaries);
+        Assert.Equal([2, 12], ((ApolloConfig)recipe.Method).Stages);
+        Assert.Equal([Duration.Percent(30)], ((ApolloConfig)recipe.Method).Boundaries);
         Assert.Equal(0.95, recipe.Optimizer.Beta2);
         Assert.Equal("other name", recipe.Name);
         Assert.Equal(Duration.Tokens(1_000_000), recipe.Training.Length);
@@ -112,10 +113,15 @@ public class RecipeReaderTests
     [Fact]
     public void AMethodMayBeSwappedOnTheCommandLine()
     {
-        string stack = Good + "\n  stages: [3, 12]\n  boundaries: [10 %]\n";
-        Recipe recipe = RecipeReader.Parse(stack, "r.yaml", ["method.name=scratch", "method.stages=null", "method.boundaries=null"]);
-        Assert.Equal([12], recipe.Method.Stages);
-        Assert.Empty(recipe.Method.Boundaries);
+        string own = Good + "\n  stages: [3, 12]\n  boundaries: [10 %]\n";
+        Assert.Equal(new ScratchConfig(), RecipeReader.Parse(own, "r.yaml", ["method={name: scratch}"]).Method);
+
+        // These two have all keys in common.
+        var stacking = Assert.IsType<StackBertConfig>(RecipeReader.Parse(own, "r.yaml", ["method.name=stack-bert"]).Method);
+        Assert.Equal([3, 12], stacking.Stages);
+        Assert.Equal(
+            ["r.yaml:11: method: stages, boundaries are keys of apollo and progressive and stack-bert, and this method is scratch — replace the whole section by `method={name: scratch}`"],
+            Problems(own, "r.yaml", "method.name=scratch"));
     }
 
     [Fact]
@@ -188,8 +194,9 @@ public class RecipeReaderTests
     [InlineData("method.boundaries=[5 %, 25 %, 1000 steps]", "`1000 steps` is step 1000, where the run has 1000")]
     [InlineData("method.boundaries=[5 %, 25 %, 200 steps]", "`200 steps` is step 200, not after step 250")]
     [InlineData("method.boundaries=[5, 10, 25]", "method.boundaries: `5` is not a duration")]
-    [InlineData("method={name: scratch, stages: [6, 12], boundaries: [5 %]}", "method.stages: `scratch` trains all 12 layers from the first step — leave stages and boundaries out")]
-    [InlineData("method={name: scratch, boundaries: [5 %]}", "method.boundaries: 1 stage [12] has no boundaries")]
+    [InlineData("method={name: scratch, rewarm: 5 steps}", "method.rewarm: is a key of apollo and progressive and stack-bert, and this method is scratch — leave it out, or set `method.name` to apollo or progressive or stack-bert")]
+    [InlineData("method={name: stack-bert, draw: update}", "method.draw: is a key of apollo, and this method is stack-bert — leave it out, or set `method.name` to apollo")]
+    [InlineData("method={name: scratch, stages: [6, 12], boundaries: [5 %]}", "method: stages, boundaries are keys of apollo and progressive and stack-bert, and this method is scratch — replace the whole section by `method={name: scratch}`")]
     [InlineData("method.sampler=lpvs", "did you mean `lvps`?")]
     [InlineData("method.sharing_map=[0, 0]", "method.sharing_map: a list goes with two stages")]
     [InlineData("method.sharing_map={a: 1}", "method.sharing_map: is a section with keys of its own — write interpolate, stack, or a list of stored layers")]
@@ -229,7 +236,7 @@ public class RecipeReaderTests
         string[] settings = ["method.stages=[2, 12]", "method.boundaries=[50 %]", "method.sharing_map=[0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]"];
         Assert.Contains("the sampler lvps draws depths between 2 and 12", Assert.Single(Problems(Good, "r.yaml", settings)), StringComparison.Ordinal);
         Recipe recipe = RecipeReader.Parse(Good, "r.yaml", [.. settings, "method.sampler=full"]);
-        Assert.Equal([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1], recipe.Method.SharingMap!.Custom);
+        Assert.Equal([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1], ((ApolloConfig)recipe.Method).SharingMap.Custom);
     }
 
     [Theory]

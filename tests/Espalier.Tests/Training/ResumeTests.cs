@@ -1,8 +1,11 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Espalier.Configuration;
 using Espalier.Growth;
+using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Tests.Data;
+using Espalier.Torch;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;
@@ -42,7 +45,7 @@ public sealed class ResumeTests : IDisposable
             Assert.False(TinyRun.Go(run, recipe, stopAfter: stop), $"{name}: stop after {stop}");
             Assert.Equal($"step-{stop:D8}\n", File.ReadAllText(Path.Combine(run, "checkpoints", "latest")));
             Assert.True(TinyRun.Go(run, recipe));
-            SameEnd(whole, run);
+            TinyRun.SameEnd(whole, run);
             SameRows(new MetricsTable(whole), new MetricsTable(run), stop);
         }
     }
@@ -59,7 +62,7 @@ public sealed class ResumeTests : IDisposable
         }
 
         Assert.True(TinyRun.Go(run, recipe, stopAfter: TinyRun.Steps), "a stop that comes with the last step is none");
-        SameEnd(whole, run);
+        TinyRun.SameEnd(whole, run);
         Assert.Equal(Enumerable.Range(1, TinyRun.Steps).Select(step => (long)step), new MetricsTable(run).Steps);
     }
 
@@ -69,16 +72,74 @@ public sealed class ResumeTests : IDisposable
     {
         Recipe recipe = (TinyRun.Recipe with
         {
-            Method = new MethodConfig
-            {
-                Name = MethodKind.StackBert, Stages = [1, 2, 4], Boundaries = [Duration.Steps(6), Duration.Steps(13)],
-            },
+            Method = new StackBertConfig { Stages = [1, 2, 4], Boundaries = [Duration.Steps(6), Duration.Steps(13)] },
         }).Resolve();
         string whole = Whole(recipe), run = _folder.File("stopped");
         Assert.False(TinyRun.Go(run, recipe, stopAfter: 15));
-        Assert.Equal(2, (int)State(TinyRun.Checkpoint(run, 15))["optimizer_steps"]!);
+        Assert.All(
+            TinyRun.State(TinyRun.Checkpoint(run, 15))["parameters"]!.AsObject(), parameter => Assert.Equal(2, (int)parameter.Value!["steps"]!));
         Assert.True(TinyRun.Go(run, recipe));
-        SameEnd(whole, run);
+        TinyRun.SameEnd(whole, run);
+    }
+
+    /// <summary>The control: what a checkpoint that was read wrongly would amount to ends otherwise, so the tests above can fail.</summary>
+    [Theory]
+    [InlineData("as it is", true)]
+    [InlineData("moments swapped", false)]
+    [InlineData("one count for all", false)]
+    [InlineData("schedule", false)]
+    public void AStateThatIsRestoredWronglyDoesNotEndAlike(string change, bool endsAlike)
+    {
+        Recipe recipe = TinyRun.Recipe;
+        string whole = Whole(recipe), run = _folder.File("changed"), checkpoint = TinyRun.Checkpoint(run, 9);
+        Assert.False(TinyRun.Go(run, recipe, stopAfter: 9));
+        JsonObject state = TinyRun.State(checkpoint);
+        switch (change)
+        {
+            case "moments swapped":
+                SwapMoments(Path.Combine(checkpoint, "optimizer.safetensors"));
+                break;
+            case "one count for all":
+                Assert.True(state["parameters"]!.AsObject().Select(own => (int)own.Value!["steps"]!).Distinct().Count() > 1);
+                foreach ((_, JsonNode? own) in state["parameters"]!.AsObject())
+                {
+                    own!["steps"] = 9;
+                }
+
+                break;
+            case "schedule":
+                state["schedule_step"] = 8;
+                break;
+        }
+
+        File.WriteAllText(Path.Combine(checkpoint, "training_state.json"), state.ToJsonString());
+        Assert.True(TinyRun.Go(run, recipe));
+        if (endsAlike)
+        {
+            TinyRun.SameEnd(whole, run);
+        }
+        else
+        {
+            Assert.ThrowsAny<Xunit.Sdk.XunitException>(() => TinyRun.SameWeights(
+                TinyRun.Checkpoint(whole, TinyRun.Steps), TinyRun.Checkpoint(run, TinyRun.Steps)));
+        }
+    }
+
+    /// <summary>Every exp_avg in place of its exp_avg_sq; of a mean that is negative its size, so that it has a root.</summary>
+    private static void SwapMoments(string path)
+    {
+        List<SafetensorsTensor> swapped = [];
+        using (SafetensorsFile file = SafetensorsFile.Open(path))
+        {
+            foreach (string name in file.Names)
+            {
+                bool isSquare = name.EndsWith("_sq", StringComparison.Ordinal);
+                float[] values = MemoryMarshal.Cast<byte, float>(file.Bytes(isSquare ? name[..^3] : name + "_sq")).ToArray();
+                swapped.Add(TensorFile.Entry(name, Tensor.From<float>([.. values.Select(Math.Abs)], [.. file[name].Shape])));
+            }
+        }
+
+        SafetensorsWriter.Write(path, swapped);
     }
 
     /// <summary>A kill leaves rows, checkpoints and partial folders of a future that did not happen.</summary>
@@ -95,7 +156,7 @@ public sealed class ResumeTests : IDisposable
         _folder.Write("killed/checkpoints/.latest.partial", "step-0");
         _folder.Write("killed/.metrics.csv.partial", "step,tok");
         Assert.True(TinyRun.Go(run, TinyRun.Recipe));
-        SameEnd(whole, run);
+        TinyRun.SameEnd(whole, run);
         SameRows(new MetricsTable(whole), new MetricsTable(run), stop: 8);
         Assert.Equal(sound, File.ReadLines(Path.Combine(run, "metrics.csv")).Take(sound.Length));
         Assert.Equal(
@@ -119,7 +180,7 @@ public sealed class ResumeTests : IDisposable
 
         _folder.Write("killed/" + file, content);
         Assert.True(TinyRun.Go(run, TinyRun.Recipe));
-        SameEnd(whole, run);
+        TinyRun.SameEnd(whole, run);
         SameRows(new MetricsTable(whole), new MetricsTable(run), stop: 0);
     }
 
@@ -133,7 +194,7 @@ public sealed class ResumeTests : IDisposable
                 ResidualDropout = dropout,
             },
             Training = TinyRun.Recipe.Training with { Precision = precision },
-            Method = TinyRun.Recipe.Method with { Moments = moments, Draw = draw, Rewarm = Duration.Steps(rewarm) },
+            Method = TinyRun.Apollo with { Moments = moments, Draw = draw, Rewarm = Duration.Steps(rewarm) },
         };
 
     private string Whole(Recipe recipe)
@@ -142,19 +203,6 @@ public sealed class ResumeTests : IDisposable
         Assert.True(TinyRun.Go(run, recipe));
         return run;
     }
-
-    private static void SameEnd(string whole, string run)
-    {
-        string expected = TinyRun.Checkpoint(whole, TinyRun.Steps), actual = TinyRun.Checkpoint(run, TinyRun.Steps);
-        TinyRun.SameWeights(expected, actual);
-        JsonObject expectedState = State(expected), actualState = State(actual);
-        expectedState.Remove("seconds");
-        actualState.Remove("seconds");
-        Assert.Equal(expectedState.ToJsonString(), actualState.ToJsonString());
-    }
-
-    private static JsonObject State(string checkpoint) =>
-        JsonNode.Parse(File.ReadAllText(Path.Combine(checkpoint, "training_state.json")))!.AsObject();
 
     /// <summary>
     /// The same rows but for time. A stop within an interval adds one row, and the interval's means are then spread over

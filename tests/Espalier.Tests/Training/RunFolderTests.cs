@@ -2,6 +2,7 @@ using System.Text;
 using Espalier.Configuration;
 using Espalier.Optimization;
 using Espalier.Tests.Data;
+using Espalier.Tests.Growth;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;
@@ -60,14 +61,18 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
         { "training_state.json", "{}" },
         { "training_state.json", "half" },
         { "training_state.json", "none" },
-        { "training_state.json", "replace|\"format\": 1|\"format\": 99" },
+        { "training_state.json", "replace|\"format\": 2|\"format\": 99" },
         { "training_state.json", "replace|\"step\": 8|\"step\": -8" },
         { "training_state.json", "replace|\"step\": 8|\"step\": 8.5" },
         { "training_state.json", "replace|\"step\": 8|\"step\": 99999" },
         { "training_state.json", "replace|\"step\": 8|\"step\": 99999999999999999999" },
         { "training_state.json", "replace|\"step\": 8|\"step\": null" },
-        { "training_state.json", "replace|\"growths_done\": 1|\"growths_done\": 0" },
-        { "training_state.json", "replace|\"growths_done\": 1|\"growths_done\": 77" },
+        { "training_state.json", "replace|\"growths\": [|\"growths\": [ null," },
+        { "training_state.json", "replace|\"growths\": [|\"growths_of\": [" },
+        { "training_state.json", "replace|\"step\": 6,|\"step\": 5," },
+        { "training_state.json", "replace|copy-layers 2|copy-layers 3" },
+        { "training_state.json", "replace|moments keep|moments map" },
+        { "training_state.json", "replace|\"transformer.h.1.ln_1.bias\"|\"transformer.h.7.ln_1.bias\"" },
         { "latest", "" },
         { "latest", "step-00000099" },
         { "latest", "../checkpoints" },
@@ -101,11 +106,11 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
     public void AFullDepthPlanOfLayersThatAreNotThereIsRefused(string old, string changed)
     {
         string checkpoint = TinyRun.Checkpoint(Copy(), 8), path = Path.Combine(checkpoint, "training_state.json");
-        Assert.Equal([0, 0, 1, 1], Checkpoint.FullDepthPlan(checkpoint, Sample.Model(2)).Layers);
+        Assert.Equal([0, 0, 1, 1], Checkpoint.FullDepthPlan(checkpoint, GrowthSample.Gpt2(2)).StoredLayers);
         string json = File.ReadAllText(path);
         Assert.Contains(old, json, StringComparison.Ordinal);
         File.WriteAllText(path, json.Replace(old, changed, StringComparison.Ordinal));
-        var exception = Assert.Throws<UserErrorException>(() => Checkpoint.FullDepthPlan(checkpoint, Sample.Model(2)));
+        var exception = Assert.Throws<UserErrorException>(() => Checkpoint.FullDepthPlan(checkpoint, GrowthSample.Gpt2(2)));
         Assert.Contains(path, exception.Message, StringComparison.Ordinal);
     }
 

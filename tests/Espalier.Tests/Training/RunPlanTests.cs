@@ -17,7 +17,7 @@ public class RunPlanTests
         {
             // 3 sequences of 16 tokens, twice: 96 tokens a step.
             Training = TinyRun.Recipe.Training with { Length = Duration.Tokens(96 * 1000) },
-            Method = TinyRun.Recipe.Method with { Boundaries = [Duration.Percent(5), Duration.Tokens(96 * 333)] },
+            Method = TinyRun.Apollo with { Boundaries = [Duration.Percent(5), Duration.Tokens(96 * 333)] },
             Evaluation = new EvaluationConfig { Every = Duration.Percent(2.5) },
             Checkpoint = new CheckpointConfig { Every = Duration.Tokens(9600) },
             Logging = new LoggingConfig { Every = Duration.Steps(7) },
@@ -26,12 +26,35 @@ public class RunPlanTests
         Assert.Equal(96, plan.TokensPerStep);
         Assert.Equal(1000, plan.TotalSteps);
         Assert.Equal((25L, 100L, 7L), (plan.EvaluateEvery, plan.CheckpointEvery, plan.LogEvery));
-        Assert.Equal([50L, 333L], plan.Method.Growth.Select(growth => growth.Step));
         Assert.Equal(1, plan.Method.InitialModel.Layers);
+        Assert.Equal(
+            [
+                new GrowthRecord(50, "copy-layers 2 interpolate, moments keep"),
+                new GrowthRecord(333, "copy-layers 4 interpolate, moments keep"),
+            ],
+            plan.Forecast(1000));
         Assert.Equal(
             [(0L, 0, 1), (50L, 0, 1), (51L, 1, 2), (333L, 1, 2), (334L, 2, 4), (1000L, 2, 4)],
             new[] { 0L, 50, 51, 333, 334, 1000 }.Select(step =>
-                (step, plan.GrowthsBefore(step), plan.ModelAfter(plan.GrowthsBefore(step)).Layers)));
+                (step, plan.Forecast(step).Count, plan.Replay(At(step, plan.Forecast(step)))!.Layers)));
+    }
+
+    /// <summary>A record that the method would not have made is none of this run.</summary>
+    [Fact]
+    public void OnlyTheMethodsOwnGrowthsAreReplayed()
+    {
+        var plan = new RunPlan(TinyRun.Recipe, Model);
+        IReadOnlyList<GrowthRecord> growths = plan.Forecast(TinyRun.Steps);
+        Assert.Equal(2, growths.Count);
+        Assert.Equal(4, plan.Replay(At(24, growths))!.Layers);
+        Assert.Equal(2, plan.Replay(At(8, [growths[0]]))!.Layers);
+        Assert.Null(plan.Replay(At(24, [growths[0] with { Step = 5 }, growths[1]])));
+        Assert.Null(plan.Replay(At(24, [growths[0], growths[1] with { Operator = "copy-layers 4 stack, moments keep" }])));
+        Assert.Null(plan.Replay(At(24, [growths[0], growths[1] with { Rewarm = new Rewarm(5) }])));
+        Assert.Null(plan.Replay(At(24, [growths[1], growths[0]])));
+        Assert.Null(plan.Replay(At(13, growths)));
+        Assert.Null(plan.Replay(At(24, [growths[0] with { Step = 20 }, growths[1]])));
+        Assert.Null(plan.Replay(At(24, [.. growths, growths[1]])));
     }
 
     [Fact]
@@ -49,19 +72,24 @@ public class RunPlanTests
     }
 
     [Theory]
-    [InlineData(MethodKind.Scratch, 1)]
-    [InlineData(MethodKind.Scratch, 50)]
-    [InlineData(MethodKind.Apollo, 3)]
-    [InlineData(MethodKind.Apollo, 2000)]
-    [InlineData(MethodKind.Apollo, 7001)]
-    [InlineData(MethodKind.Progressive, 10_000)]
-    public void CostGrowsFromNothingToAll(MethodKind method, int steps)
+    [InlineData("scratch", 1)]
+    [InlineData("scratch", 50)]
+    [InlineData("apollo", 3)]
+    [InlineData("apollo", 2000)]
+    [InlineData("apollo", 7001)]
+    [InlineData("progressive", 10_000)]
+    public void CostGrowsFromNothingToAll(string method, int steps)
     {
         var plan = new RunPlan(
             TinyRun.Recipe with
             {
                 Training = TinyRun.Recipe.Training with { Length = Duration.Steps(steps) },
-                Method = new MethodConfig { Name = method },
+                Method = method switch
+                {
+                    "scratch" => new ScratchConfig(),
+                    "apollo" => new ApolloConfig(),
+                    _ => new ProgressiveConfig(),
+                },
             },
             Model);
         Assert.Equal(0, plan.CostShare(0));
@@ -71,7 +99,7 @@ public class RunPlanTests
             Assert.True(plan.CostShare(step) < plan.CostShare(step + 1), $"step {step}");
         }
 
-        if (method == MethodKind.Scratch)
+        if (method == "scratch")
         {
             Assert.Equal((double)(steps / 3) / steps, plan.CostShare(steps / 3), 1e-9);
         }
@@ -81,16 +109,18 @@ public class RunPlanTests
     [Fact]
     public void TheCostOfAShortRunIsExact()
     {
-        Recipe recipe = TinyRun.Recipe with { Method = TinyRun.Recipe.Method with { Draw = DepthDraw.Update } };
+        Recipe recipe = TinyRun.Recipe with { Method = TinyRun.Apollo with { Draw = DepthDraw.Update } };
         var plan = new RunPlan(recipe, Model);
         double[] costs = [.. Enumerable.Range(0, TinyRun.Steps).Select(step =>
         {
             ModelConfig stored = Model with { Layers = step < TinyRun.FirstGrowth ? 1 : step < TinyRun.SecondGrowth ? 2 : 4 };
-            return 2.0 * 257 * 16 + plan.Method.Plan(stored, step, 1).Depth * ((2.0 * 12 * 16 * 16) + (4 * 16 * 16));
+            return 2.0 * 257 * 16 + plan.Method.Plan(stored, At(step, []), 1).Depth * ((2.0 * 12 * 16 * 16) + (4 * 16 * 16));
         })];
         for (int step = 0; step <= TinyRun.Steps; step++)
         {
             Assert.Equal(costs.Take(step).Sum() / costs.Sum(), plan.CostShare(step), 1e-12);
         }
     }
+
+    private static TrainingPosition At(long step, IReadOnlyList<GrowthRecord> growths) => new() { Step = step, Growths = growths };
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Espalier.Configuration;
 using Espalier.Data;
 using Espalier.Evaluation;
@@ -47,8 +48,15 @@ internal static class TinyRun
             new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes, HeldOutFiles = ["8.txt", "9.txt"] });
     }
 
+    /// <summary>The method of <see cref="Recipe"/>: 1, 2, then 4 layers.</summary>
+    public static ApolloConfig Apollo => (ApolloConfig)new ApolloConfig
+    {
+        Stages = [1, 2, 4],
+        Boundaries = [Duration.Steps(FirstGrowth), Duration.Steps(SecondGrowth)],
+    }.Resolve(4);
+
     /// <summary>1, 2, then 4 layers; two micro-batches a step; a log row every 5 steps, checkpoints every 8.</summary>
-    public static Recipe Recipe => new Recipe
+    public static Recipe Recipe => new()
     {
         Name = "tiny",
         Seed = 7,
@@ -59,25 +67,25 @@ internal static class TinyRun
             Length = Duration.Steps(Steps), MicroBatch = 3, GradientAccumulation = 2, Precision = Precision.F32, Device = "cpu",
         },
         LearningRate = new LearningRateConfig { Peak = 1e-2 },
-        Method = new MethodConfig
-        {
-            Name = MethodKind.Apollo,
-            Stages = [1, 2, 4],
-            Boundaries = [Duration.Steps(FirstGrowth), Duration.Steps(SecondGrowth)],
-        },
+        Method = Apollo,
         Evaluation = new EvaluationConfig { Every = Duration.Steps(12), Tokens = 200 },
         Checkpoint = new CheckpointConfig { Every = Duration.Steps(8) },
         Logging = new LoggingConfig { Every = Duration.Steps(5) },
-    }.Resolve();
+    };
 
     /// <summary>Runs a recipe in a folder, or goes on there.</summary>
     /// <param name="folder">The run's folder.</param>
     /// <param name="recipe">The recipe.</param>
     /// <param name="stopAfter">Asks the run to stop once that many updates are done.</param>
     /// <param name="hear">Hears of its progress.</param>
+    /// <param name="data">What it trains on; by default <see cref="Data"/>.</param>
+    /// <param name="keptAs">
+    /// The recipe that the folder keeps; by default the recipe itself, which then must be one that can be written.
+    /// </param>
     /// <returns>Whether the run has reached its end.</returns>
     public static bool Go(
-        string folder, Recipe recipe, long stopAfter = long.MaxValue, Action<TrainingProgress>? hear = null)
+        string folder, Recipe recipe, long stopAfter = long.MaxValue, Action<TrainingProgress>? hear = null,
+        Dataset? data = null, Recipe? keptAs = null)
     {
         using var stop = new CancellationTokenSource();
         if (stopAfter == 0)
@@ -85,7 +93,7 @@ internal static class TinyRun
             stop.Cancel();
         }
 
-        using var trainer = new Trainer(recipe, Data, progress =>
+        using var trainer = new Trainer(recipe, data ?? Data, progress =>
         {
             hear?.Invoke(progress);
             if (progress.Step >= stopAfter)
@@ -93,7 +101,7 @@ internal static class TinyRun
                 stop.Cancel();
             }
         });
-        using RunDirectory run = RunDirectory.Open(folder, recipe);
+        using RunDirectory run = RunDirectory.Open(folder, keptAs ?? recipe);
         return trainer.Run(run, stop.Token);
     }
 
@@ -117,4 +125,19 @@ internal static class TinyRun
                 $"{actualCheckpoint}: {file} differs");
         }
     }
+
+    /// <summary>The same weights, moments and position; only the seconds may differ.</summary>
+    public static void SameEnd(string whole, string run)
+    {
+        string expected = Checkpoint(whole, Steps), actual = Checkpoint(run, Steps);
+        SameWeights(expected, actual);
+        JsonObject expectedState = State(expected), actualState = State(actual);
+        expectedState.Remove("seconds");
+        actualState.Remove("seconds");
+        Assert.Equal(expectedState.ToJsonString(), actualState.ToJsonString());
+    }
+
+    /// <summary>The <c>training_state.json</c> of a checkpoint.</summary>
+    public static JsonObject State(string checkpoint) =>
+        JsonNode.Parse(File.ReadAllText(Path.Combine(checkpoint, "training_state.json")))!.AsObject();
 }

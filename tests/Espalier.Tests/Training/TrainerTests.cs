@@ -4,7 +4,9 @@ using Espalier.Data;
 using Espalier.Evaluation;
 using Espalier.Growth;
 using Espalier.Models;
+using Espalier.Optimization;
 using Espalier.Tests.Data;
+using Espalier.Tests.Growth;
 using Espalier.Torch;
 using Espalier.Training;
 
@@ -72,7 +74,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
     {
         const double Width = 16, Context = 16, Vocabulary = 257, Tokens = 3 * 16;
         ModelConfig final = _run.Recipe.Model with { VocabularySize = 257 };
-        var method = new ProgressiveMethod(_run.Recipe.Method, final, FinishedRun.Steps, 96, _run.Recipe.Seed);
+        IProgressiveMethod method = _run.Recipe.Method.Create(new RunShape(final, FinishedRun.Steps, 96, _run.Recipe.Seed));
         double depths = 0, microBatches = 0, depthsBefore = 0, microBatchesBefore = 0;
         var seen = new HashSet<int>();
         for (int step = 0; step < FinishedRun.Steps; step++)
@@ -80,7 +82,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
             int stored = step < TinyRun.FirstGrowth ? 1 : step < TinyRun.SecondGrowth ? 2 : 4;
             for (int microBatch = 0; microBatch < 2; microBatch++)
             {
-                ForwardPlan plan = method.Plan(final with { Layers = stored }, step, microBatch);
+                ForwardPlan plan = method.Plan(final with { Layers = stored }, new TrainingPosition { Step = step }, microBatch);
                 Assert.InRange(plan.Depth, stored, 4);
                 seen.Add(plan.Depth);
                 depths += plan.Depth;
@@ -157,9 +159,9 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
         Assert.All(folders, folder => Assert.Equal(
             ["config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "training_state.json"],
             Directory.GetFileSystemEntries(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal)));
-        using TrainingState state = Checkpoint.Read(folders[^1], Device.Cpu);
-        Assert.Equal(_run.Recipe.Model with { VocabularySize = 257 }, state.Model);
-        Assert.Equal((60L, 5760L, 2), (state.Position.Step, state.Position.Tokens, state.Position.GrowthsDone));
+        using TrainingState state = Read(folders[^1]);
+        Assert.Equal(_run.Recipe.Model with { VocabularySize = 257 }, state.Model.Config);
+        Assert.Equal((60L, 5760L, 2), (state.Position.Step, state.Position.Tokens, state.Position.Growths.Count));
         Assert.Equal(MetricsTable.Number(_metrics.Rows[^1], "flops_layers"), state.Position.Flops.Layers);
         Assert.Equal(MetricsTable.Number(_metrics.Rows[^1], "seconds"), state.Position.Seconds);
     }
@@ -185,16 +187,16 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
     public void EvaluationRunsTheFullDepthThroughTheMap(int step, int stored, string layers)
     {
         string checkpoint = TinyRun.Checkpoint(_run.Path, step);
-        using TrainingState state = Checkpoint.Read(checkpoint, Device.Cpu);
-        Assert.Equal(stored, state.Model.Layers);
-        ForwardPlan plan = Checkpoint.FullDepthPlan(checkpoint, state.Model);
-        Assert.Equal(layers, string.Join(',', plan.Layers));
+        using TrainingState state = Read(checkpoint);
+        Assert.Equal(stored, state.Model.Config.Layers);
+        ForwardPlan plan = Checkpoint.FullDepthPlan(checkpoint, state.Model.Config);
+        Assert.Equal(layers, string.Join(',', plan.StoredLayers));
         if (step % 12 == 0)
         {
             using TokenShard valid = TinyRun.Data.OpenValid();
             Assert.Equal(
                 MetricsTable.Number(_metrics.At(step), "valid_loss"),
-                new HeldOutLoss(new NextToken(), valid, 3, 200, Device.Cpu, mixedPrecision: false).Measure(state.Model, state.Parameters, plan).Loss);
+                new HeldOutLoss(new NextToken(), valid, 3, 200, Compute.Cpu).Measure(state.Model, plan).Loss);
         }
     }
 
@@ -202,7 +204,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
     public void AFolderWithoutAPositionIsEvaluatedAsItStands()
     {
         using var folder = new TemporaryFolder(inMemory: true);
-        Assert.Equal([0, 1, 2], Checkpoint.FullDepthPlan(folder.Path, Sample.Model(3)).Layers);
+        Assert.Equal([0, 1, 2], Checkpoint.FullDepthPlan(folder.Path, GrowthSample.Gpt2(3)).StoredLayers);
     }
 
     [Fact]
@@ -265,4 +267,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
         Assert.Contains(says, exception.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
     }
+
+    private static TrainingState Read(string checkpoint) => Checkpoint.Read(
+        checkpoint, new AdamW(new OptimizerConfig()), _ => throw new InvalidOperationException("its growths are in it"), Device.Cpu);
 }

@@ -7,7 +7,8 @@ namespace Espalier.Growth;
 /// Twice the hidden size, heads and feed-forward width: the grown model is two copies of the old one side by side, whose
 /// scores add up (Staged Training, arXiv 2203.06211). Weights lie in diagonal blocks, so that neither copy sees
 /// the other; embeddings stand twice, and the last norm is halved, so that the scores are as before. Gradients are then half
-/// of what they were, but for that norm's own.
+/// of what they were, but for that norm's own and those of what does not grow. Off the diagonal they are half as well, though
+/// the weights are 0: what the optimizer remembers begins at 0 there, as in the paper.
 /// </summary>
 public sealed record DoubleWidth : GrowthOperator
 {
@@ -44,10 +45,11 @@ public sealed record DoubleWidth : GrowthOperator
 
     /// <inheritdoc/>
     protected override double GradientFactor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
-        parameter.IsReadByHead ? 1 : IsOnDiagonal(parameter, first, second) ? 1.0 / Times : 0;
+        parameter.IsReadByHead || !parameter.Axes.Any(Grows) ? 1 : IsOnDiagonal(parameter, first, second) ? 1.0 / Times : 0;
 
     /// <summary>Whether a weight stays within one copy: so does what joins units to no others.</summary>
     private static bool IsOnDiagonal(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
-        !parameter.Axes.All(axis => axis.Kind is AxisKind.Hidden or AxisKind.Heads or AxisKind.Ffn)
-        || parameter.Axes.Count == 1 || first.Copy == second.Copy;
+        !parameter.Axes.All(Grows) || parameter.Axes.Count == 1 || first.Copy == second.Copy;
+
+    private static bool Grows(Axis axis) => axis.Kind is AxisKind.Hidden or AxisKind.Heads or AxisKind.Ffn;
 }

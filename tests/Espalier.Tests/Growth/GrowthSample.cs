@@ -1,0 +1,96 @@
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Optimization;
+using Espalier.Torch;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Espalier.Tests.Growth;
+
+/// <summary>Models of all shapes in the midst of training, for growth.</summary>
+internal static class GrowthSample
+{
+    /// <summary>A small GPT-2.</summary>
+    public static Gpt2Config Gpt2(int layers) => new()
+    {
+        Layers = layers, HiddenSize = 16, Heads = 2, ContextLength = 12, VocabularySize = 31,
+    };
+
+    /// <summary>A small BERT.</summary>
+    public static BertConfig Bert(int layers) => new()
+    {
+        Layers = layers, HiddenSize = 16, Heads = 2, ContextLength = 12, VocabularySize = 31,
+    };
+
+    /// <summary>Both architectures; layers, heads, head size, feed-forward width, vocabulary, head: no two need agree.</summary>
+    public static Gen<ModelConfig> Models { get; } =
+        from isBert in Gen.Elements(false, true)
+        from layers in Gen.Choose(1, 4)
+        from heads in Gen.Choose(1, 3)
+        from headSize in Gen.Choose(3, 5)
+        from ffn in Gen.Choose(0, 17)
+        from vocabulary in Gen.Choose(5, 23)
+        from context in Gen.Choose(3, 7)
+        from tied in Gen.Elements(false, true)
+        select isBert
+            ? (ModelConfig)new BertConfig
+            {
+                Layers = layers, HiddenSize = heads * headSize, Heads = heads, FfnSize = ffn == 0 ? null : ffn,
+                VocabularySize = vocabulary, ContextLength = context, TiedHead = tied, TypeVocabularySize = 1 + (ffn % 3),
+            }
+            : new Gpt2Config
+            {
+                Layers = layers, HiddenSize = heads * headSize, Heads = heads, FfnSize = ffn == 0 ? null : ffn,
+                VocabularySize = vocabulary, ContextLength = context, TiedHead = tied,
+            };
+
+    /// <summary>Where a run stands that has grown once.</summary>
+    public static TrainingPosition Position { get; } = new()
+    {
+        Step = 40,
+        Tokens = 5000,
+        ScheduleStep = 31.5,
+        Growths = [new GrowthRecord(20, "some growth", new Rewarm(5))],
+        Losses = new LossCurve(7) { Points = [new LossPoint(7, 3, 2.5)], PendingSteps = 3, PendingLoss = 6.5 },
+        Flops = new FlopsCount(1, 2, 3),
+        Seconds = 4.5,
+    };
+
+    /// <summary>A state in which no weight, nothing that the optimizer remembers and no count is at its initial value.</summary>
+    public static TrainingState State(ModelConfig config)
+    {
+        ParameterSet parameters = Sample.Parameters(config);
+        var states = parameters.Select((parameter, i) => KeyValuePair.Create(parameter.Name, new ParameterState(
+            new Dictionary<string, Slot>
+            {
+                [AdamW.ExpAvg] = new(Sample.Normal(5000 + i, parameter.Spec.Shape), Follows.Gradient),
+                [AdamW.ExpAvgSq] = new(
+                    Squared(Sample.Normal(6000 + i, parameter.Spec.Shape)) + Tensor.Full([], 0.5), Follows.Square),
+            },
+            10 + i)));
+        return new TrainingState(Model.Of(config, parameters), new OptimizerState(states), Position);
+    }
+
+    /// <summary>Sequences of the context's length, and something to predict at every position.</summary>
+    public static ModelBatch Batch(ModelConfig config, int sequences = 2) => new(
+        Sample.Indices(1, config.Vocabulary, sequences, config.ContextLength),
+        Sample.Indices(2, config.Vocabulary, sequences, config.ContextLength));
+
+    /// <summary>For growth that looks at no data.</summary>
+    public static IGrowthContext NoContext { get; } = new Nothing();
+
+    public static Tensor Squared(Tensor tensor) => tensor * tensor;
+
+    private sealed class Nothing : IGrowthContext
+    {
+        public Compute Compute => throw new NotSupportedException();
+
+        public ulong Seed => throw new NotSupportedException();
+
+        public ModelBatch Batch(int index) => throw new NotSupportedException();
+
+        public IReadOnlyList<double> Train(TrainingState trial, int steps) => throw new NotSupportedException();
+
+        public void Charge(FlopsCount flops) => throw new NotSupportedException();
+    }
+}

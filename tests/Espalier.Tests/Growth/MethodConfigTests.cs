@@ -1,0 +1,78 @@
+using Espalier.Configuration;
+using Espalier.Growth;
+
+namespace Espalier.Tests.Growth;
+
+/// <summary>What each method fills in by itself.</summary>
+public class MethodConfigTests
+{
+    /// <summary>Every method that stores more layers by stages, as it is by itself.</summary>
+    private static StagedDepthConfig[] Staged { get; } =
+    [
+        .. ConfigVariants.TypesOf(typeof(MethodConfig)).Select(Activator.CreateInstance).OfType<StagedDepthConfig>(),
+    ];
+
+    [Theory]
+    [InlineData("apollo", 12, "1 3 6 12", "5 % 10 % 25 %")]
+    [InlineData("progressive", 12, "1 3 6 12", "5 % 10 % 25 %")]
+    [InlineData("stack-bert", 12, "3 6 12", "10 % 25 %")]
+    [InlineData("apollo", 24, "1 6 12 24", "5 % 10 % 25 %")]
+    [InlineData("apollo", 6, "1 3 6", "10 % 25 %")]
+    [InlineData("apollo", 2, "1 2", "25 %")]
+    [InlineData("apollo", 1, "1", "")]
+    [InlineData("stack-bert", 2, "1 2", "25 %")]
+    public void StagesScaleWithTheModel(string name, int layers, string stages, string boundaries)
+    {
+        var method = (StagedDepthConfig)Array.Find(Staged, method => method.Name == name)!.Resolve(layers);
+        Assert.Equal(stages, string.Join(' ', method.Stages));
+        Assert.Equal(boundaries, string.Join(' ', method.Boundaries));
+    }
+
+    [Fact]
+    public void StagesAreRightForEveryModel()
+    {
+        Assert.Equal(3, Staged.Length);
+        foreach (StagedDepthConfig unresolved in Staged)
+        {
+            for (int layers = 1; layers <= 200; layers++)
+            {
+                var method = (StagedDepthConfig)unresolved.Resolve(layers);
+                Assert.Equal(layers, method.Stages[^1]);
+                Assert.True(method.Stages[0] >= 1);
+                Assert.Equal(method.Stages.Distinct().Order(), method.Stages);
+                Assert.Equal(method.Stages.Length - 1, method.Boundaries.Length);
+            }
+        }
+    }
+
+    [Fact]
+    public void MethodsDifferInSamplerMapsAndMoments()
+    {
+        Assert.Equal(DepthSamplerKind.Lvps, new ApolloConfig().Sampler);
+        Assert.Equal(LayerMapKind.Interpolate, new ApolloConfig().CopiesBy);
+        Assert.Equal((LayerMapKind.Stack, LayerMapChoice.Stack), (new StackBertConfig().CopiesBy, new StackBertConfig().SharesBy));
+        Assert.Equal(MomentPolicy.Keep, Moments(new ApolloConfig()));
+        Assert.Equal(MomentPolicy.Reset, Moments(new StackBertConfig()));
+        Assert.Equal(MomentPolicy.Keep, Moments(new ProgressiveConfig()));
+
+        static MomentPolicy? Moments(StagedDepthConfig method) => ((StagedDepthConfig)method.Resolve(12)).Moments;
+    }
+
+    [Fact]
+    public void ScratchHasNothingToFillIn() => Assert.Equal(new ScratchConfig(), new ScratchConfig().Resolve(12));
+
+    [Fact]
+    public void WhatTheRecipeSaysStays()
+    {
+        var method = new ApolloConfig
+        {
+            Stages = [2, 12],
+            Boundaries = [Duration.Steps(7)],
+            Sampler = DepthSamplerKind.Full,
+            SharingMap = LayerMapChoice.Stack,
+            GrowthMap = LayerMapKind.Stack,
+            Moments = MomentPolicy.Map,
+        };
+        Assert.Equal(method, method.Resolve(12));
+    }
+}
