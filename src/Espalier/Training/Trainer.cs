@@ -115,6 +115,9 @@ public sealed class Trainer : IDisposable
             && state.Model.Config == _plan.Replay(position);
         if (isOfThisRun)
         {
+            // The first format knew no losses: the curve begins here.
+            bool hasLosses = position.Losses.Interval == _plan.LossInterval;
+            state.Position = hasLosses ? position : position with { Losses = new LossCurve(_plan.LossInterval) };
             return state;
         }
 

@@ -164,12 +164,12 @@ public class DoubleWidthTests
         var before = Values(state, (parameter, _) => parameter.Value);
         double loss = ForwardPass.LossSum(state.Model, batch, plan).Item();
         using TrainingState without = state.Copy();
-        Update(without);
+        Update(without, rate: 0.05);
         double expected = ForwardPass.LossSum(without.Model, batch, plan).Item();
 
         using TrainingState grown = Grown(state, MomentPolicy.Map);
         var start = Values(grown, (parameter, _) => parameter.Value);
-        Update(grown);
+        Update(grown, rate: 0.05);
         foreach (Parameter parameter in grown.Model.Parameters)
         {
             float[] changed = parameter.Value.ToArray<float>();
@@ -193,12 +193,12 @@ public class DoubleWidthTests
         new DoubleWidth { Moments = moments }.Apply(state, GrowthSample.NoContext);
 
     /// <summary>An update by AdamW without decay and clipping.</summary>
-    private static void Update(TrainingState state)
+    private static void Update(TrainingState state, double rate = 0.01)
     {
         ModelBatch batch = GrowthSample.Batch(state.Model.Config);
         ForwardPass.LossSum(state.Model, batch, ForwardPlan.Plain(state.Model.Config.Layers)).Backward();
         new AdamW(new OptimizerConfig { WeightDecay = 0, Epsilon = 1e-12 })
-            .Step(state.Model.Parameters, state.Optimizer, 1.0 / batch.TargetCount, 1e-2);
+            .Step(state.Model.Parameters, state.Optimizer, 1.0 / batch.TargetCount, rate);
     }
 
     private static bool IsHeadNorm(Parameter parameter) =>

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Espalier.Configuration;
 using Espalier.Data;
 using Espalier.Growth;
 using Espalier.Models;
@@ -88,6 +89,20 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal((2, 2), ((int)end["format"]!, end["growths"]!.AsArray().Count));
         Assert.Equal(11 + 16, (int)end["parameters"]!["transformer.h.1.ln_1.bias"]!["steps"]!);
         Assert.Equal(24 - TinyRun.SecondGrowth, (int)end["parameters"]!["transformer.h.3.ln_1.bias"]!["steps"]!);
+    }
+
+    /// <summary>It knew no losses: the curve begins there, with points as far apart as the run's are.</summary>
+    [Fact]
+    public void TheLossCurveOfAFirstFormatBeginsThere()
+    {
+        Recipe recipe = TinyRun.Recipe with { Training = TinyRun.Recipe.Training with { Length = Duration.Steps(3000) } };
+        string run = _folder.File("run");
+        Assert.False(TinyRun.Go(run, recipe, stopAfter: 8));
+        WriteFirstFormat(TinyRun.Checkpoint(run, 8), growths: 1);
+        Assert.False(TinyRun.Go(run, recipe, stopAfter: 12));
+        JsonNode losses = TinyRun.State(TinyRun.Checkpoint(run, 12))["losses"]!;
+        Assert.Equal((3, 1), ((int)losses["interval"]!, (int)losses["pending_steps"]!));
+        Assert.Equal(11, (int)Assert.Single(losses["points"]!.AsArray())!["step"]!);
     }
 
     [Theory]

@@ -57,6 +57,39 @@ public class RunPlanTests
         Assert.Null(plan.Replay(At(24, [.. growths, growths[1]])));
     }
 
+    /// <summary>It grows to 2 layers, or to 4 once many tokens are past, as soon as the loss is below 3.</summary>
+    private sealed record GrowingByTokens : MethodConfig
+    {
+        public override string Name => "growing-by-tokens";
+
+        public override IProgressiveMethod Create(RunShape run) => new Method(run.FinalModel);
+
+        private sealed class Method(ModelConfig final) : IProgressiveMethod
+        {
+            public ModelConfig InitialModel => final with { Layers = 1 };
+
+            public ForwardPlan Plan(ModelConfig model, TrainingPosition position, int microBatch) => EvaluationPlan(model);
+
+            public ForwardPlan EvaluationPlan(ModelConfig model) => ForwardPlan.Plain(model.Layers);
+
+            public GrowthStep? Next(ModelConfig model, TrainingPosition position) =>
+                model.Layers == 1 && position.Losses.Points.Any(point => point.Loss < 3)
+                    ? new GrowthStep(new CopyLayers(position.Tokens < 1000 ? 2 : 4, LayerMapKind.Stack)) : null;
+        }
+    }
+
+    /// <summary>Tokens and losses are those of the time of the growth.</summary>
+    [Fact]
+    public void AGrowthIsAskedForAgainAsItWasThen()
+    {
+        var plan = new RunPlan(TinyRun.Recipe with { Method = new GrowingByTokens() }, Model);
+        var losses = new LossCurve(1) { Points = [new(5, 0, 4), new(6, 0, 2.9), new(7, 0, 5)] };
+        TrainingPosition now = At(24, [new GrowthRecord(6, "copy-layers 2 stack, moments map")]) with { Tokens = 24 * 96, Losses = losses };
+        Assert.Equal(2, plan.Replay(now)!.Layers);
+        Assert.Null(plan.Replay(now with { Growths = [now.Growths[0] with { Step = 5 }] }));
+        Assert.Null(plan.Replay(now with { Growths = [now.Growths[0] with { Step = 20 }] }));
+    }
+
     [Fact]
     public void AnIntervalIsAtLeastAStepAndSoIsARun()
     {
