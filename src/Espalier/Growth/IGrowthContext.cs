@@ -23,7 +23,7 @@ public interface IGrowthContext
     /// </summary>
     /// <param name="trial">The state; a copy, where the run's own is still wanted. It does not grow meanwhile.</param>
     /// <param name="steps">Updates.</param>
-    /// <returns>The mean loss of each update, in nats a target.</returns>
+    /// <returns>The mean loss of each update, in nats a target. A trial that diverges ends there, with NaN.</returns>
     IReadOnlyList<double> Train(TrainingState trial, int steps);
 
     /// <summary>Charges work that was done on batches.</summary>

@@ -324,7 +324,19 @@ public sealed class Trainer : IDisposable
         public IReadOnlyList<double> Train(TrainingState trial, int steps)
         {
             FlopsCount before = trial.Position.Flops;
-            double[] losses = [.. Enumerable.Range(0, steps).Select(_ => trainer.Step(trial).Loss)];
+            List<double> losses = [];
+            try
+            {
+                while (losses.Count < steps)
+                {
+                    losses.Add(trainer.Step(trial).Loss);
+                }
+            }
+            catch (DivergenceException)
+            {
+                losses.Add(double.NaN);
+            }
+
             Charge(trial.Position.Flops - before);
             return losses;
         }

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.Versioning;
 using Espalier.Configuration;
-using Espalier.Growth;
 using Espalier.Tests.Data;
 using Espalier.Tests.Training;
 using Espalier.Training;
@@ -45,7 +44,7 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
         public Recipe Recipe { get; } = TinyRun.Recipe with
         {
             Training = TinyRun.Recipe.Training with { Length = Duration.Steps(Steps) },
-            Method = (ApolloConfig)TinyRun.Recipe.Method with { Boundaries = [Duration.Steps(60), Duration.Steps(150)] },
+            Method = TinyRun.Apollo with { Boundaries = [Duration.Steps(60), Duration.Steps(150)] },
             Checkpoint = new CheckpointConfig { Every = Duration.Steps(20) },
         };
 
