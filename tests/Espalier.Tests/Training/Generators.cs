@@ -123,6 +123,7 @@ internal static class Generators
     /// <summary>All methods, with stages of their own or the method's.</summary>
     private static Gen<MethodConfig> Methods(int layers) => Gen.OneOf(
         Gen.Constant((MethodConfig)new ScratchConfig()),
+        Gen.Choose(1, 100).Select(i => (MethodConfig)new PldConfig { Theta = i / 100.0, Gamma = i * 1e-4 }),
         StackBerts(layers).Select(method => (MethodConfig)method),
         Progressives(layers).Select(method => (MethodConfig)method),
         Apollos(layers).Select(method => (MethodConfig)method));
