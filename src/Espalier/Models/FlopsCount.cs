@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Espalier.Models;
 
 /// <summary>
@@ -10,6 +12,7 @@ namespace Espalier.Models;
 public readonly record struct FlopsCount(double Layers, double Attention, double Head)
 {
     /// <summary>All parts.</summary>
+    [JsonIgnore]
     public double Total => Layers + Attention + Head;
 
     /// <summary>

@@ -70,11 +70,13 @@ internal sealed class RunPlan
             {
                 Step = record.Step,
                 Tokens = record.Step * TokensPerStep,
+                ScheduleStep = record.ScheduleStep,
+                Flops = record.Flops,
                 Growths = [.. position.Growths.Take(i)],
                 Losses = position.Losses.UpTo(record.Step),
             };
             bool isInOrder = record.Step < position.Step && (i == 0 || position.Growths[i - 1].Step <= record.Step);
-            if (!isInOrder || Method.Next(model, then) is not { } growth || Record(growth, record.Step) != record)
+            if (!isInOrder || Method.Next(model, then) is not { } growth || !record.IsOf(growth))
             {
                 return null;
             }
@@ -92,15 +94,21 @@ internal sealed class RunPlan
         var position = new TrainingPosition();
         for (long step = 0; step < before; step++)
         {
-            (model, position) = Grown(model, position with { Step = step });
+            (model, position) = Grown(model, position with { Step = step, ScheduleStep = step });
         }
 
         return position.Growths;
     }
 
     /// <summary>A growth as a checkpoint keeps it.</summary>
-    internal static GrowthRecord Record(GrowthStep growth, long step) =>
-        new(step, growth.Operator.ToString(), growth.Rewarm);
+    /// <param name="growth">The growth.</param>
+    /// <param name="position">Where the run stands before it.</param>
+    internal static GrowthRecord Record(GrowthStep growth, TrainingPosition position) =>
+        new(position.Step, growth.Operator.ToString(), growth.Rewarm)
+        {
+            ScheduleStep = position.ScheduleStep,
+            Flops = position.Flops,
+        };
 
     /// <summary>The share of the whole run's floating-point operations that lies before a step.</summary>
     public double CostShare(long step)
@@ -139,7 +147,7 @@ internal sealed class RunPlan
         while (Method.Next(model, position) is { } growth)
         {
             model = growth.Operator.Grow(model);
-            position = position with { Growths = [.. position.Growths, Record(growth, position.Step)] };
+            position = position with { Growths = [.. position.Growths, Record(growth, position)] };
         }
 
         return (model, position);

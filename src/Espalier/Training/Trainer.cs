@@ -194,7 +194,7 @@ public sealed class Trainer : IDisposable
             // Said before it happens, so that what trains on trial does so at the learning rates that follow it.
             TrainingPosition grown = before with
             {
-                Growths = [.. before.Growths, RunPlan.Record(growth, before.Step)],
+                Growths = [.. before.Growths, RunPlan.Record(growth, before)],
                 ScheduleStep = growth.ScheduleStep ?? before.ScheduleStep,
             };
             state.Position = grown;

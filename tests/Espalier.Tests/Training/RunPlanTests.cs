@@ -57,7 +57,10 @@ public class RunPlanTests
         Assert.Null(plan.Replay(At(24, [.. growths, growths[1]])));
     }
 
-    /// <summary>It grows to 2 layers, or to 4 once many tokens are past, as soon as the loss is below 3.</summary>
+    /// <summary>
+    /// It grows to 2 layers, or to 4 once many tokens or operations are past or the schedule has moved on, as soon as the loss is
+    /// below 3.
+    /// </summary>
     private sealed record GrowingByTokens : MethodConfig
     {
         public override string Name => "growing-by-tokens";
@@ -74,18 +77,27 @@ public class RunPlanTests
 
             public GrowthStep? Next(ModelConfig model, TrainingPosition position) =>
                 model.Layers == 1 && position.Losses.Points.Any(point => point.Loss < 3)
-                    ? new GrowthStep(new CopyLayers(position.Tokens < 1000 ? 2 : 4, LayerMapKind.Stack)) : null;
+                    ? new GrowthStep(new CopyLayers(IsEarly(position) ? 2 : 4, LayerMapKind.Stack)) : null;
+
+            private static bool IsEarly(TrainingPosition position) =>
+                position.Tokens < 1000 && position.Flops.Total < 1000 && position.ScheduleStep < 5;
         }
     }
 
-    /// <summary>Tokens and losses are those of the time of the growth.</summary>
+    /// <summary>Tokens, operations, schedule and losses are those of the time of the growth.</summary>
     [Fact]
     public void AGrowthIsAskedForAgainAsItWasThen()
     {
         var plan = new RunPlan(TinyRun.Recipe with { Method = new GrowingByTokens() }, Model);
         var losses = new LossCurve(1) { Points = [new(5, 0, 4), new(6, 0, 2.9), new(7, 0, 5)] };
-        TrainingPosition now = At(24, [new GrowthRecord(6, "copy-layers 2 stack, moments map")]) with { Tokens = 24 * 96, Losses = losses };
+        var record = new GrowthRecord(6, "copy-layers 2 stack, moments map") { ScheduleStep = 4.5, Flops = new FlopsCount(900, 50, 25) };
+        TrainingPosition now = At(24, [record]) with
+        {
+            Tokens = 24 * 96, ScheduleStep = 22.5, Flops = new FlopsCount(9000, 500, 250), Losses = losses,
+        };
         Assert.Equal(2, plan.Replay(now)!.Layers);
+        Assert.Null(plan.Replay(now with { Growths = [record with { ScheduleStep = 6 }] }));
+        Assert.Null(plan.Replay(now with { Growths = [record with { Flops = new FlopsCount(900, 50, 75) }] }));
         Assert.Null(plan.Replay(now with { Growths = [now.Growths[0] with { Step = 5 }] }));
         Assert.Null(plan.Replay(now with { Growths = [now.Growths[0] with { Step = 20 }] }));
     }
