@@ -5,7 +5,8 @@ namespace Espalier.Growth;
 /// <summary>Where a unit of a grown axis comes from.</summary>
 /// <param name="Source">The old unit that it is made from.</param>
 /// <param name="Copy">Which copy of it: 0 is the old unit itself, all others are new.</param>
-public readonly record struct UnitOrigin(int Source, int Copy);
+/// <param name="Share">What it gives of what its source gave, where copies share a task: of all copies together 1.</param>
+public readonly record struct UnitOrigin(int Source, int Copy, double Share = 1);
 
 /// <summary>For every unit of a grown axis, where it comes from.</summary>
 /// <param name="Units">By unit of the new axis.</param>

@@ -33,29 +33,43 @@ public abstract record GrowthOperator
         using var noGrad = new NoGrad();
         Model old = state.Model;
         ModelConfig config = Grow(old.Config);
-        int[] layers = Layers(old.Config);
+        LayerOrigin[] layers = Layers(old.Config);
         var sources = old.Parameters.ToDictionary(parameter => (parameter.Spec.Layer, parameter.Spec.Role));
-        var met = new HashSet<int>();
-        bool[] isCopy = [.. layers.Select(source => !met.Add(source))];
+        var fresh = new Lazy<ParameterSet>(() => Fresh(old.Architecture, config, context));
+        ParameterState template = state.Optimizer.First().Value;
 
         List<Parameter> parameters = [];
         Dictionary<string, ParameterState> states = [];
         foreach (ParameterSpec spec in old.Architecture.Parameters(config))
         {
-            Parameter source = sources[(spec.Layer is int layer ? layers[layer] : null, spec.Role)];
-            AxisMap[] maps = [.. source.Spec.Axes.Zip(spec.Axes, (before, after) => MapOf(before, after, old.Config))];
-            Tensor value = ParameterSet.Trainable(Made(source, spec, maps, source.Value, 1));
-            parameters.Add(new Parameter(spec, value));
-
-            // By index, whatever the layer is a copy of: the released code's `keep`.
-            bool keepsItsPlace = spec.Layer is not int index || index < old.Config.Layers;
-            Parameter before = Moments == MomentPolicy.Keep && keepsItsPlace ? sources[(spec.Layer, spec.Role)] : source;
-            (Dictionary<string, Slot> slots, long steps) =
-                Remembered(before, spec, maps, state.Optimizer[before.Name], keepsItsPlace);
-            states.Add(spec.Name, new ParameterState(slots, steps)
+            LayerOrigin? layer = spec.Layer is int index ? layers[index] : null;
+            if (layer is { Source: null })
             {
-                New = NewIn(spec, maps, spec.Layer is int place && isCopy[place]),
-            });
+                parameters.Add(new Parameter(spec, ParameterSet.Trainable(Find(fresh.Value, spec).Clone())));
+                states.Add(spec.Name, new ParameterState(Empty(template, spec, old.Parameters.Device)) { New = NewUnits.All });
+                continue;
+            }
+
+            Parameter source = sources[(layer?.Source, spec.Role)];
+            AxisMap[] maps = [.. source.Spec.Axes.Zip(spec.Axes, (before, after) => MapOf(before, after, old.Config))];
+            parameters.Add(new Parameter(spec, ParameterSet.Trainable(Grown(source, spec, maps, fresh))));
+
+            Parameter? remembers = Moments switch
+            {
+                MomentPolicy.Reset => null,
+                MomentPolicy.Map => source,
+                _ when spec.Layer is null => source,
+                _ => KeepsStateOf(spec.Layer.Value, layers, old.Config) is int before ? sources[(before, spec.Role)] : null,
+            };
+            (Dictionary<string, Slot> slots, long steps) = remembers is null
+                ? (Empty(template, spec, old.Parameters.Device), 0)
+                : (Remembered(remembers, spec, maps, state.Optimizer[remembers.Name]), state.Optimizer[remembers.Name].Steps);
+            states.Add(spec.Name, new ParameterState(slots, steps) { New = NewIn(spec, maps, layer is { IsNew: true }) });
+        }
+
+        if (fresh.IsValueCreated)
+        {
+            fresh.Value.Dispose();
         }
 
         var grown = new TrainingState(
@@ -64,15 +78,25 @@ public abstract record GrowthOperator
         return grown;
     }
 
-    /// <summary>For each layer of the grown model, the old layer that it is made from. By default each is itself.</summary>
+    /// <summary>Where the layers of the grown model come from. By default each is itself.</summary>
     /// <param name="model">The model to grow.</param>
-    protected virtual int[] Layers(ModelConfig model) => [.. Enumerable.Range(0, model.Layers)];
+    protected virtual LayerOrigin[] Layers(ModelConfig model) => LayerOrigin.Copies(Enumerable.Range(0, model.Layers));
 
     /// <summary>Where the units of a grown axis come from. Asked for kinds only whose number changes.</summary>
     /// <param name="kind">The kind of units.</param>
     /// <param name="model">The model to grow.</param>
     protected virtual AxisMap Units(AxisKind kind, ModelConfig model) =>
         throw new InvalidOperationException($"{this} changes the number of {kind}, and does not say where they come from");
+
+    /// <summary>
+    /// Under <see cref="MomentPolicy.Keep"/>, the old layer whose optimizer state a layer has; null for none. By default that of
+    /// the old layer that it is, and none if it is new.
+    /// </summary>
+    /// <param name="layer">The layer of the grown model.</param>
+    /// <param name="layers">Where all layers come from.</param>
+    /// <param name="model">The model to grow.</param>
+    protected virtual int? KeepsStateOf(int layer, IReadOnlyList<LayerOrigin> layers, ModelConfig model) =>
+        layers[layer].IsNew ? null : layers[layer].Source;
 
     /// <summary>What a weight that is made from an old one is multiplied by. By default by nothing.</summary>
     /// <param name="parameter">The grown parameter.</param>
@@ -84,36 +108,46 @@ public abstract record GrowthOperator
     /// <inheritdoc cref="Factor"/>
     protected virtual double GradientFactor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) => 1;
 
+    /// <summary>What share of the grown model's own initial weight is added to it. By default none.</summary>
+    /// <inheritdoc cref="Factor"/>
+    protected virtual double FreshShare(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) => 0;
+
+    private static ParameterSet Fresh(IArchitecture architecture, ModelConfig config, IGrowthContext context) =>
+        ParameterSet.Initialize(architecture.Parameters(config), config, config.Layers, context.Seed, context.Compute.Device);
+
+    private static Tensor Find(ParameterSet parameters, ParameterSpec spec) =>
+        spec.Layer is int layer ? parameters[layer, spec.Role] : parameters[spec.Role];
+
+    private static Dictionary<string, Slot> Empty(ParameterState template, ParameterSpec spec, Device device) =>
+        template.Slots.ToDictionary(
+            slot => slot.Key, slot => slot.Value with { Value = Tensor.Zeros(spec.Shape, device: device) });
+
     private AxisMap MapOf(Axis before, Axis after, ModelConfig model) =>
         before.Units == after.Units ? AxisMap.Same(before.Units) : Units(after.Kind, model);
 
-    /// <summary>A grown tensor: each element from its source, times a factor to a power.</summary>
-    private Tensor Made(
-        Parameter source, ParameterSpec spec, AxisMap[] maps, Tensor value, int power, bool ofGradient = false)
+    private Tensor Grown(Parameter source, ParameterSpec spec, AxisMap[] maps, Lazy<ParameterSet> fresh)
     {
-        Func<ParameterSpec, UnitOrigin, UnitOrigin, double> factor = ofGradient ? GradientFactor : Factor;
-        return Gathered(source.Spec, spec, maps, value, (a, b) => Math.Pow(factor(spec, a, b), power));
+        using var scope = new TensorScope();
+        Tensor made = Gathered(source.Spec, spec, maps, source.Value, (a, b) => Factor(spec, a, b));
+        return scope.Keep(FactorsOf(spec, maps, (a, b) => FreshShare(spec, a, b), neutral: 0, source.Value.Device) is Tensor shares
+            ? made + (Find(fresh.Value, spec) * shares)
+            : made);
     }
 
-    private (Dictionary<string, Slot> Slots, long Steps) Remembered(
-        Parameter source, ParameterSpec spec, AxisMap[] maps, ParameterState state, bool keepsItsPlace)
-    {
-        return Moments switch
+    private Dictionary<string, Slot> Remembered(Parameter source, ParameterSpec spec, AxisMap[] maps, ParameterState state) =>
+        state.Slots.ToDictionary(pair => pair.Key, pair => pair.Value with
         {
-            MomentPolicy.Map => (
-                Each(slot => Made(
-                    source, spec, maps, slot.Value, slot.Follows == Follows.Square ? 2 : 1, ofGradient: true)),
-                state.Steps),
-            MomentPolicy.Keep when keepsItsPlace => (
-                Each(slot => Gathered(
-                    source.Spec, spec, maps, slot.Value, (a, b) => a.Copy == 0 && b.Copy == 0 ? 1 : 0)),
-                state.Steps),
-            _ => (Each(slot => Tensor.Zeros(spec.Shape, device: slot.Value.Device)), 0),
-        };
+            Value = Gathered(source.Spec, spec, maps, pair.Value.Value, (a, b) =>
+            {
+                if (Moments == MomentPolicy.Keep)
+                {
+                    return a.Copy == 0 && b.Copy == 0 ? 1 : 0;
+                }
 
-        Dictionary<string, Slot> Each(Func<Slot, Tensor> value) =>
-            state.Slots.ToDictionary(pair => pair.Key, pair => pair.Value with { Value = value(pair.Value) });
-    }
+                double factor = GradientFactor(spec, a, b);
+                return pair.Value.Follows == Follows.Square ? factor * factor : factor;
+            }),
+        });
 
     private static Tensor Gathered(
         ParameterSpec before, ParameterSpec after, AxisMap[] maps, Tensor value, Func<UnitOrigin, UnitOrigin, double> factor)
@@ -129,22 +163,22 @@ public abstract record GrowthOperator
             }
         }
 
-        return scope.Keep(Factors(after, maps, factor, value.Device) is Tensor factors ? made * factors
+        return scope.Keep(FactorsOf(after, maps, factor, neutral: 1, value.Device) is Tensor factors ? made * factors
             : ReferenceEquals(made, value) ? value.Clone() : made);
     }
 
-    /// <summary>The factor of every element, shaped like the parameter or to be broadcast to it; null where all are 1.</summary>
-    private static Tensor? Factors(
-        ParameterSpec spec, AxisMap[] maps, Func<UnitOrigin, UnitOrigin, double> factor, Device device)
+    /// <summary>The factor of every element, shaped like the parameter; null where all are neutral.</summary>
+    private static Tensor? FactorsOf(
+        ParameterSpec spec, AxisMap[] maps, Func<UnitOrigin, UnitOrigin, double> factor, double neutral, Device device)
     {
-        IReadOnlyList<UnitOrigin> first = maps[0].Units, second = maps.Length > 1 ? maps[1].Units : [default];
+        IReadOnlyList<UnitOrigin> first = maps[0].Units, second = maps.Length > 1 ? maps[1].Units : [new UnitOrigin(0, 0)];
         var ofUnits = new float[first.Count * second.Count];
         for (int i = 0; i < ofUnits.Length; i++)
         {
             ofUnits[i] = (float)factor(first[i / second.Count], second[i % second.Count]);
         }
 
-        if (Array.TrueForAll(ofUnits, value => value == 1))
+        if (Array.TrueForAll(ofUnits, value => value == (float)neutral))
         {
             return null;
         }

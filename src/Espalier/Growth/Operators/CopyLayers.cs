@@ -22,5 +22,10 @@ public sealed record CopyLayers(int Count, LayerMapKind Map) : GrowthOperator
         $"copy-layers {Count} {ConfigKeys.Kebab(Map)}, moments {ConfigKeys.Kebab(Moments)}";
 
     /// <inheritdoc/>
-    protected override int[] Layers(ModelConfig model) => LayerMap.Build(Map, model.Layers, Count);
+    protected override LayerOrigin[] Layers(ModelConfig model) =>
+        LayerOrigin.Copies(LayerMap.Build(Map, model.Layers, Count));
+
+    /// <summary>By index, whatever the layer is a copy of: the released code's `keep`.</summary>
+    protected override int? KeepsStateOf(int layer, IReadOnlyList<LayerOrigin> layers, ModelConfig model) =>
+        layer < model.Layers ? layer : null;
 }
