@@ -33,8 +33,8 @@ ESP_INLINE void forward_body(
   }
 }
 
-/// dx of each row; the rows' parts of dw and db are added to `weight_grad` and `bias_grad`.
-template <class In, class Out>
+/// dx of each row; the rows' parts of dw and db are added to `weight_grad` and `bias_grad`, where weights train.
+template <bool kTrains, class In, class Out>
 ESP_INLINE void backward_body(
     const In* x, const Out* grad, const float* weight, const float* mean, const float* rstd, In* result,
     float* weight_grad, float* bias_grad, int64_t rows, int64_t width) {
@@ -43,8 +43,10 @@ ESP_INLINE void backward_body(
 #pragma omp simd reduction(+ : sum, dot)
     for (int64_t i = 0; i < width; i++) {
       float normal = (load(x, i) - center) * scale, g = load(grad, i), weighted = g * weight[i];
-      weight_grad[i] += g * normal;
-      bias_grad[i] += g;
+      if (kTrains) {
+        weight_grad[i] += g * normal;
+        bias_grad[i] += g;
+      }
       sum += weighted;
       dot += weighted * normal;
     }
@@ -65,8 +67,9 @@ ESP_INLINE void backward_body(
   }                                                                                                                    \
   ESP_KERNEL void backward(                                                                                            \
       const In* x, const Out* g, const float* w, const float* m, const float* r, In* dx, float* dw, float* db,         \
-      int64_t rows, int64_t width) {                                                                                   \
-    backward_body(x, g, w, m, r, dx, dw, db, rows, width);                                                             \
+      int64_t rows, int64_t width, bool trains) {                                                                      \
+    trains ? backward_body<true>(x, g, w, m, r, dx, dw, db, rows, width)                                               \
+           : backward_body<false>(x, g, w, m, r, dx, dw, db, rows, width);                                             \
   }
 ESP_LAYER_NORM(float, float)
 ESP_LAYER_NORM(float, Bf16)
@@ -95,6 +98,7 @@ struct LayerNorm : torch::autograd::Function<LayerNorm> {
     });
     context->save_for_backward({x, w, mean, rstd});
     context->saved_data["output_type"] = static_cast<int64_t>(y.scalar_type());
+    context->saved_data["trains"] = weight.requires_grad() || bias.requires_grad();
     return y;
   }
 
@@ -102,6 +106,7 @@ struct LayerNorm : torch::autograd::Function<LayerNorm> {
     auto saved = context->get_saved_variables();
     at::Tensor x = saved[0], w = saved[1], mean = saved[2], rstd = saved[3];
     auto type = static_cast<at::ScalarType>(context->saved_data["output_type"].toInt());
+    bool trains = context->saved_data["trains"].toBool();
     at::Tensor grad = gradients[0].to(type).contiguous(), result = at::empty_like(x);
     int64_t width = x.size(-1), rows = x.numel() / width;
     RowChunks chunks(rows);
@@ -116,10 +121,13 @@ struct LayerNorm : torch::autograd::Function<LayerNorm> {
         chunks.parallel([&](int64_t chunk, int64_t begin, int64_t end) {
           ::backward(from + begin * width, with + begin * width, w.data_ptr<float>(), mean.data_ptr<float>() + begin,
               rstd.data_ptr<float>() + begin, to + begin * width, weight_grad + chunk * width,
-              bias_grad + chunk * width, end - begin, width);
+              bias_grad + chunk * width, end - begin, width, trains);
         });
       });
     });
+    if (!trains) {
+      return {result, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+    }
     at::Tensor sums = partial.sum(1);
     return {result, sums.select(0, 0), sums.select(0, 1), at::Tensor(), at::Tensor()};
   }
