@@ -34,7 +34,7 @@ internal static class GrowCommand
         var output = new OutputFolder { Required = false };
         var data = new Option<string?>("--data")
         {
-            Description = "A text file, a folder of them, or a prepared dataset (then its held-out part), on whose first 8192 tokens " +
+            Description = "A text file, a folder of them, or a prepared dataset (then its held-out part), on whose first 4096 tokens " +
                 "the model is measured before and after, in f32: loss, scores and gradient. Default: nothing is measured.",
             HelpName = "PATH",
         };
@@ -47,7 +47,7 @@ internal static class GrowCommand
         var command = new Verb(
             "grow",
             "Makes a larger model of a trained one, and measures whether it still computes the same. Writes weights in Hugging " +
-            "Face's form, and no optimizer's state.")
+            "Face's form, and no optimizer state.")
         {
             checkpoint, name, sizes, output, data, json, list, options.Device,
         };

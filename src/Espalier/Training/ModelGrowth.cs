@@ -15,10 +15,10 @@ namespace Espalier.Training;
 public static class ModelGrowth
 {
     /// <summary>What a checkpoint's receipt names as left out.</summary>
-    public const string OptimizerState = "the optimizer's state";
+    public const string OptimizerState = "optimizer state";
 
     // Of a text, enough to tell a difference, and little enough to wait for.
-    private const int MostTokens = 8192;
+    private const int MostTokens = 4096;
     private const int BatchTokens = 2048;
 
     /// <summary>Grows a model, measures it before and after, and writes it, completely or not at all.</summary>
