@@ -28,6 +28,7 @@ internal static class Commands
             LogitsCommand.Create(),
             ImportCommand.Create(),
             ExportCommand.Create(),
+            GrowCommand.Create(),
             CompareCommand.Create(),
             InfoCommand.Create(),
             SelfTestCommand.Create(),

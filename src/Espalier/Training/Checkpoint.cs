@@ -15,6 +15,9 @@ internal static class Checkpoint
 {
     private const string OptimizerFile = "optimizer.safetensors";
 
+    /// <summary>Whether a folder of a model is a checkpoint.</summary>
+    public static bool Is(string folder) => File.Exists(Path.Combine(folder, TrainingStateFile.Name));
+
     /// <summary>Writes a checkpoint; either all of it appears, or nothing.</summary>
     /// <param name="folder">Its name; must not exist yet, or holds an older checkpoint, which it replaces.</param>
     /// <param name="state">The state.</param>

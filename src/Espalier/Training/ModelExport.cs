@@ -25,14 +25,16 @@ public static class ModelExport
 
     /// <summary>Writes a model made of another, completely or not at all.</summary>
     /// <param name="folder">Where to: a new folder, or an empty one.</param>
-    /// <param name="source">Whose tokenizer and extra tensors go with it.</param>
+    /// <param name="source">Whose tokenizer goes with it, and whose extra tensors, if they fit.</param>
     /// <param name="model">The model as it is to be stored, such as <see cref="LoadedModel.AtDepth"/> gives it.</param>
     /// <param name="type">What weights are rounded to.</param>
     /// <exception cref="UserErrorException">A weight is not finite or too large, or a file cannot be written.</exception>
     public static void Write(
         string folder, LoadedModel source, Model model, SafetensorsDType type = SafetensorsDType.F32)
     {
-        IReadOnlyDictionary<string, Tensor> extras = ModelFolder.ReadExtras(source.Path, source.Config, Device.Cpu);
+        IReadOnlyDictionary<string, Tensor> extras = FitsExtras(source.Config, model.Config)
+            ? ModelFolder.ReadExtras(source.Path, source.Config, Device.Cpu)
+            : new Dictionary<string, Tensor>();
         try
         {
             foreach ((string name, Tensor value) in model.Parameters.Select(parameter => (parameter.Name, parameter.Value))
@@ -72,6 +74,9 @@ public static class ModelExport
         Write(folder, source, source.Model);
         return ModelFolder.UnusedTensors(source.Path, source.Config);
     }
+
+    /// <summary>Whether a model's extra tensors fit one that was made of it: they are as wide as the model.</summary>
+    internal static bool FitsExtras(ModelConfig source, ModelConfig made) => source.HiddenSize == made.HiddenSize;
 
     private static void RequireFinite(string path, string name, Tensor value)
     {

@@ -1,0 +1,15 @@
+namespace Espalier.Growth;
+
+/// <summary>Which sizes of a model an operator grows.</summary>
+[Flags]
+public enum GrownSizes
+{
+    /// <summary>None.</summary>
+    None = 0,
+
+    /// <summary>The layers.</summary>
+    Depth = 1,
+
+    /// <summary>The hidden size, heads and the feed-forward layer.</summary>
+    Width = 2,
+}

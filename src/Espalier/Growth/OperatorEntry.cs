@@ -1,0 +1,82 @@
+using Espalier.Models;
+
+namespace Espalier.Growth;
+
+/// <summary>A growth operator under its name.</summary>
+/// <param name="Name">What it is called.</param>
+/// <param name="Grows">Which sizes it grows.</param>
+/// <param name="Source">The paper that it is from.</param>
+/// <param name="Make">The operator that grows one model towards the sizes of another, as far as it can.</param>
+public sealed record OperatorEntry(
+    string Name, GrownSizes Grows, string Source, Func<ModelConfig, ModelConfig, GrowthOperator> Make)
+{
+    /// <summary>The operator that makes a model of one size one of another.</summary>
+    /// <param name="model">The model to grow.</param>
+    /// <param name="to">The sizes that it is to have, such as <see cref="GrowthTarget.Parse"/> gives them.</param>
+    /// <exception cref="UserErrorException">The operator does not reach these sizes.</exception>
+    public GrowthOperator Reach(ModelConfig model, ModelConfig to)
+    {
+        GrowthOperator growth;
+        ModelConfig reached;
+        try
+        {
+            growth = Make(model, to);
+            reached = growth.Grow(model);
+        }
+        catch (ArgumentException exception)
+        {
+            throw new UserErrorException($"{Name} does not reach these sizes: {exception.Message}.", Others(model, to), exception);
+        }
+
+        IEnumerable<string> missed = GrowthSize.Of(model)
+            .Where(size => size.In(reached) != size.In(to))
+            .Select(size => $"{size.Key}={size.In(reached)}, not {size.In(to)}");
+        string misses = string.Join("; ", missed);
+        return misses.Length == 0
+            ? growth
+            : throw new UserErrorException($"{Name} makes of this model {misses}.", Others(model, to));
+    }
+
+    /// <summary>How far the operator promises to leave what a model computes as it was, where it doubles all that it grows.</summary>
+    /// <param name="type">The model's architecture.</param>
+    public Kept Keeps(ModelType type)
+    {
+        ModelConfig model = type == ModelType.Bert
+            ? new BertConfig { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 }
+            : new Gpt2Config { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 };
+        return Make(model, Doubled(model)).Promise(model).Loss;
+    }
+
+    /// <summary>A model with twice of all that the operator grows.</summary>
+    internal ModelConfig Doubled(ModelConfig model)
+    {
+        ModelConfig deeper = Grows.HasFlag(GrownSizes.Depth) ? model with { Layers = 2 * model.Layers } : model;
+        return !Grows.HasFlag(GrownSizes.Width) ? deeper : deeper with
+        {
+            HiddenSize = 2 * model.HiddenSize,
+            Heads = 2 * model.Heads,
+            FfnSize = 2 * model.FfnSize,
+        };
+    }
+
+    private static string Others(ModelConfig model, ModelConfig to)
+    {
+        string others = string.Join(", ", GrowthOperators.All.Where(entry => entry.Reaches(model, to)).Select(entry => entry.Name));
+        return others.Length > 0
+            ? $"What reaches these sizes: {others}."
+            : "No operator reaches them in one step: grow one size after the other, or ask for others.";
+    }
+
+    private bool Reaches(ModelConfig model, ModelConfig to)
+    {
+        try
+        {
+            ModelConfig reached = Make(model, to).Grow(model);
+            return GrowthSize.Of(model).All(size => size.In(reached) == size.In(to));
+        }
+        catch (Exception exception) when (exception is ArgumentException or UserErrorException)
+        {
+            return false;
+        }
+    }
+}
