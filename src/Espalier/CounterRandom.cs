@@ -26,6 +26,9 @@ public enum RandomPurpose : uint
 
     /// <summary>The tokens that a layer sees.</summary>
     Tokens = 8,
+
+    /// <summary>Which units a growth copies, and what each copy takes over.</summary>
+    Growth = 9,
 }
 
 /// <summary>

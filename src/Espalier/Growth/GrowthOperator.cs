@@ -112,8 +112,12 @@ public abstract record GrowthOperator
     /// <inheritdoc cref="Factor"/>
     protected virtual double FreshShare(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) => 0;
 
-    private static ParameterSet Fresh(IArchitecture architecture, ModelConfig config, IGrowthContext context) =>
-        ParameterSet.Initialize(architecture.Parameters(config), config, config.Layers, context.Seed, context.Compute.Device);
+    private static ParameterSet Fresh(IArchitecture architecture, ModelConfig config, IGrowthContext context)
+    {
+        // It is first asked for within the scope of one parameter, and serves all.
+        using IDisposable _ = TensorScope.Suspend();
+        return ParameterSet.Initialize(architecture.Parameters(config), config, config.Layers, context.Seed, context.Compute.Device);
+    }
 
     private static Tensor Find(ParameterSet parameters, ParameterSpec spec) =>
         spec.Layer is int layer ? parameters[layer, spec.Role] : parameters[spec.Role];

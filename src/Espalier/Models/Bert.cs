@@ -80,7 +80,7 @@ internal sealed class Bert : IArchitecture
         [
             Shared(HeadTransform + ".weight", [hiddenOut, hiddenIn], Initialization.Normal),
             Shared(HeadTransform + ".bias", [hiddenOut], Initialization.Zeros),
-            .. SharedNorm(HeadNorm).Select(spec => spec with { IsReadByHead = true }),
+            .. SharedNorm(HeadNorm).Select(spec => spec with { IsReadByHead = true, IsReadByTiedHead = config.TiedHead }),
             Shared(HeadBias, [vocabulary with { Side = AxisSide.Output }], Initialization.Zeros),
         ]);
         if (!config.TiedHead)

@@ -59,8 +59,11 @@ internal sealed class Gpt2 : IArchitecture
                 new($"transformer.h.{layer}.{role}", layer, role, axes, initialization);
         }
 
-        specs.Add(Shared(FinalNorm + ".weight", [hidden], Initialization.Ones) with { IsReadByHead = true });
-        specs.Add(Shared(FinalNorm + ".bias", [hidden], Initialization.Zeros) with { IsReadByHead = true });
+        ParameterSpec[] norm =
+        [
+            Shared(FinalNorm + ".weight", [hidden], Initialization.Ones), Shared(FinalNorm + ".bias", [hidden], Initialization.Zeros),
+        ];
+        specs.AddRange(norm.Select(spec => spec with { IsReadByHead = true, IsReadByTiedHead = config.TiedHead }));
         if (!config.TiedHead)
         {
             specs.Add(Shared(UntiedHead, [vocabulary with { Side = AxisSide.Output }, hiddenIn], Initialization.Normal));

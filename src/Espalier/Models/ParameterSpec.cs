@@ -34,6 +34,12 @@ public sealed record ParameterSpec(
     /// </summary>
     public bool IsReadByHead { get; init; }
 
+    /// <summary>
+    /// Whether that head is the token embedding. Growth copies the embedding as what produces the residual stream, so that it
+    /// cannot be made smaller as what reads the last norm: the norm is, in its place.
+    /// </summary>
+    public bool IsReadByTiedHead { get; init; }
+
     /// <summary>The sizes of the axes.</summary>
     public long[] Shape => [.. Axes.Select(axis => (long)axis.Size)];
 

@@ -1,0 +1,115 @@
+using Espalier.Configuration;
+using Espalier.Models;
+
+namespace Espalier.Growth;
+
+/// <summary>
+/// Growth to a given hidden size, number of heads and feed-forward width. Heads keep their size, so that hidden size and heads
+/// grow together; what is not given stays, but for the heads, which then follow the hidden size.
+/// </summary>
+public abstract record WidthOperator : GrowthOperator
+{
+    /// <summary>`hidden_size`: the hidden size to grow to; null to leave it.</summary>
+    public int? HiddenSize { get; init; }
+
+    /// <summary>`heads`: the attention heads to grow to; null for as many as the hidden size has room for.</summary>
+    public int? Heads { get; init; }
+
+    /// <summary>`ffn_size`: the feed-forward width to grow to; null to leave it.</summary>
+    public int? FfnSize { get; init; }
+
+    /// <summary>What checkpoints call the operator.</summary>
+    protected abstract string Name { get; }
+
+    /// <summary>What checkpoints record besides sizes and moments: each a key and its value.</summary>
+    protected virtual IEnumerable<string> Settings => [];
+
+    /// <inheritdoc/>
+    /// <exception cref="UserErrorException">The model cannot grow to these sizes; the message names the key.</exception>
+    public sealed override ModelConfig Grow(ModelConfig model)
+    {
+        int hidden = HiddenSize ?? model.HiddenSize, ffn = FfnSize ?? model.FfnWidth;
+        NotLess("hidden_size", hidden, model.HiddenSize);
+        NotLess("heads", Heads ?? model.Heads, model.Heads);
+        NotLess("ffn_size", ffn, model.FfnWidth);
+        if (hidden % model.HeadSize != 0)
+        {
+            int below = hidden / model.HeadSize * model.HeadSize;
+            throw new UserErrorException(
+                $"`hidden_size` {hidden} is not a multiple of the size of a head, {model.HeadSize}.",
+                $"Heads keep their size: give {below} or {below + model.HeadSize}.");
+        }
+
+        int heads = hidden / model.HeadSize;
+        if (Heads is int given && given != heads)
+        {
+            throw new UserErrorException(
+                $"`heads` {given} {(hidden % given == 0 ? $"of `hidden_size` {hidden} are of size {hidden / given}" : $"do not divide `hidden_size` {hidden}")}; "
+                + $"heads keep their size, {model.HeadSize}.",
+                $"Give `heads` {heads}, or leave it out.");
+        }
+
+        ModelConfig grown = model with
+        {
+            HiddenSize = hidden,
+            Heads = heads,
+            FfnSize = ffn == model.FfnWidth && hidden == model.HiddenSize ? model.FfnSize : ffn,
+        };
+        Check(model, grown);
+        return grown;
+    }
+
+    /// <inheritdoc/>
+    public sealed override string ToString()
+    {
+        string[] sizes =
+        [
+            .. new (string Key, int? Size)[] { ("hidden_size", HiddenSize), ("heads", Heads), ("ffn_size", FfnSize) }
+                .Where(size => size.Size is not null).Select(size => $"{size.Key} {size.Size}"),
+        ];
+        return $"{Name} {string.Join(", ", [.. sizes, .. Settings, $"moments {ConfigKeys.Kebab(Moments)}"])}";
+    }
+
+    /// <summary>Refuses sizes that the operator has no way to. By default none.</summary>
+    /// <param name="model">The model to grow.</param>
+    /// <param name="grown">What it would become; nowhere smaller.</param>
+    /// <exception cref="UserErrorException">It refuses; the message names the key.</exception>
+    protected virtual void Check(ModelConfig model, ModelConfig grown)
+    {
+    }
+
+    /// <summary>Where the units of a grown axis come from.</summary>
+    /// <param name="kind">The kind of units.</param>
+    /// <param name="before">How many there are.</param>
+    /// <param name="after">How many there will be; more.</param>
+    protected abstract AxisMap Units(AxisKind kind, int before, int after);
+
+    /// <inheritdoc/>
+    protected sealed override AxisMap Units(AxisKind kind, ModelConfig model) =>
+        Units(kind, CountOf(kind, model), CountOf(kind, Grow(model)));
+
+    /// <summary>The units of a kind that width operators grow.</summary>
+    private protected static int CountOf(AxisKind kind, ModelConfig model) => kind switch
+    {
+        AxisKind.Hidden => model.HiddenSize,
+        AxisKind.Heads => model.Heads,
+        AxisKind.Ffn => model.FfnWidth,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "does not grow"),
+    };
+
+    /// <summary>The kinds whose number changes.</summary>
+    private protected IEnumerable<AxisKind> Growing(ModelConfig model)
+    {
+        ModelConfig grown = Grow(model);
+        return new[] { AxisKind.Hidden, AxisKind.Heads, AxisKind.Ffn }.Where(kind => CountOf(kind, model) != CountOf(kind, grown));
+    }
+
+    private static void NotLess(string key, int after, int before)
+    {
+        if (after < before)
+        {
+            throw new UserErrorException(
+                $"`{key}` {after} is less than the model's {before}.", $"Growth takes nothing away: give at least {before}.");
+        }
+    }
+}
