@@ -27,6 +27,11 @@ public abstract record StagedDepthConfig : MethodConfig
     /// <summary>How the layers of the next stage are copies of those before.</summary>
     internal abstract LayerMapKind CopiesBy { get; }
 
+    /// <summary>How the state grows from one stage to the next; what becomes of the moments is set besides.</summary>
+    /// <param name="stored">The layers before.</param>
+    /// <param name="wanted">The layers then.</param>
+    internal virtual GrowthOperator Growth(int stored, int wanted) => new CopyLayers(wanted, CopiesBy);
+
     /// <summary>How stored layers serve as more where more are executed.</summary>
     internal abstract LayerMapChoice SharesBy { get; }
 
@@ -190,8 +195,7 @@ internal class StagedDepth : IProgressiveMethod
         int done = position.Growths.Count;
         return done < _boundaries.Length && _boundaries[done] <= position.Step
             ? new GrowthStep(
-                new CopyLayers(_config.Stages[done + 1], _config.CopiesBy) { Moments = _config.Moments!.Value },
-                Rewarm: _rewarm)
+                _config.Growth(model.Layers, _config.Stages[done + 1]) with { Moments = _config.Moments!.Value }, Rewarm: _rewarm)
             : null;
     }
 
