@@ -52,7 +52,8 @@ public abstract record GrowthOperator
 
             Parameter source = sources[(layer?.Source, spec.Role)];
             AxisMap[] maps = [.. source.Spec.Axes.Zip(spec.Axes, (before, after) => MapOf(before, after, old.Config))];
-            parameters.Add(new Parameter(spec, ParameterSet.Trainable(Grown(source, spec, maps, fresh))));
+            double ofLayer = layer is { IsNew: true } ? NewLayerFactor(spec, old.Config) : 1;
+            parameters.Add(new Parameter(spec, ParameterSet.Trainable(Grown(source, spec, maps, ofLayer, fresh))));
 
             Parameter? remembers = Moments switch
             {
@@ -104,6 +105,13 @@ public abstract record GrowthOperator
     /// <param name="second">The unit along its second axis; the first of all where it has none.</param>
     protected virtual double Factor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) => 1;
 
+    /// <summary>
+    /// What a weight of a new layer is multiplied by besides. By default by nothing; the optimizer's slots do not follow it.
+    /// </summary>
+    /// <param name="parameter">The grown parameter, of a layer that is a copy.</param>
+    /// <param name="model">The model to grow.</param>
+    protected virtual double NewLayerFactor(ParameterSpec parameter, ModelConfig model) => 1;
+
     /// <summary>What the gradient of such a weight is of the old one's. By default the same.</summary>
     /// <inheritdoc cref="Factor"/>
     protected virtual double GradientFactor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) => 1;
@@ -129,10 +137,10 @@ public abstract record GrowthOperator
     private AxisMap MapOf(Axis before, Axis after, ModelConfig model) =>
         before.Units == after.Units ? AxisMap.Same(before.Units) : Units(after.Kind, model);
 
-    private Tensor Grown(Parameter source, ParameterSpec spec, AxisMap[] maps, Lazy<ParameterSet> fresh)
+    private Tensor Grown(Parameter source, ParameterSpec spec, AxisMap[] maps, double ofLayer, Lazy<ParameterSet> fresh)
     {
         using var scope = new TensorScope();
-        Tensor made = Gathered(source.Spec, spec, maps, source.Value, (a, b) => Factor(spec, a, b));
+        Tensor made = Gathered(source.Spec, spec, maps, source.Value, (a, b) => ofLayer * Factor(spec, a, b));
         return scope.Keep(FactorsOf(spec, maps, (a, b) => FreshShare(spec, a, b), neutral: 0, source.Value.Device) is Tensor shares
             ? made + (Find(fresh.Value, spec) * shares)
             : made);

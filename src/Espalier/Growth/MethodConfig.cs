@@ -11,6 +11,12 @@ namespace Espalier.Growth;
 [ConfigVariant("name", "progressive", typeof(ProgressiveConfig))]
 [ConfigVariant("name", "stack-bert", typeof(StackBertConfig))]
 [ConfigVariant("name", "pld", typeof(PldConfig))]
+[ConfigVariant("name", "midas", typeof(MidasConfig))]
+[ConfigVariant("name", "lidas", typeof(LidasConfig))]
+[ConfigVariant("name", "mslt", typeof(MsltConfig))]
+[ConfigVariant("name", "late-growth", typeof(LateGrowthConfig))]
+[ConfigVariant("name", "raptr", typeof(RaptrConfig))]
+[ConfigVariant("name", "random-ltd", typeof(RandomLtdConfig))]
 public abstract record MethodConfig
 {
     /// <summary>`name`: the method; it says which other keys there are.</summary>

@@ -23,6 +23,9 @@ internal sealed class Bert : IArchitecture
     private const string UntiedDecoder = "cls.predictions.decoder.weight";
 
     /// <inheritdoc/>
+    public bool NormsComeFirst => false;
+
+    /// <inheritdoc/>
     public IObjective Objective(Tokenizer tokenizer) => new MaskedToken(tokenizer);
 
     /// <inheritdoc/>

@@ -18,6 +18,9 @@ internal sealed class Gpt2 : IArchitecture
     private const string UntiedHead = "lm_head.weight";
 
     /// <inheritdoc/>
+    public bool NormsComeFirst => true;
+
+    /// <inheritdoc/>
     public IObjective Objective(Tokenizer tokenizer) => new NextToken();
 
     /// <inheritdoc/>

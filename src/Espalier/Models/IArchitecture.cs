@@ -9,6 +9,11 @@ namespace Espalier.Models;
 /// </summary>
 public interface IArchitecture
 {
+    /// <summary>
+    /// Whether norms stand before the sublayers, and none after: a layer whose sublayers give 0 then leaves the stream as it was.
+    /// </summary>
+    bool NormsComeFirst { get; }
+
     /// <summary>What such a model is pre-trained to do.</summary>
     /// <exception cref="UserErrorException">The tokenizer lacks a token that it takes.</exception>
     IObjective Objective(Tokenizer tokenizer);

@@ -40,6 +40,11 @@ public sealed record ParameterSpec(
     /// </summary>
     public bool IsReadByTiedHead { get; init; }
 
+    /// <summary>
+    /// Whether it makes what a sublayer of a layer adds to the residual stream: the weight or the bias of an output projection.
+    /// </summary>
+    public bool AddsToStream => Layer is not null && Axes.Any(axis => axis is { Kind: AxisKind.Hidden, Side: AxisSide.Output });
+
     /// <summary>The sizes of the axes.</summary>
     public long[] Shape => [.. Axes.Select(axis => (long)axis.Size)];
 

@@ -12,7 +12,8 @@ public class CopyLayersTests
     private static readonly Gen<(ModelConfig Model, CopyLayers Operator)> Growths =
         from model in GrowthSample.Models
         from more in Gen.Choose(0, 6)
-        from map in Gen.Elements(Enum.GetValues<LayerMapKind>())
+        from list in Gen.Choose(0, model.Layers - 1).ListOf(model.Layers + more)
+        from map in Gen.Elements(LayerMapChoice.Interpolate, LayerMapChoice.Stack, LayerMapChoice.Of(list))
         from moments in Gen.Elements(Enum.GetValues<MomentPolicy>())
         select (model, new CopyLayers(model.Layers + more, map) { Moments = moments });
 
@@ -32,7 +33,7 @@ public class CopyLayersTests
 
         using TrainingState grown = growth.Apply(state, GrowthSample.NoContext);
 
-        int[] map = LayerMap.Build(growth.Map, before, growth.Count);
+        int[] map = growth.Map.Build(before, growth.Count, growth.Count);
         Assert.Equal(model with { Layers = growth.Count }, grown.Model.Config);
         Assert.Same(GrowthSample.Position, grown.Position);
         Assert.Equal(
@@ -52,6 +53,9 @@ public class CopyLayersTests
             (byte[] Avg, byte[] AvgSq, long Steps) empty = (new byte[parameter.Value.ByteLength], new byte[parameter.Value.ByteLength], 0);
             (byte[] avg, byte[] avgSq, long steps) = growth.Moments switch
             {
+                // By a list, an old layer takes its state along; by a rule it stays where it was.
+                MomentPolicy.Keep when growth.Map.Custom is not null =>
+                    layer is int to && map.Take(to).Contains(map[to]) ? empty : remembered[(source, role)],
                 MomentPolicy.Keep => layer >= before ? empty : remembered[(layer, role)],
                 MomentPolicy.Map => remembered[(source, role)],
                 _ => empty,
@@ -76,7 +80,7 @@ public class CopyLayersTests
         {
             TrainingState state = GrowthSample.State(growth.Model);
             ModelInput input = GrowthSample.Batch(growth.Model).Input;
-            int[] map = LayerMap.Build(growth.Operator.Map, growth.Model.Layers, growth.Operator.Count);
+            int[] map = growth.Operator.Map.Build(growth.Model.Layers, growth.Operator.Count, growth.Operator.Count);
             Tensor shared = ForwardPass.Logits(state.Model, input, ForwardPlan.Of(map));
             using TrainingState grown = growth.Operator.Apply(state, GrowthSample.NoContext);
             Near.Identical(shared, ForwardPass.Logits(grown.Model, input, ForwardPlan.Plain(map.Length)));
@@ -100,6 +104,27 @@ public class CopyLayersTests
         Assert.Throws<ArgumentOutOfRangeException>(
             () => new CopyLayers(2, LayerMapKind.Interpolate).Apply(state, GrowthSample.NoContext));
         Assert.All(state.Model.Parameters, parameter => Assert.NotEmpty(Near.Bytes(parameter.Value)));
+    }
+
+    [Theory]
+    [InlineData(0, 1, 3)]
+    [InlineData(0, -1, 2)]
+    public void AListNamesLayersThatThereAre(params int[] list)
+    {
+        using TrainingState state = GrowthSample.State(GrowthSample.Gpt2(3));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new CopyLayers(list).Apply(state, GrowthSample.NoContext));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => new CopyLayers(4, LayerMapChoice.Of([0, 1, 2])).Apply(state, GrowthSample.NoContext));
+        Assert.All(state.Model.Parameters, parameter => Assert.NotEmpty(Near.Bytes(parameter.Value)));
+    }
+
+    [Fact]
+    public void AListIsRecordedWhole()
+    {
+        CopyLayers growth = new([0, 1, 0, 1, 2]);
+        Assert.Equal("copy-layers 5 [0, 1, 0, 1, 2], moments map", growth.ToString());
+        Assert.Equal(new CopyLayers([0, 1, 0, 1, 2]), growth);
+        Assert.NotEqual(new CopyLayers([0, 1, 1, 1, 2]), growth);
     }
 
     /// <summary>As checkpoints record it: growths that differ are told apart by it.</summary>

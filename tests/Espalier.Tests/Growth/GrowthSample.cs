@@ -76,6 +76,9 @@ internal static class GrowthSample
         Sample.Indices(1, config.Vocabulary, sequences, config.ContextLength),
         Sample.Indices(2, config.Vocabulary, sequences, config.ContextLength));
 
+    /// <summary>The seed of the run that grows.</summary>
+    public const ulong RunSeed = 11;
+
     /// <summary>For growth that looks at no data.</summary>
     public static IGrowthContext NoContext { get; } = new Nothing();
 
@@ -83,9 +86,9 @@ internal static class GrowthSample
 
     private sealed class Nothing : IGrowthContext
     {
-        public Compute Compute => throw new NotSupportedException();
+        public Compute Compute => Compute.Cpu;
 
-        public ulong Seed => throw new NotSupportedException();
+        public ulong Seed => RunSeed;
 
         public ModelBatch Batch(int index) => throw new NotSupportedException();
 

@@ -21,6 +21,12 @@ public class MethodConfigTests
     [InlineData("apollo", 2, "1 2", "25 %")]
     [InlineData("apollo", 1, "1", "")]
     [InlineData("stack-bert", 2, "1 2", "25 %")]
+    [InlineData("midas", 12, "3 6 9 12", "10 % 30 % 60 %")]
+    [InlineData("lidas", 24, "6 12 18 24", "10 % 30 % 60 %")]
+    [InlineData("mslt", 12, "3 6 9 12", "25 % 50 % 75 %")]
+    [InlineData("mslt", 3, "1 2 3", "25 % 75 %")]
+    [InlineData("late-growth", 12, "1 12", "50 %")]
+    [InlineData("late-growth", 1, "1", "")]
     public void StagesScaleWithTheModel(string name, int layers, string stages, string boundaries)
     {
         var method = (StagedDepthConfig)Array.Find(Staged, method => method.Name == name)!.Resolve(layers);
@@ -31,7 +37,7 @@ public class MethodConfigTests
     [Fact]
     public void StagesAreRightForEveryModel()
     {
-        Assert.Equal(3, Staged.Length);
+        Assert.Equal(7, Staged.Length);
         foreach (StagedDepthConfig unresolved in Staged)
         {
             for (int layers = 1; layers <= 200; layers++)

@@ -88,6 +88,8 @@ public class ForwardPassTests
     {
         private readonly Gpt2 _gpt2 = new();
 
+        public bool NormsComeFirst => _gpt2.NormsComeFirst;
+
         public List<long> Before { get; } = [];
 
         public List<long> After { get; } = [];

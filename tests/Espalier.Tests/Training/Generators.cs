@@ -124,6 +124,22 @@ internal static class Generators
     private static Gen<MethodConfig> Methods(int layers) => Gen.OneOf(
         Gen.Constant((MethodConfig)new ScratchConfig()),
         Gen.Choose(1, 100).Select(i => (MethodConfig)new PldConfig { Theta = i / 100.0, Gamma = i * 1e-4 }),
+        Gen.Choose(1, 64).Select(i => (MethodConfig)new RandomLtdConfig
+        {
+            Begin = i / 64.0, Until = Duration.Percent(i), Quantum = i,
+        }),
+        Gen.Elements(true, false).Select(own => (MethodConfig)(own && layers > 2
+            ? new RaptrConfig { Stages = [2, layers], Boundaries = [Duration.Percent(30)] } : new RaptrConfig())),
+        Halved(layers).Select(staged => (MethodConfig)new MidasConfig { Stages = staged.Stages, Moments = staged.Moments }),
+        Halved(layers).Select(staged => (MethodConfig)new LidasConfig { Stages = staged.Stages, Alpha = 0.5 }),
+        from staged in Staged(layers)
+        select (MethodConfig)new MsltConfig
+        {
+            Stages = staged.Stages, Boundaries = staged.Boundaries, Moments = staged.Moments, Rewarm = staged.Rewarm,
+        },
+        from staged in Halved(layers)
+        from fresh in Member<LateLayers>()
+        select (MethodConfig)new LateGrowthConfig { Stages = staged.Stages, Moments = staged.Moments, NewLayers = fresh },
         StackBerts(layers).Select(method => (MethodConfig)method),
         Progressives(layers).Select(method => (MethodConfig)method),
         Apollos(layers).Select(method => (MethodConfig)method));
@@ -139,6 +155,12 @@ internal static class Generators
             own ? (Duration[])[.. stages.Select((_, i) => inPercent ? Duration.Percent((2 * i) + 1) : Duration.Steps((10 * i) + 1))] : [],
             own ? moments : (MomentPolicy?)null,
             Duration.Steps(rewarm));
+
+    /// <summary>Two stages, or the method's own.</summary>
+    private static Gen<(int[] Stages, MomentPolicy? Moments)> Halved(int layers) =>
+        from own in Gen.Elements(true, false)
+        from moments in Member<MomentPolicy>()
+        select (own && layers > 1 ? (int[])[(layers + 1) / 2, layers] : [], own ? moments : (MomentPolicy?)null);
 
     private static Gen<StackBertConfig> StackBerts(int layers) =>
         from staged in Staged(layers)

@@ -20,8 +20,12 @@ public class RecipeWriterTests
             Assert.Equal(recipe with { Method = read.Method }, read);
         }));
 
-    private static MethodConfig Bare(MethodConfig method) =>
-        method is StagedDepthConfig staged ? staged with { Stages = [], Boundaries = [] } : method;
+    private static MethodConfig Bare(MethodConfig method) => method switch
+    {
+        StagedDepthConfig staged => staged with { Stages = [], Boundaries = [] },
+        RaptrConfig raptr => raptr with { Stages = [], Boundaries = [] },
+        _ => method,
+    };
 
     [Fact]
     public void TheGeneratorKnowsEveryMethod() => Assert.Equal(

@@ -25,10 +25,15 @@ public abstract record StagedDepthConfig : MethodConfig
     public Duration Rewarm { get; init; } = Duration.Steps(0);
 
     /// <summary>How the layers of the next stage are copies of those before.</summary>
-    internal abstract LayerMapKind CopiesBy { get; }
+    internal virtual LayerMapKind CopiesBy => LayerMapKind.Interpolate;
 
-    /// <summary>How stored layers serve as more where more are executed.</summary>
-    internal abstract LayerMapChoice SharesBy { get; }
+    /// <summary>How the state grows from one stage to the next; what becomes of the moments is set besides.</summary>
+    /// <param name="stored">The layers before.</param>
+    /// <param name="wanted">The layers then.</param>
+    internal virtual GrowthOperator Growth(int stored, int wanted) => new CopyLayers(wanted, CopiesBy);
+
+    /// <summary>How stored layers serve as more where more are executed; null where they never do, not even measured.</summary>
+    internal virtual LayerMapChoice? SharesBy => null;
 
     private protected abstract MomentPolicy DefaultMoments { get; }
 
@@ -54,6 +59,10 @@ public abstract record StagedDepthConfig : MethodConfig
 
     /// <summary>The method's own stages, and where each begins.</summary>
     private protected abstract (int Layers, double Percent)[] DefaultStages(int layers);
+
+    /// <summary>A quarter of the layers more in each quarter of the run; none more than doubles them.</summary>
+    private protected static (int Layers, double Percent)[] Quarters(int layers) =>
+        [.. Enumerable.Range(1, 4).Select(i => (((i * layers) + 3) / 4, 25.0 * (i - 1)))];
 
     /// <summary>
     /// Rounding may have given stages of no layers, or of no more layers than the one before: of those that coincide the last
@@ -90,7 +99,7 @@ public abstract record StagedDepthConfig : MethodConfig
             yield break;
         }
 
-        if (recipe.IsClean("boundaries") && ProblemOfBoundaries(resolved, recipe.Run) is ConfigProblem ofBoundaries)
+        if (recipe.IsClean("boundaries") && ProblemOfBoundaries(resolved.Stages, resolved.Boundaries, recipe.Run) is ConfigProblem ofBoundaries)
         {
             yield return ofBoundaries;
         }
@@ -111,19 +120,18 @@ public abstract record StagedDepthConfig : MethodConfig
             : null;
     }
 
-    private static ConfigProblem? ProblemOfBoundaries(StagedDepthConfig method, RunShape? run)
+    internal static ConfigProblem? ProblemOfBoundaries(int[] stages, Duration[] boundaries, RunShape? run)
     {
         const string Key = "boundaries", Because = "stages";
-        Duration[] boundaries = method.Boundaries;
-        int needed = method.Stages.Length - 1;
+        int needed = stages.Length - 1;
         if (boundaries.Length != needed)
         {
-            string stages = $"{Count(method.Stages.Length, "stage", "stages")} {ConfigValue.Format(method.Stages)}";
+            string text = $"{Count(stages.Length, "stage", "stages")} {ConfigValue.Format(stages)}";
             Duration[] example = [.. Enumerable.Range(1, needed).Select(i => Duration.Percent(5 * i))];
             return needed == 0
-                ? new ConfigProblem(Key, $"{stages} has no boundaries", "leave boundaries out", Because)
+                ? new ConfigProblem(Key, $"{text} has no boundaries", "leave boundaries out", Because)
                 : new ConfigProblem(
-                    Key, $"{stages} need {Count(needed, "boundary", "boundaries")}, not {boundaries.Length}",
+                    Key, $"{text} need {Count(needed, "boundary", "boundaries")}, not {boundaries.Length}",
                     $"give one for each stage but the first, such as {ConfigValue.Format(example)}", Because);
         }
 
@@ -190,13 +198,12 @@ internal class StagedDepth : IProgressiveMethod
         int done = position.Growths.Count;
         return done < _boundaries.Length && _boundaries[done] <= position.Step
             ? new GrowthStep(
-                new CopyLayers(_config.Stages[done + 1], _config.CopiesBy) { Moments = _config.Moments!.Value },
-                Rewarm: _rewarm)
+                _config.Growth(model.Layers, _config.Stages[done + 1]) with { Moments = _config.Moments!.Value }, Rewarm: _rewarm)
             : null;
     }
 
     /// <summary>Stored layers that serve as more.</summary>
-    protected ForwardPlan Share(int stored, int executed) => stored == FinalLayers
+    protected ForwardPlan Share(int stored, int executed) => stored == FinalLayers || _config.SharesBy is not { } map
         ? ForwardPlan.Plain(stored)
-        : ForwardPlan.Of(_config.SharesBy.Build(stored, executed, FinalLayers));
+        : ForwardPlan.Of(map.Build(stored, executed, FinalLayers));
 }

@@ -1,0 +1,58 @@
+using System.ComponentModel.DataAnnotations;
+using Espalier.Configuration;
+
+namespace Espalier.Growth;
+
+/// <summary>
+/// What the methods have in common that store more layers in the middle, again and again, and take longer for each stage than for
+/// the one before. Until the model is whole, it is measured as it is stored.
+/// </summary>
+public abstract record MiddleGrowthConfig : StagedDepthConfig
+{
+    /// <summary>
+    /// `alpha`: stage i of k, counted from 1, takes i^alpha of the sum of all j^alpha as its share of the run, unless boundaries are
+    /// given. Default 1.
+    /// </summary>
+    [Range(0.0, 10.0)]
+    public double Alpha { get; init; } = 1;
+
+    private protected override MomentPolicy DefaultMoments => MomentPolicy.Map;
+
+    private protected override (int, double)[] DefaultStages(int layers) => Quarters(layers);
+
+    /// <summary>The old layer of each that is wanted.</summary>
+    private protected abstract int[] Copies(int stored, int wanted);
+
+    /// <inheritdoc/>
+    internal override GrowthOperator Growth(int stored, int wanted) => new CopyLayers(Copies(stored, wanted));
+
+    /// <inheritdoc/>
+    public override MethodConfig Resolve(int layers)
+    {
+        var resolved = (MiddleGrowthConfig)base.Resolve(layers);
+        return Boundaries.Length > 0 ? resolved : resolved with { Boundaries = ByAlpha(resolved.Stages.Length) };
+    }
+
+    /// <inheritdoc/>
+    public override IProgressiveMethod Create(RunShape run) => new StagedDepth(this, run);
+
+    /// <inheritdoc/>
+    internal override IEnumerable<ConfigProblem> Check(MethodSurroundings recipe)
+    {
+        ConfigProblem[] problems = [.. base.Check(recipe)];
+        int[] stages = ((StagedDepthConfig)Resolve(recipe.Layers)).Stages;
+        int tooMany = Enumerable.Range(1, stages.Length - 1).FirstOrDefault(i => stages[i] > 2L * stages[i - 1]);
+        return problems.Length > 0 || tooMany == 0 || !recipe.IsClean("stages") ? problems :
+        [
+            new ConfigProblem(
+                "stages", $"{ConfigValue.Format(stages)} grows from {stages[tooMany - 1]} to {stages[tooMany]} layers",
+                "at most double them in each stage"),
+        ];
+    }
+
+    private Duration[] ByAlpha(int stages)
+    {
+        double[] shares = [.. Enumerable.Range(1, stages).Select(i => Math.Pow(i, Alpha))];
+        return [.. Enumerable.Range(1, stages - 1).Select(i => Duration.Percent(100 * shares.Take(i).Sum() / shares.Sum()))];
+    }
+}
