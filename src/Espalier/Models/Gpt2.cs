@@ -64,7 +64,8 @@ internal sealed class Gpt2 : IArchitecture
 
         ParameterSpec[] norm =
         [
-            Shared(FinalNorm + ".weight", [hidden], Initialization.Ones), Shared(FinalNorm + ".bias", [hidden], Initialization.Zeros),
+            Shared(FinalNorm + ".weight", [hidden], Initialization.Ones),
+            Shared(FinalNorm + ".bias", [hidden], Initialization.Zeros),
         ];
         specs.AddRange(norm.Select(spec => spec with { IsReadByHead = true, IsReadByTiedHead = config.TiedHead }));
         if (!config.TiedHead)

@@ -19,8 +19,8 @@ namespace Espalier.Growth;
 /// <para>
 /// What reads a copy passes its share of the gradient back. So a weight's gradient is multiplied by the shares of the units that
 /// it produces or scales, and not by those that it reads; a last norm that is multiplied itself is read through whole weights,
-/// and its gradient is as before. A norm mixes the gradients of all units as it passes them back: with hidden units of unequal shares
-/// they are multiplied so only roughly.
+/// and its gradient is as before. A norm mixes the gradients of all units as it passes them back: with hidden units of unequal
+/// shares they are multiplied so only roughly.
 /// </para>
 /// </remarks>
 public abstract record CloneWidth : WidthOperator
@@ -75,7 +75,8 @@ public abstract record CloneWidth : WidthOperator
     }
 
     /// <summary>The units in rounds, the last of which may end early.</summary>
-    private protected static AxisMap Rounds(int before, int after) => Copies(Enumerable.Range(0, after).Select(unit => unit % before));
+    private protected static AxisMap Rounds(int before, int after) =>
+        Copies(Enumerable.Range(0, after).Select(unit => unit % before));
 
     /// <summary>The copies of each unit share alike.</summary>
     private protected static AxisMap ShareAlike(AxisMap map)

@@ -31,7 +31,7 @@ public sealed record Net2Net : CloneWidth
 
     /// <inheritdoc/>
     protected override IEnumerable<string> Settings =>
-        Sources == UnitSources.Random ? [$"sources {ConfigKeys.Kebab(Sources)}", $"seed {Seed}"] : [$"sources {ConfigKeys.Kebab(Sources)}"];
+        [$"sources {ConfigKeys.Kebab(Sources)}", .. Sources == UnitSources.Random ? [$"seed {Seed}"] : Array.Empty<string>()];
 
     /// <inheritdoc/>
     protected override AxisMap Units(AxisKind kind, int before, int after)

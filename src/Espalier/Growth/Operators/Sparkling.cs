@@ -4,9 +4,9 @@ namespace Espalier.Growth;
 
 /// <summary>
 /// Width in the midst of training (SPARKLING, arXiv 2602.02472). Units are copied in turn, and all that is read of a grown axis
-/// is multiplied by one number, which keeps the size of the activations: 1/2 for twice the units. What was there keeps its optimizer state, and what
-/// is new starts with none: that tells the copies apart. The paper warms the learning rate of the new parameters up again, from
-/// 1 to 1.3 times its value over 250 steps: <see cref="Rewarm"/> with <see cref="RewarmScope.New"/>.
+/// is multiplied by one number, which keeps the size of the activations: 1/2 for twice the units. What was there keeps its
+/// optimizer state, and what is new starts with none: that tells the copies apart. The paper warms the learning rate of the new
+/// parameters up again, from 1 to 1.3 times its value over 250 steps: <see cref="Rewarm"/> with <see cref="RewarmScope.New"/>.
 /// </summary>
 /// <remarks>
 /// With whole rounds this computes what <see cref="HyperCloning"/> does, exactly, with layer norm too. An unfinished round keeps

@@ -43,9 +43,10 @@ public abstract record WidthOperator : GrowthOperator
         int heads = hidden / model.HeadSize;
         if (Heads is int given && given != heads)
         {
+            string wrong = hidden % given == 0
+                ? $"of `hidden_size` {hidden} are of size {hidden / given}" : $"do not divide `hidden_size` {hidden}";
             throw new UserErrorException(
-                $"`heads` {given} {(hidden % given == 0 ? $"of `hidden_size` {hidden} are of size {hidden / given}" : $"do not divide `hidden_size` {hidden}")}; "
-                + $"heads keep their size, {model.HeadSize}.",
+                $"`heads` {given} {wrong}; heads keep their size, {model.HeadSize}.",
                 $"Give `heads` {heads}, or leave it out.");
         }
 
@@ -53,7 +54,7 @@ public abstract record WidthOperator : GrowthOperator
         {
             HiddenSize = hidden,
             Heads = heads,
-            FfnSize = ffn == model.FfnWidth && hidden == model.HiddenSize ? model.FfnSize : ffn,
+            FfnSize = model.FfnSize is null && ffn == 4 * hidden ? null : ffn,
         };
         Check(model, grown);
         return grown;

@@ -59,7 +59,8 @@ public sealed record ZeroPadWidth : WidthOperator
         if (after > MostTimes * before)
         {
             throw new UserErrorException(
-                $"`{key}` {after} is more than twice the model's {before}.", $"Padding goes up to {MostTimes * before}; grow again later.");
+                $"`{key}` {after} is more than twice the model's {before}.",
+                $"Padding goes up to {MostTimes * before}; grow again later.");
         }
     }
 }
