@@ -22,14 +22,6 @@ public sealed class InfoCommandTests
     }
 
     [Fact]
-    public void MeasuringLeavesNoTensor()
-    {
-        long before = Tensor.LiveCount;
-        MatMulRate.Measure(Device.Cpu);
-        Assert.Equal(before, Tensor.LiveCount);
-    }
-
-    [Fact]
     public void WarnsOfABlasThatFightsLibtorch()
     {
         Assert.Contains("libopenblas0-openmp", EngineInfo.Warning(new BlasInfo("x", "OpenBLAS", "pthread")), StringComparison.Ordinal);

@@ -44,6 +44,14 @@ public class MemoryTests
     }
 
     [Fact]
+    public void MeasuringTheSpeedLeavesNoTensor()
+    {
+        long before = Tensor.LiveCount;
+        MatMulRate.Measure(Device.Cpu);
+        Assert.Equal(before, Tensor.LiveCount);
+    }
+
+    [Fact]
     public void AnInnerScopeFreesOnlyItsOwn()
     {
         long before = Tensor.LiveCount;

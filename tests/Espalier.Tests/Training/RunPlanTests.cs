@@ -93,7 +93,10 @@ public class RunPlanTests
         var record = new GrowthRecord(6, "copy-layers 2 stack, moments map") { ScheduleStep = 4.5, Flops = new FlopsCount(900, 50, 25) };
         TrainingPosition now = At(24, [record]) with
         {
-            Tokens = 24 * 96, ScheduleStep = 22.5, Flops = new FlopsCount(9000, 500, 250), Losses = losses,
+            Tokens = 24 * 96,
+            ScheduleStep = 22.5,
+            Flops = new FlopsCount(9000, 500, 250),
+            Losses = losses,
         };
         Assert.Equal(2, plan.Replay(now)!.Layers);
         Assert.Null(plan.Replay(now with { Growths = [record with { ScheduleStep = 6 }] }));
