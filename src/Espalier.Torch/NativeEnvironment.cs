@@ -17,6 +17,10 @@ internal static partial class NativeEnvironment
             SetDefault("ATEN_CPU_CAPABILITY", "avx512");
         }
 
+        // Debian 13's libtorch brings UCX along, which takes over signals that .NET makes exceptions of: a null reference
+        // (SEGV) or a division by zero (FPE) would end the process.
+        SetDefault("UCX_ERROR_SIGNALS", "SIGILL,SIGBUS");
+
         // Threads that wait for each other give the processor away after a moment: with libgomp's own default a step
         // takes ten times as long as soon as another program wants a core.
         SetDefault("GOMP_SPINCOUNT", "10000");
