@@ -15,5 +15,8 @@ public enum Kept
 
 /// <summary>What an operator says of a growth before it happens (Staged Training, arXiv 2203.06211).</summary>
 /// <param name="Loss">Whether the grown model computes what the model computed.</param>
-/// <param name="Dynamics">Whether the next updates lower the loss as those of the larger model from scratch do.</param>
+/// <param name="Dynamics">
+/// Whether the operator's paper claims that training goes on as that of the larger model from scratch. Tests hold the first
+/// promise; this one has not been measured.
+/// </param>
 public readonly record struct Promise(Kept Loss, bool Dynamics);
