@@ -22,7 +22,7 @@ public enum DepthSamplerKind
     InversePower,
 }
 
-/// <summary>Draws the number of executed layers d in [N, L], N stored and L final layers (METHODS of Apollo, "LVPS").</summary>
+/// <summary>Draws the number of executed layers d in [N, L], N stored and L final layers (Apollo, arXiv 2401.09192, "LVPS").</summary>
 public sealed class DepthSampler
 {
     // The authors' lower end of the uniform draw; keeps the hyperbola away from its pole.

@@ -2,7 +2,7 @@ using Espalier.Configuration;
 
 namespace Espalier.Growth;
 
-/// <summary>A rule that lets fewer stored layers serve as more. METHODS: Apollo, interpolation against stacking.</summary>
+/// <summary>A rule that lets fewer stored layers serve as more. Apollo (arXiv 2401.09192) compares the two.</summary>
 public enum LayerMapKind
 {
     /// <summary>Neighbours repeat: 3 as 6 is 0,0,1,1,2,2. Keeps the distribution of activations (Apollo).</summary>

@@ -9,7 +9,7 @@ public class DepthSamplerTests
     private static readonly (int Stored, int Final)[] Sizes =
         [(1, 12), (3, 12), (6, 12), (1, 24), (3, 24), (6, 24), (12, 24), (5, 7), (11, 15), (1, 2), (23, 24)];
 
-    /// <summary>METHODS, Apollo: P(d' >= d) = 0.6 (r + 0.4 - d/N) / ((d/N) (r - 0.2)), r = L/N.</summary>
+    /// <summary>Apollo, arXiv 2401.09192: P(d' >= d) = 0.6 (r + 0.4 - d/N) / ((d/N) (r - 0.2)), r = L/N.</summary>
     [Fact]
     public void LvpsHasTheClosedForm()
     {
