@@ -9,6 +9,7 @@ namespace Espalier.Tests.Cli;
 
 /// <summary>Fine-tuning begins with any folder that holds the backbone, whatever head is on it.</summary>
 [Collection(ConsoleCollection.Name)]
+[Trait("Kind", "Slow")]
 public sealed class FinetuneFromAnyFolderTests : IDisposable
 {
     private readonly TinyTask _task = new();

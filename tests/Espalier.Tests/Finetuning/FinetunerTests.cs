@@ -7,6 +7,7 @@ using Espalier.Torch;
 namespace Espalier.Tests.Finetuning;
 
 [Collection(LibtorchGenerator.Name)]
+[Trait("Kind", "Slow")]
 public sealed class FinetunerTests : IDisposable
 {
     private readonly TinyTask _task = new();

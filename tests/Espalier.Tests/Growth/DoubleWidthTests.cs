@@ -8,6 +8,7 @@ using FsCheck.Fluent;
 namespace Espalier.Tests.Growth;
 
 /// <summary>Twice the width (Staged Training, section 3.2), against its formulas written out element by element.</summary>
+[Trait("Kind", "Slow")]
 public class DoubleWidthTests
 {
     private static readonly Gen<(ModelConfig Model, MomentPolicy Moments)> Growths =

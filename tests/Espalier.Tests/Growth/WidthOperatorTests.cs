@@ -8,6 +8,7 @@ using FsCheck.Fluent;
 namespace Espalier.Tests.Growth;
 
 /// <summary>What all operators that grow width have in common.</summary>
+[Trait("Kind", "Slow")]
 public class WidthOperatorTests
 {
     [Fact]

@@ -12,6 +12,7 @@ using Espalier.Training;
 namespace Espalier.Tests.Training;
 
 /// <summary>Growth that waits for the loss and looks at data, through the real trainer: no step knows it beforehand.</summary>
+[Trait("Kind", "Slow")]
 public sealed class GrowingByLossTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new(inMemory: true);
