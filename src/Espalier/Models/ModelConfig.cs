@@ -58,6 +58,10 @@ public abstract record ModelConfig
     /// <summary>F: the width of the feed-forward layer.</summary>
     public int FfnWidth => FfnSize ?? 4 * HiddenSize;
 
+    /// <summary>Whether two are the same model, be a feed-forward width of 4 x <see cref="HiddenSize"/> said or left out.</summary>
+    internal bool IsSameAs(ModelConfig? other) =>
+        other is not null && (this with { FfnSize = FfnWidth }) == (other with { FfnSize = other.FfnWidth });
+
     /// <summary>Elements of an attention head.</summary>
     public int HeadSize => HiddenSize / Heads;
 

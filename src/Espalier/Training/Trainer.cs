@@ -112,7 +112,7 @@ public sealed class Trainer : IDisposable
         TrainingPosition position = state.Position;
         bool isOfThisRun = position.Step >= 0 && position.Step <= _plan.TotalSteps
             && position.Tokens == position.Step * _plan.TokensPerStep
-            && state.Model.Config == _plan.Replay(position);
+            && state.Model.Config.IsSameAs(_plan.Replay(position));
         if (isOfThisRun)
         {
             // The first format knew no losses: the curve begins here.

@@ -39,7 +39,8 @@ public sealed class CheckpointTests : IDisposable
             Checkpoint.Write(folder, state, plan, ByteLevelBpe.RawBytes);
             using TrainingState read = Checkpoint.Read(folder, Optimizer, NoPlan, Device.Cpu);
 
-            Assert.Equal(state.Model.Config, read.Model.Config);
+            // config.json of a BERT always names the feed-forward width.
+            Assert.True(state.Model.Config.IsSameAs(read.Model.Config), $"{state.Model.Config} and {read.Model.Config}");
             Assert.Equal(state.Position.Growths, read.Position.Growths);
             Assert.Equal(state.Position.Losses.Points.ToArray(), read.Position.Losses.Points.ToArray());
             Assert.Equal(
