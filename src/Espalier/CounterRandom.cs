@@ -59,6 +59,26 @@ public readonly struct CounterRandom
         _position3 = ((uint)purpose << 24) | ((uint)rank & 0xFFFFFF);
     }
 
+    /// <summary>
+    /// A subset of the numbers below <paramref name="length"/>, in order, every one of that size as likely as any other:
+    /// selection sampling (Knuth, algorithm 3.4.2 S).
+    /// </summary>
+    /// <param name="count">How many; at most <paramref name="length"/>.</param>
+    /// <param name="length">Of how many.</param>
+    internal int[] Subset(int count, int length)
+    {
+        var chosen = new List<int>(count);
+        for (int number = 0; chosen.Count < count; number++)
+        {
+            if (NextBelow((ulong)(length - number), (uint)number) < (ulong)(count - chosen.Count))
+            {
+                chosen.Add(number);
+            }
+        }
+
+        return [.. chosen];
+    }
+
     /// <summary>Number <paramref name="index"/> of the stream, uniform over all 64-bit values.</summary>
     public ulong NextUInt64(uint index = 0)
     {

@@ -45,7 +45,7 @@ public sealed record Parity(
         long predicted = 0;
         foreach (Model model in models)
         {
-            ClearGradients(model);
+            model.Parameters.ClearGradients();
         }
 
         for (long i = 0; i < batches.Count; i++)
@@ -83,7 +83,7 @@ public sealed record Parity(
         ];
         foreach (Model model in models)
         {
-            ClearGradients(model);
+            model.Parameters.ClearGradients();
         }
 
         return new Parity(measures[0], measures[1], largest, difference, predicted, promised);
@@ -114,12 +114,4 @@ public sealed record Parity(
     }
 
     private static ForwardPlan Plain(Model model) => ForwardPlan.Plain(model.Config.Layers);
-
-    private static void ClearGradients(Model model)
-    {
-        foreach (Parameter parameter in model.Parameters)
-        {
-            parameter.Value.ClearGrad();
-        }
-    }
 }

@@ -1,4 +1,3 @@
-using Espalier.Models;
 using Espalier.Optimization;
 using Espalier.Torch;
 
@@ -114,10 +113,7 @@ public sealed class Finetuner(TaskConfig task, TaskData data, Device device)
         }
 
         optimizer.Step(model.Parameters, state, GradientNorm.ClipFactor(norm, task.Training.ClipNorm), learningRate);
-        foreach (Parameter parameter in model.Parameters)
-        {
-            parameter.Value.ClearGrad();
-        }
+        model.Parameters.ClearGradients();
 
         return value;
     }

@@ -12,14 +12,29 @@ public readonly record struct UnitOrigin(int Source, int Copy, double Share = 1)
 /// <param name="Units">By unit of the new axis.</param>
 public sealed record AxisMap(IReadOnlyList<UnitOrigin> Units)
 {
-    /// <summary>Every unit again and again, whole rounds one after the other.</summary>
-    /// <param name="units">The units before.</param>
-    /// <param name="times">How often.</param>
-    public static AxisMap Repeat(int units, int times) =>
-        new([.. Enumerable.Range(0, units * times).Select(unit => new UnitOrigin(unit % units, unit / units))]);
+    /// <summary>Copies of old units: the first of each is the old unit itself.</summary>
+    /// <param name="sources">For each unit, the old one.</param>
+    public static AxisMap Copies(IEnumerable<int> sources)
+    {
+        var met = new Dictionary<int, int>();
+        return new AxisMap(
+        [
+            .. sources.Select(source =>
+            {
+                int copy = met.GetValueOrDefault(source);
+                met[source] = copy + 1;
+                return new UnitOrigin(source, copy);
+            }),
+        ]);
+    }
+
+    /// <summary>The units in rounds, the last of which may end early.</summary>
+    /// <param name="before">The units before.</param>
+    /// <param name="after">The units then.</param>
+    public static AxisMap Rounds(int before, int after) => Copies(Enumerable.Range(0, after).Select(unit => unit % before));
 
     /// <summary>Every unit as it is.</summary>
-    internal static AxisMap Same(int units) => Repeat(units, 1);
+    internal static AxisMap Same(int units) => Rounds(units, units);
 
     /// <summary>For each element along the grown axis, the element of the old one that it is made from.</summary>
     internal long[] SourceElements(Axis before, Axis after)

@@ -120,6 +120,11 @@ public abstract record GrowthOperator
     /// <inheritdoc cref="Factor"/>
     protected virtual double FreshShare(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) => 0;
 
+    /// <summary>Whether a weight joins old units alone.</summary>
+    /// <param name="first">The unit along its first axis.</param>
+    /// <param name="second">The unit along its second axis.</param>
+    private protected static bool IsOld(UnitOrigin first, UnitOrigin second) => first.Copy == 0 && second.Copy == 0;
+
     private static ParameterSet Fresh(IArchitecture architecture, ModelConfig config, IGrowthContext context)
     {
         // It is first asked for within the scope of one parameter, and serves all.
@@ -153,7 +158,7 @@ public abstract record GrowthOperator
             {
                 if (Moments == MomentPolicy.Keep)
                 {
-                    return a.Copy == 0 && b.Copy == 0 ? 1 : 0;
+                    return IsOld(a, b) ? 1 : 0;
                 }
 
                 double factor = GradientFactor(spec, a, b);

@@ -62,6 +62,17 @@ public abstract record ModelConfig
     internal bool IsSameAs(ModelConfig? other) =>
         other is not null && (this with { FfnSize = FfnWidth }) == (other with { FfnSize = other.FfnWidth });
 
+    /// <summary>The units of a kind that can grow or be masked.</summary>
+    /// <param name="kind">Hidden, Heads or Ffn.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is another kind.</exception>
+    internal int UnitsOf(AxisKind kind) => kind switch
+    {
+        AxisKind.Hidden => HiddenSize,
+        AxisKind.Heads => Heads,
+        AxisKind.Ffn => FfnWidth,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "neither grows nor is masked"),
+    };
+
     /// <summary>Elements of an attention head.</summary>
     public int HeadSize => HiddenSize / Heads;
 

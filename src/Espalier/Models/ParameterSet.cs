@@ -71,6 +71,15 @@ public sealed class ParameterSet : IReadOnlyCollection<Parameter>, IDisposable
     public ParameterSet Unroll(IReadOnlyList<ParameterSpec> specs, ForwardPlan plan) => new(specs.Select(spec => new Parameter(
         spec, spec.Layer is int layer ? this[plan.Layers[layer].Stored, spec.Role] : this[spec.Role])));
 
+    /// <summary>Drops all gradients, so that the next backward pass writes rather than adds.</summary>
+    internal void ClearGradients()
+    {
+        foreach (Parameter parameter in _parameters)
+        {
+            parameter.Value.ClearGrad();
+        }
+    }
+
     /// <summary>Marks a tensor as one that backward passes accumulate a gradient for.</summary>
     public static Tensor Trainable(Tensor value)
     {

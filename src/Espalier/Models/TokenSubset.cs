@@ -12,22 +12,12 @@ public sealed record TokenSubset(int Count, ulong Seed)
     {
         int kept = Math.Min(Count, length);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(kept, nameof(Count));
-        var positions = new long[sequences * kept];
-        for (int row = 0; row < sequences; row++)
-        {
-            // Selection sampling (Knuth, algorithm 3.4.2 S): every subset is as likely as any other, and comes sorted.
-            var random = new CounterRandom(Seed, RandomPurpose.Tokens, row);
-            int chosen = 0;
-            for (int position = 0; chosen < kept; position++)
-            {
-                if (random.NextBelow((ulong)(length - position), (uint)position) < (ulong)(kept - chosen))
-                {
-                    positions[(row * kept) + chosen] = position;
-                    chosen++;
-                }
-            }
-        }
-
-        return positions;
+        ulong seed = Seed;
+        return
+        [
+            .. Enumerable.Range(0, sequences)
+                .SelectMany(row => new CounterRandom(seed, RandomPurpose.Tokens, row).Subset(kept, length))
+                .Select(position => (long)position),
+        ];
     }
 }

@@ -19,11 +19,11 @@ public sealed record WidthMask(UnitMask? Hidden = null, UnitMask? Heads = null, 
     /// <summary>The share of each element along an axis of a model, (size of the axis); null where all are open.</summary>
     internal Tensor? Shares(AxisKind kind, ModelConfig config, Device device)
     {
-        (UnitMask? mask, int units, int unitSize) = kind switch
+        UnitMask? mask = kind switch
         {
-            AxisKind.Hidden => (Hidden, config.HiddenSize, 1),
-            AxisKind.Heads => (Heads, config.Heads, config.HeadSize),
-            AxisKind.Ffn => (Ffn, config.FfnWidth, 1),
+            AxisKind.Hidden => Hidden,
+            AxisKind.Heads => Heads,
+            AxisKind.Ffn => Ffn,
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no mask"),
         };
         if (mask is not UnitMask { Open: int open, Rest: double rest })
@@ -31,6 +31,7 @@ public sealed record WidthMask(UnitMask? Hidden = null, UnitMask? Heads = null, 
             return null;
         }
 
+        int units = config.UnitsOf(kind), unitSize = kind == AxisKind.Heads ? config.HeadSize : 1;
         float[] shares = [.. Enumerable.Range(0, units * unitSize).Select(i => i / unitSize < open ? 1f : (float)rest)];
         return Tensor.From<float>(shares, [shares.Length], device);
     }

@@ -79,7 +79,7 @@ public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute 
         }
 
         optimizer.Step(state.Model.Parameters, state.Optimizer, GradientNorm.ClipFactor(norm, clipNorm) / targets, rates);
-        ClearGradients(state);
+        state.Model.Parameters.ClearGradients();
         Engine.Synchronize(compute.Device);
         var result = new StepResult(results, norm, rates.Rate);
         long step = state.Position.Step + 1;
@@ -104,15 +104,7 @@ public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute 
 
     private static DivergenceException Diverged(TrainingState state, string what)
     {
-        ClearGradients(state);
+        state.Model.Parameters.ClearGradients();
         return new DivergenceException(state.Position.Step, what);
-    }
-
-    private static void ClearGradients(TrainingState state)
-    {
-        foreach (Parameter parameter in state.Model.Parameters)
-        {
-            parameter.Value.ClearGrad();
-        }
     }
 }

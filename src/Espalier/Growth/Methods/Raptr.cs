@@ -36,32 +36,21 @@ public sealed record RaptrConfig : MethodConfig
     internal override IEnumerable<ConfigProblem> Check(MethodSurroundings recipe)
     {
         var resolved = (RaptrConfig)Resolve(recipe.Layers);
-        int[] stages = resolved.Stages;
-        string text = ConfigValue.Format(stages);
         if (!recipe.IsClean("stages"))
         {
             yield break;
         }
 
-        if (stages[0] < Math.Min(2, recipe.Layers))
+        if (StageChecks.OfStages(
+            resolved.Stages, recipe, Math.Min(2, recipe.Layers), "run at least 2, for the first and the last are always in", "runs")
+            is ConfigProblem ofStages)
         {
-            yield return new ConfigProblem(
-                "stages", $"{text} begins with {stages[0]} layers", "run at least 2, for the first and the last are always in");
-        }
-        else if (stages.Zip(stages.Skip(1)).Any(pair => pair.First >= pair.Second))
-        {
-            yield return new ConfigProblem("stages", $"{text} does not increase", "each stage runs more layers than the one before");
-        }
-        else if (stages[^1] != recipe.Layers)
-        {
-            yield return new ConfigProblem(
-                "stages", $"{text} ends with {stages[^1]} layers where the model has {recipe.LayersKey} {recipe.Layers}",
-                $"end with {recipe.Layers}");
+            yield return ofStages;
         }
         else if (recipe.IsClean("boundaries")
-            && StagedDepthConfig.ProblemOfBoundaries(stages, resolved.Boundaries, recipe.Run) is ConfigProblem problem)
+            && StageChecks.OfBoundaries(resolved.Stages, resolved.Boundaries, recipe.Run) is ConfigProblem ofBoundaries)
         {
-            yield return problem;
+            yield return ofBoundaries;
         }
     }
 
@@ -75,21 +64,10 @@ public sealed record RaptrConfig : MethodConfig
         public ForwardPlan Plan(ModelConfig model, TrainingPosition position, int microBatch)
         {
             int stage = config.Boundaries.Count(boundary => run.Steps(boundary) <= position.Step);
-            int last = model.Layers - 1, left = Math.Max(0, config.Stages[stage] - 2);
+            int last = model.Layers - 1, between = Math.Max(0, last - 1);
             var random = new CounterRandom(run.Seed, RandomPurpose.Depth, position.Step);
-
-            // Of the layers between, every subset of that size is as likely as any other.
-            List<int> path = [0];
-            for (int layer = 1; layer < last; layer++)
-            {
-                if (random.NextBelow((ulong)(last - layer), (uint)layer) < (ulong)left)
-                {
-                    path.Add(layer);
-                    left--;
-                }
-            }
-
-            return ForwardPlan.Of(last > 0 ? path.Append(last) : path);
+            int[] path = random.Subset(Math.Clamp(config.Stages[stage] - 2, 0, between), between);
+            return ForwardPlan.Of([0, .. path.Select(layer => layer + 1), .. last > 0 ? [last] : Array.Empty<int>()]);
         }
 
         public ForwardPlan EvaluationPlan(ModelConfig model) => ForwardPlan.Plain(model.Layers);

@@ -93,76 +93,17 @@ public abstract record StagedDepthConfig : MethodConfig
             yield break;
         }
 
-        if (ProblemOfStages(resolved.Stages, recipe) is ConfigProblem ofStages)
+        if (StageChecks.OfStages(resolved.Stages, recipe) is ConfigProblem ofStages)
         {
             yield return ofStages;
             yield break;
         }
 
-        if (recipe.IsClean("boundaries") && ProblemOfBoundaries(resolved.Stages, resolved.Boundaries, recipe.Run) is ConfigProblem ofBoundaries)
+        if (recipe.IsClean("boundaries") && StageChecks.OfBoundaries(resolved.Stages, resolved.Boundaries, recipe.Run) is ConfigProblem ofBoundaries)
         {
             yield return ofBoundaries;
         }
     }
-
-    private static ConfigProblem? ProblemOfStages(int[] stages, MethodSurroundings recipe)
-    {
-        const string Key = "stages";
-        string text = ConfigValue.Format(stages);
-        return stages[0] < 1
-            ? new ConfigProblem(Key, $"{text} begins with {stages[0]} layers", "store at least 1 layer")
-            : stages.Zip(stages.Skip(1)).Any(pair => pair.First >= pair.Second)
-            ? new ConfigProblem(Key, $"{text} does not increase", "each stage stores more layers than the one before")
-            : stages[^1] != recipe.Layers
-            ? new ConfigProblem(
-                Key, $"{text} ends with {stages[^1]} layers where the model has {recipe.LayersKey} {recipe.Layers}",
-                $"end with {recipe.Layers}")
-            : null;
-    }
-
-    internal static ConfigProblem? ProblemOfBoundaries(int[] stages, Duration[] boundaries, RunShape? run)
-    {
-        const string Key = "boundaries", Because = "stages";
-        int needed = stages.Length - 1;
-        if (boundaries.Length != needed)
-        {
-            string text = $"{Count(stages.Length, "stage", "stages")} {ConfigValue.Format(stages)}";
-            Duration[] example = [.. Enumerable.Range(1, needed).Select(i => Duration.Percent(5 * i))];
-            return needed == 0
-                ? new ConfigProblem(Key, $"{text} has no boundaries", "leave boundaries out", Because)
-                : new ConfigProblem(
-                    Key, $"{text} need {Count(needed, "boundary", "boundaries")}, not {boundaries.Length}",
-                    $"give one for each stage but the first, such as {ConfigValue.Format(example)}", Because);
-        }
-
-        if (run is null || needed == 0)
-        {
-            return null;
-        }
-
-        long before = 0;
-        foreach (Duration boundary in boundaries)
-        {
-            long step = run.Steps(boundary);
-            if (step <= before)
-            {
-                return new ConfigProblem(
-                    Key,
-                    $"`{boundary}` is step {step}, not after {(before == 0 ? "the beginning" : $"step {before}, the boundary before it")}",
-                    "let each stage last at least one step");
-            }
-
-            before = step;
-        }
-
-        return before >= run.TotalSteps
-            ? new ConfigProblem(
-                Key, $"`{boundaries[^1]}` is step {before}, where the run has {run.TotalSteps}",
-                "let the last stage last at least one step")
-            : null;
-    }
-
-    private static string Count(int count, string one, string many) => $"{count} {(count == 1 ? one : many)}";
 }
 
 /// <summary>Stores more layers at planned points of the run, and executes the stored ones; others draw what they execute.</summary>

@@ -28,23 +28,19 @@ public sealed record AddFfnUnits : WidthOperator
     }
 
     /// <inheritdoc/>
-    protected override AxisMap Units(AxisKind kind, int before, int after) => Beside(before, after);
+    protected override AxisMap Units(AxisKind kind, int before, int after) => AxisMap.Rounds(before, after);
 
     /// <inheritdoc/>
-    protected override double Factor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) => Old(first, second);
+    protected override double Factor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
+        IsOld(first, second) ? 1 : 0;
 
     /// <inheritdoc/>
-    protected override double GradientFactor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) => Old(first, second);
+    protected override double GradientFactor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
+        IsOld(first, second) ? 1 : 0;
 
     /// <inheritdoc/>
     protected override double FreshShare(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
         IsNewOutput(parameter, 0, first) || IsNewOutput(parameter, 1, second) ? 1 : 0;
-
-    /// <summary>The old units, and beside them new ones that take nothing of their nominal source.</summary>
-    internal static AxisMap Beside(int before, int after) => new(
-        [.. Enumerable.Range(0, after).Select(unit => unit < before ? new UnitOrigin(unit, 0) : new UnitOrigin(unit % before, 1))]);
-
-    private static double Old(UnitOrigin first, UnitOrigin second) => first.Copy == 0 && second.Copy == 0 ? 1 : 0;
 
     private static bool IsNewOutput(ParameterSpec parameter, int axis, UnitOrigin unit) =>
         unit.Copy > 0 && parameter.Axes[axis].Side == AxisSide.Output;

@@ -59,25 +59,6 @@ public abstract record CloneWidth : WidthOperator
     protected sealed override double GradientFactor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
         parameter.IsReadByTiedHead ? 1 : Shares(parameter, first, second, ofRead: false);
 
-    /// <summary>Old units as they are, and new ones that copy the given ones; the shares are still to be dealt out.</summary>
-    private protected static AxisMap Copies(IEnumerable<int> sources)
-    {
-        var met = new Dictionary<int, int>();
-        return new AxisMap(
-        [
-            .. sources.Select(source =>
-            {
-                int copy = met.GetValueOrDefault(source);
-                met[source] = copy + 1;
-                return new UnitOrigin(source, copy);
-            }),
-        ]);
-    }
-
-    /// <summary>The units in rounds, the last of which may end early.</summary>
-    private protected static AxisMap Rounds(int before, int after) =>
-        Copies(Enumerable.Range(0, after).Select(unit => unit % before));
-
     /// <summary>The copies of each unit share alike.</summary>
     private protected static AxisMap ShareAlike(AxisMap map)
     {

@@ -29,15 +29,8 @@ public sealed record DoubleWidth : GrowthOperator
     public override string ToString() => $"double-width, moments {ConfigKeys.Kebab(Moments)}";
 
     /// <inheritdoc/>
-    protected override AxisMap Units(AxisKind kind, ModelConfig model) => AxisMap.Repeat(
-        kind switch
-        {
-            AxisKind.Hidden => model.HiddenSize,
-            AxisKind.Heads => model.Heads,
-            AxisKind.Ffn => model.FfnWidth,
-            _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "does not grow"),
-        },
-        Times);
+    protected override AxisMap Units(AxisKind kind, ModelConfig model) =>
+        AxisMap.Rounds(model.UnitsOf(kind), Times * model.UnitsOf(kind));
 
     /// <inheritdoc/>
     protected override double Factor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>

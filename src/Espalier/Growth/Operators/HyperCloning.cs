@@ -20,7 +20,7 @@ public sealed record HyperCloning : CloneWidth
     }
 
     /// <inheritdoc/>
-    protected override AxisMap Units(AxisKind kind, int before, int after) => ShareAlike(Rounds(before, after));
+    protected override AxisMap Units(AxisKind kind, int before, int after) => ShareAlike(AxisMap.Rounds(before, after));
 
     private static void Whole(string key, int before, int after)
     {

@@ -26,7 +26,7 @@ public sealed record Lemon : CloneWidth
     {
         var random = new CounterRandom(Seed, RandomPurpose.Growth, (long)kind, microBatch: 1);
         var sums = new double[before];
-        IReadOnlyList<UnitOrigin> units = Rounds(before, after).Units;
+        IReadOnlyList<UnitOrigin> units = AxisMap.Rounds(before, after).Units;
         for (int unit = 0; unit < after; unit++)
         {
             sums[units[unit].Source] += Weight(unit);

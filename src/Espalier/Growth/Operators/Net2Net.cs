@@ -38,11 +38,11 @@ public sealed record Net2Net : CloneWidth
     {
         if (Sources == UnitSources.Cyclic)
         {
-            return ShareAlike(Rounds(before, after));
+            return ShareAlike(AxisMap.Rounds(before, after));
         }
 
         var random = new CounterRandom(Seed, RandomPurpose.Growth, (long)kind);
-        return ShareAlike(Copies(Enumerable.Range(0, after).Select(
+        return ShareAlike(AxisMap.Copies(Enumerable.Range(0, after).Select(
             unit => unit < before ? unit : (int)random.NextBelow((ulong)before, (uint)unit))));
     }
 }

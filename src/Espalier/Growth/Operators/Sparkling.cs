@@ -25,6 +25,6 @@ public sealed record Sparkling : CloneWidth
     {
         // With c new units for each old one, up to 1, the share c of all sums is doubled: their mean square grows by 1 + 3c.
         double more = ((double)after / before) - 1, share = more <= 1 ? 1 / Math.Sqrt(1 + (3 * more)) : 1 / (1 + more);
-        return new AxisMap([.. Rounds(before, after).Units.Select(unit => unit with { Share = share })]);
+        return new AxisMap([.. AxisMap.Rounds(before, after).Units.Select(unit => unit with { Share = share })]);
     }
 }

@@ -87,22 +87,13 @@ public abstract record WidthOperator : GrowthOperator
 
     /// <inheritdoc/>
     protected sealed override AxisMap Units(AxisKind kind, ModelConfig model) =>
-        Units(kind, CountOf(kind, model), CountOf(kind, Grow(model)));
-
-    /// <summary>The units of a kind that width operators grow.</summary>
-    private protected static int CountOf(AxisKind kind, ModelConfig model) => kind switch
-    {
-        AxisKind.Hidden => model.HiddenSize,
-        AxisKind.Heads => model.Heads,
-        AxisKind.Ffn => model.FfnWidth,
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "does not grow"),
-    };
+        Units(kind, model.UnitsOf(kind), Grow(model).UnitsOf(kind));
 
     /// <summary>The kinds whose number changes.</summary>
     private protected IEnumerable<AxisKind> Growing(ModelConfig model)
     {
         ModelConfig grown = Grow(model);
-        return new[] { AxisKind.Hidden, AxisKind.Heads, AxisKind.Ffn }.Where(kind => CountOf(kind, model) != CountOf(kind, grown));
+        return new[] { AxisKind.Hidden, AxisKind.Heads, AxisKind.Ffn }.Where(kind => model.UnitsOf(kind) != grown.UnitsOf(kind));
     }
 
     private static void NotLess(string key, int after, int before)

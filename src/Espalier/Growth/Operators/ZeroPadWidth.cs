@@ -36,7 +36,7 @@ public sealed record ZeroPadWidth : WidthOperator
     }
 
     /// <inheritdoc/>
-    protected override AxisMap Units(AxisKind kind, int before, int after) => AddFfnUnits.Beside(before, after);
+    protected override AxisMap Units(AxisKind kind, int before, int after) => AxisMap.Rounds(before, after);
 
     /// <inheritdoc/>
     protected override double Factor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
@@ -51,8 +51,6 @@ public sealed record ZeroPadWidth : WidthOperator
         IsMatrix(parameter) || !IsOld(first, second) ? 1 : 0;
 
     private static bool IsMatrix(ParameterSpec parameter) => parameter.Axes.Count > 1;
-
-    private static bool IsOld(UnitOrigin first, UnitOrigin second) => first.Copy == 0 && second.Copy == 0;
 
     private static void AtMostTwice(string key, int before, int after)
     {

@@ -1,0 +1,77 @@
+using Espalier.Configuration;
+
+namespace Espalier.Growth;
+
+/// <summary>What methods of several stages check alike.</summary>
+internal static class StageChecks
+{
+    /// <summary>What is wrong with the layers of each stage; null for nothing.</summary>
+    /// <param name="stages">The layers.</param>
+    /// <param name="recipe">What the rest of the recipe says.</param>
+    /// <param name="least">The fewest that the first stage may have.</param>
+    /// <param name="why">Why so many.</param>
+    /// <param name="does">What a stage does with layers.</param>
+    public static ConfigProblem? OfStages(
+        int[] stages, MethodSurroundings recipe, int least = 1, string why = "store at least 1 layer", string does = "stores")
+    {
+        const string Key = "stages";
+        string text = ConfigValue.Format(stages);
+        return stages[0] < least
+            ? new ConfigProblem(Key, $"{text} begins with {stages[0]} layers", why)
+            : stages.Zip(stages.Skip(1)).Any(pair => pair.First >= pair.Second)
+            ? new ConfigProblem(Key, $"{text} does not increase", $"each stage {does} more layers than the one before")
+            : stages[^1] != recipe.Layers
+            ? new ConfigProblem(
+                Key, $"{text} ends with {stages[^1]} layers where the model has {recipe.LayersKey} {recipe.Layers}",
+                $"end with {recipe.Layers}")
+            : null;
+    }
+
+    /// <summary>What is wrong with where the stages begin; null for nothing.</summary>
+    /// <param name="stages">The layers of each stage.</param>
+    /// <param name="boundaries">Where each but the first begins.</param>
+    /// <param name="run">The run; null where its length is not known.</param>
+    public static ConfigProblem? OfBoundaries(int[] stages, Duration[] boundaries, RunShape? run)
+    {
+        const string Key = "boundaries", Because = "stages";
+        int needed = stages.Length - 1;
+        if (boundaries.Length != needed)
+        {
+            string text = $"{Count(stages.Length, "stage", "stages")} {ConfigValue.Format(stages)}";
+            Duration[] example = [.. Enumerable.Range(1, needed).Select(i => Duration.Percent(5 * i))];
+            return needed == 0
+                ? new ConfigProblem(Key, $"{text} has no boundaries", "leave boundaries out", Because)
+                : new ConfigProblem(
+                    Key, $"{text} need {Count(needed, "boundary", "boundaries")}, not {boundaries.Length}",
+                    $"give one for each stage but the first, such as {ConfigValue.Format(example)}", Because);
+        }
+
+        if (run is null || needed == 0)
+        {
+            return null;
+        }
+
+        long before = 0;
+        foreach (Duration boundary in boundaries)
+        {
+            long step = run.Steps(boundary);
+            if (step <= before)
+            {
+                return new ConfigProblem(
+                    Key,
+                    $"`{boundary}` is step {step}, not after {(before == 0 ? "the beginning" : $"step {before}, the boundary before it")}",
+                    "let each stage last at least one step");
+            }
+
+            before = step;
+        }
+
+        return before >= run.TotalSteps
+            ? new ConfigProblem(
+                Key, $"`{boundaries[^1]}` is step {before}, where the run has {run.TotalSteps}",
+                "let the last stage last at least one step")
+            : null;
+    }
+
+    private static string Count(int count, string one, string many) => $"{count} {(count == 1 ? one : many)}";
+}
