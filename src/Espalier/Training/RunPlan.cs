@@ -25,7 +25,10 @@ internal sealed class RunPlan
         CheckpointEvery = AtLeastOne(recipe.Checkpoint.Every);
         LogEvery = AtLeastOne(recipe.Logging.Every);
         LossInterval = Math.Max(1, TotalSteps / LossPoints);
-        Method = recipe.Method.Create(new RunShape(model, TotalSteps, TokensPerStep, recipe.Seed));
+        Method = recipe.Method.Create(new RunShape(model, TotalSteps, TokensPerStep, recipe.Seed)
+        {
+            WarmupSteps = recipe.LearningRate.Warmup.ToSteps(TotalSteps, TokensPerStep),
+        });
         _costUpTo = Costs(training.MicroBatch * training.GradientAccumulation, predictedShare);
 
         long AtLeastOne(Duration every) => Math.Max(1, every.ToSteps(TotalSteps, TokensPerStep));
