@@ -28,6 +28,9 @@ public abstract record StagedDepthConfig : StagedGrowthConfig
 
     internal sealed override GrowthOperator Growth(ModelConfig from, ModelConfig to) => Growth(from.Layers, to.Layers);
 
+    /// <summary>The fewest layers that the first stage may have.</summary>
+    private protected virtual int LeastLayers => 1;
+
     /// <inheritdoc/>
     public override MethodConfig Resolve(ModelConfig final)
     {
@@ -82,7 +85,7 @@ public abstract record StagedDepthConfig : StagedGrowthConfig
             yield break;
         }
 
-        if (StageChecks.OfStages(resolved.Stages, recipe) is ConfigProblem ofStages)
+        if (StageChecks.OfStages(resolved.Stages, recipe, LeastLayers) is ConfigProblem ofStages)
         {
             yield return ofStages;
             yield break;

@@ -48,11 +48,12 @@ public abstract record StagedGrowthConfig : MethodConfig
     /// <inheritdoc/>
     internal override IEnumerable<ConfigProblem> Check(MethodSurroundings recipe)
     {
-        if (recipe.Run is { } run && Rewarm is { } rewarm && run.Steps(rewarm.Length) > run.TotalSteps)
+        RewarmChoice rewarm = Rewarm ?? DefaultRewarm;
+        if (recipe.Run is { } run && run.Steps(rewarm.Length) > run.TotalSteps)
         {
             yield return new ConfigProblem(
                 "rewarm", $"`{rewarm.Length}` is longer than the run of {run.TotalSteps} steps",
-                "shorten it, or lengthen training.length");
+                "shorten it, or lengthen training.length", "name");
         }
     }
 }

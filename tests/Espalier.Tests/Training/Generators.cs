@@ -137,7 +137,7 @@ internal static class Generators
 
     private static Gen<MethodConfig> DepthMethods(int layers) => Gen.OneOf(
         Gen.Constant((MethodConfig)new ScratchConfig()),
-        Halved(layers).Select(staged => (MethodConfig)new GStackConfig { Moments = staged.Moments }),
+        Halved(layers).Select(staged => (MethodConfig)new GStackConfig { Moments = staged.Moments, Schedule = ScheduleMove.Peak }),
         Halved(layers).Select(staged => (MethodConfig)new LlamaProConfig { Stages = staged.Stages, Moments = staged.Moments }),
         Halved(layers).Select(staged => (MethodConfig)new RepeatLayersConfig { Stages = staged.Stages, RepeatFrom = Duration.Percent(20) }),
         Gen.Choose(1, 100).Select(i => (MethodConfig)new PldConfig { Theta = i / 100.0, Gamma = i * 1e-4 }),
