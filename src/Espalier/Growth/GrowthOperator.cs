@@ -51,9 +51,10 @@ public abstract record GrowthOperator
             }
 
             Parameter source = sources[(layer?.Source, spec.Role)];
+            Parameter above = sources.GetValueOrDefault((layer?.Source + 1, spec.Role), source);
             AxisMap[] maps = [.. source.Spec.Axes.Zip(spec.Axes, (before, after) => MapOf(before, after, old.Config))];
             double ofLayer = layer is { IsNew: true } ? NewLayerFactor(spec, old.Config) : 1;
-            parameters.Add(new Parameter(spec, ParameterSet.Trainable(Grown(source, spec, maps, ofLayer, fresh))));
+            parameters.Add(new Parameter(spec, ParameterSet.Trainable(Grown(source, above, spec, maps, ofLayer, fresh))));
 
             Parameter? remembers = Moments switch
             {
@@ -64,7 +65,7 @@ public abstract record GrowthOperator
             };
             (Dictionary<string, Slot> slots, long steps) = remembers is null
                 ? (Empty(template, spec, old.Parameters.Device), 0)
-                : (Remembered(remembers, spec, maps, state.Optimizer[remembers.Name]), state.Optimizer[remembers.Name].Steps);
+                : (Remembered(remembers, above, spec, maps, state.Optimizer), state.Optimizer[remembers.Name].Steps);
             states.Add(spec.Name, new ParameterState(slots, steps) { New = NewIn(spec, maps, layer is { IsNew: true }) });
         }
 
@@ -142,19 +143,21 @@ public abstract record GrowthOperator
     private AxisMap MapOf(Axis before, Axis after, ModelConfig model) =>
         before.Units == after.Units ? AxisMap.Same(before.Units) : Units(after.Kind, model);
 
-    private Tensor Grown(Parameter source, ParameterSpec spec, AxisMap[] maps, double ofLayer, Lazy<ParameterSet> fresh)
+    private Tensor Grown(
+        Parameter source, Parameter above, ParameterSpec spec, AxisMap[] maps, double ofLayer, Lazy<ParameterSet> fresh)
     {
         using var scope = new TensorScope();
-        Tensor made = Gathered(source.Spec, spec, maps, source.Value, (a, b) => ofLayer * Factor(spec, a, b));
+        Tensor made = Gathered(source.Spec, spec, maps, source.Value, above.Value, (a, b) => ofLayer * Factor(spec, a, b));
         return scope.Keep(FactorsOf(spec, maps, (a, b) => FreshShare(spec, a, b), neutral: 0, source.Value.Device) is Tensor shares
             ? made + (Find(fresh.Value, spec) * shares)
             : made);
     }
 
-    private Dictionary<string, Slot> Remembered(Parameter source, ParameterSpec spec, AxisMap[] maps, ParameterState state) =>
-        state.Slots.ToDictionary(pair => pair.Key, pair => pair.Value with
+    private Dictionary<string, Slot> Remembered(
+        Parameter source, Parameter above, ParameterSpec spec, AxisMap[] maps, OptimizerState state) =>
+        state[source.Name].Slots.ToDictionary(pair => pair.Key, pair => pair.Value with
         {
-            Value = Gathered(source.Spec, spec, maps, pair.Value.Value, (a, b) =>
+            Value = Gathered(source.Spec, spec, maps, pair.Value.Value, state[above.Name].Slots[pair.Key].Value, (a, b) =>
             {
                 if (Moments == MomentPolicy.Keep)
                 {
@@ -167,10 +170,12 @@ public abstract record GrowthOperator
         });
 
     private static Tensor Gathered(
-        ParameterSpec before, ParameterSpec after, AxisMap[] maps, Tensor value, Func<UnitOrigin, UnitOrigin, double> factor)
+        ParameterSpec before, ParameterSpec after, AxisMap[] maps, Tensor value, Tensor above,
+        Func<UnitOrigin, UnitOrigin, double> factor)
     {
         using var scope = new TensorScope();
-        Tensor made = value;
+        int fromAbove = Array.FindIndex([.. maps.Zip(after.Axes, (map, axis) => map.ReadsAbove(axis))], reads => reads);
+        Tensor made = fromAbove < 0 ? value : Tensor.Concatenate([value, above], fromAbove);
         for (int axis = 0; axis < maps.Length; axis++)
         {
             if (before.Axes[axis].Units != after.Axes[axis].Units)

@@ -17,6 +17,7 @@ public static class GrowthOperators
         new("double-width", GrownSizes.Width, "Staged Training, arXiv 2203.06211", (_, _) => new DoubleWidth()),
         new("hyper-cloning", GrownSizes.Width, "HyperCloning, arXiv 2409.12903", (_, to) => Widened(new HyperCloning(), to)),
         new("net2net", GrownSizes.Width, "bert2BERT's FPI, arXiv 2110.07143", (_, to) => Widened(new Net2Net(), to)),
+        new("aki", GrownSizes.Width, "bert2BERT's AKI, arXiv 2110.07143", (_, to) => Widened(new Aki(), to)),
         new("lemon", GrownSizes.Width, "LEMON, arXiv 2310.07999", (_, to) => Widened(new Lemon(), to)),
         new("sparkling", GrownSizes.Width, "SPARKLING, arXiv 2602.02472", (_, to) => Widened(new Sparkling(), to)),
         new("zero-pad-width", GrownSizes.Width, "SZP, arXiv 2605.13405", (_, to) => Widened(new ZeroPadWidth(), to)),

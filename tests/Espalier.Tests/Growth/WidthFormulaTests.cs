@@ -88,6 +88,35 @@ public class WidthFormulaTests
         }
     }
 
+    /// <summary>
+    /// U = [W of this layer, W of the one above], each divided by the copies of what it reads; norms and what lies outside of the
+    /// layers as in FPI, and so the highest layer.
+    /// </summary>
+    [Fact]
+    public void AkiComputesCopiesByTheLayerAbove()
+    {
+        BertConfig model = GrowthSample.Bert(2) with { FfnSize = 10 };
+        using TrainingState state = GrowthSample.State(model);
+        using TrainingState grown = new Aki { HiddenSize = 24, FfnSize = 17 }.Apply(state.Copy(), GrowthSample.NoContext);
+        using TrainingState fpi = new Net2Net { HiddenSize = 24, FfnSize = 17 }.Apply(state.Copy(), GrowthSample.NoContext);
+        Assert.Equal(Kept.Not, new Aki { HiddenSize = 24 }.Promise(model).Loss);
+        foreach (Parameter parameter in grown.Model.Parameters)
+        {
+            string name = parameter.Name;
+            if (parameter.Spec.Layer is not 0 || name.Contains("LayerNorm", StringComparison.Ordinal))
+            {
+                Near.Identical(Of(fpi, name), parameter.Value, name);
+                continue;
+            }
+
+            double[][] own = Rows(Of(fpi, name)), above = Rows(Of(fpi, name.Replace("layer.0", "layer.1", StringComparison.Ordinal)));
+            bool isMatrix = parameter.Value.Shape.Length > 1;
+            int old = (isMatrix ? own.Length : own[0].Length) == 17 ? 10 : 16;
+            Assert.Equal(
+                isMatrix ? [.. own[..old], .. above[old..]] : [[.. own[0][..old], .. above[0][old..]]], Rows(parameter.Value));
+        }
+    }
+
     [Fact]
     public void RandomSourcesFollowFromTheSeed()
     {

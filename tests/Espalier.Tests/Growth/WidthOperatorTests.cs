@@ -33,7 +33,11 @@ public class WidthOperatorTests
         bool wholeRounds = grown.HiddenSize % model.HiddenSize == 0;
         bool grows = grown.HiddenSize > model.HiddenSize || grown.FfnWidth > model.FfnWidth;
         Kept promised = growth.Promise(model).Loss;
-        if (promised == Kept.Exactly)
+        if (growth is Aki)
+        {
+            Assert.Equal(Kept.Not, promised);
+        }
+        else if (promised == Kept.Exactly)
         {
             Keeps(model, growth, GrowthSample.NoContext);
         }
@@ -209,6 +213,7 @@ public class WidthOperatorTests
             "net2net ffn_size 70, sources random, seed 5, moments reset"
         },
         { new Lemon { FfnSize = 70, Seed = 9 }, "lemon ffn_size 70, seed 9, moments map" },
+        { new Aki { HiddenSize = 32 }, "aki hidden_size 32, moments map" },
         { new Sparkling { HiddenSize = 32 }, "sparkling hidden_size 32, moments keep" },
         { new ZeroPadWidth { FfnSize = 128, Shrink = 0.5 }, "zero-pad-width ffn_size 128, shrink 0.5, moments reset" },
         { new AddFfnUnits { FfnSize = 65, Moments = MomentPolicy.Keep }, "add-ffn-units ffn_size 65, moments keep" },

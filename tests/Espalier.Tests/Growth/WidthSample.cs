@@ -34,7 +34,7 @@ internal static class WidthSample
         from model in GrowthSample.Models
         from heads in Gen.Choose(0, 4)
         from more in Gen.Choose(0, 9)
-        from kind in Gen.Choose(0, 3)
+        from kind in Gen.Choose(0, 4)
         let hidden = (model.Heads + heads) * model.HeadSize
         let ffn = model.FfnWidth + more
         select (model, kind switch
@@ -42,6 +42,7 @@ internal static class WidthSample
             0 => new Net2Net { HiddenSize = hidden, FfnSize = ffn, Heads = model.Heads + heads },
             1 => new Net2Net { HiddenSize = hidden, FfnSize = ffn, Sources = UnitSources.Random, Seed = (ulong)more },
             2 => new Lemon { HiddenSize = hidden, FfnSize = ffn, Seed = (ulong)more },
+            3 => new Aki { HiddenSize = hidden, FfnSize = ffn },
             _ => (WidthOperator)new Sparkling { HiddenSize = hidden, FfnSize = ffn },
         });
 

@@ -31,7 +31,7 @@ public abstract record CloneWidth : WidthOperator
     /// never: a weight that is divided moves by as much as when it was whole.
     /// </summary>
     /// <inheritdoc/>
-    public sealed override Promise Promise(ModelConfig model)
+    public override Promise Promise(ModelConfig model)
     {
         var kept = Kept.Exactly;
         foreach (AxisKind kind in Growing(model))
