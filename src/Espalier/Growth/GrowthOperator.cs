@@ -121,6 +121,12 @@ public abstract record GrowthOperator
     /// <inheritdoc cref="Factor"/>
     protected virtual double FreshShare(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) => 0;
 
+    /// <summary>The last word on a grown weight. By default it is as the rest has made it.</summary>
+    /// <param name="parameter">The grown parameter.</param>
+    /// <param name="units">Where the units along its axes come from.</param>
+    /// <param name="weight">Its value.</param>
+    protected virtual Tensor Finish(ParameterSpec parameter, IReadOnlyList<AxisMap> units, Tensor weight) => weight;
+
     /// <summary>Whether a weight joins old units alone.</summary>
     /// <param name="first">The unit along its first axis.</param>
     /// <param name="second">The unit along its second axis.</param>
@@ -148,9 +154,8 @@ public abstract record GrowthOperator
     {
         using var scope = new TensorScope();
         Tensor made = Gathered(source.Spec, spec, maps, source.Value, above.Value, (a, b) => ofLayer * Factor(spec, a, b));
-        return scope.Keep(FactorsOf(spec, maps, (a, b) => FreshShare(spec, a, b), neutral: 0, source.Value.Device) is Tensor shares
-            ? made + (Find(fresh.Value, spec) * shares)
-            : made);
+        Tensor? shares = FactorsOf(spec, maps, (a, b) => FreshShare(spec, a, b), neutral: 0, source.Value.Device);
+        return scope.Keep(Finish(spec, maps, shares is null ? made : made + (Find(fresh.Value, spec) * shares)));
     }
 
     private Dictionary<string, Slot> Remembered(

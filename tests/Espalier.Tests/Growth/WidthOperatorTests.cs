@@ -207,6 +207,7 @@ public class WidthOperatorTests
     public static TheoryData<WidthOperator, string> Named => new()
     {
         { new HyperCloning { HiddenSize = 32, FfnSize = 128 }, "hyper-cloning hidden_size 32, ffn_size 128, moments map" },
+        { new HyperCloning { FfnSize = 128, Noise = 7.5, Seed = 3 }, "hyper-cloning ffn_size 128, noise 7.5 dB, seed 3, moments map" },
         { new Net2Net { HiddenSize = 32, Heads = 4 }, "net2net hidden_size 32, heads 4, sources cyclic, moments map" },
         {
             new Net2Net { FfnSize = 70, Sources = UnitSources.Random, Seed = 5, Moments = MomentPolicy.Reset },
