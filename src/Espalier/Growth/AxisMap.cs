@@ -13,6 +13,15 @@ public readonly record struct UnitOrigin(int Source, int Copy, double Share = 1)
     /// outside of the layers, from its own.
     /// </summary>
     public bool IsFromAbove { get; init; }
+
+    /// <summary>
+    /// Whether it is the mean of all old units, in the place of <see cref="Source"/>. For kinds whose units are of one element,
+    /// as hidden ones are.
+    /// </summary>
+    public bool IsMean { get; init; }
+
+    /// <summary>The mean of all old units, which does what none of them did.</summary>
+    public static UnitOrigin Mean { get; } = new(0, Copy: 1, Share: 0) { IsMean = true };
 }
 
 /// <summary>For every unit of a grown axis, where it comes from.</summary>
@@ -45,7 +54,7 @@ public sealed record AxisMap(IReadOnlyList<UnitOrigin> Units)
 
     /// <summary>
     /// For each element along the grown axis, the element of the old one that it is made from. Those of the layer above are
-    /// counted on behind the layer's own.
+    /// counted on behind the layer's own, and so is the mean of all.
     /// </summary>
     internal long[] SourceElements(Axis before, Axis after)
     {
@@ -54,11 +63,19 @@ public sealed record AxisMap(IReadOnlyList<UnitOrigin> Units)
         return [.. after.UnitOfElement.Select((unit, element) =>
         {
             UnitOrigin origin = map.Units[unit];
+            if (origin.IsMean)
+            {
+                return before.Size;
+            }
+
             int inUnit = element % after.UnitSize, part = element / (after.UnitSize * after.Units);
             return (((long)part * before.Units) + origin.Source) * before.UnitSize + inUnit
                 + (readsAbove && origin.IsFromAbove ? before.Size : 0);
         })];
     }
+
+    /// <summary>Whether there is a unit that is the mean of others.</summary>
+    internal bool HasMean => Units.Any(unit => unit.IsMean);
 
     /// <summary>Whether units along an axis are computed by weights that are made from those of the layer above.</summary>
     internal bool ReadsAbove(Axis axis) => axis.Side == AxisSide.Output && Units.Any(unit => unit.IsFromAbove);

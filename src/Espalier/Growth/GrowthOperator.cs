@@ -45,7 +45,8 @@ public abstract record GrowthOperator
             LayerOrigin? layer = spec.Layer is int index ? layers[index] : null;
             if (layer is { Source: null })
             {
-                parameters.Add(new Parameter(spec, ParameterSet.Trainable(Find(fresh.Value, spec).Clone())));
+                Tensor begun = Find(fresh.Value, spec) * NewLayerFactor(spec, old.Config);
+                parameters.Add(new Parameter(spec, ParameterSet.Trainable(begun)));
                 states.Add(spec.Name, new ParameterState(Empty(template, spec, old.Parameters.Device)) { New = NewUnits.All });
                 continue;
             }
@@ -109,7 +110,7 @@ public abstract record GrowthOperator
     /// <summary>
     /// What a weight of a new layer is multiplied by besides. By default by nothing; the optimizer's slots do not follow it.
     /// </summary>
-    /// <param name="parameter">The grown parameter, of a layer that is a copy.</param>
+    /// <param name="parameter">The grown parameter, of a layer that is a copy or fresh.</param>
     /// <param name="model">The model to grow.</param>
     protected virtual double NewLayerFactor(ParameterSpec parameter, ModelConfig model) => 1;
 
@@ -186,12 +187,20 @@ public abstract record GrowthOperator
             if (before.Axes[axis].Units != after.Axes[axis].Units)
             {
                 long[] elements = maps[axis].SourceElements(before.Axes[axis], after.Axes[axis]);
-                made = made.IndexSelect(axis, Tensor.From<long>(elements, [elements.Length], value.Device));
+                made = (maps[axis].HasMean ? WithMean(made, axis) : made).IndexSelect(axis, Tensor.From<long>(elements, [elements.Length], value.Device));
             }
         }
 
         return scope.Keep(FactorsOf(after, maps, factor, neutral: 1, value.Device) is Tensor factors ? made * factors
             : ReferenceEquals(made, value) ? value.Clone() : made);
+    }
+
+    /// <summary>A tensor, and at the end of an axis the mean along it.</summary>
+    private static Tensor WithMean(Tensor value, int axis)
+    {
+        long units = value.Shape[axis];
+        Tensor mean = value.Transpose(axis, -1).MatMul(Tensor.Full([units, 1], 1.0 / units, device: value.Device)).Transpose(axis, -1);
+        return Tensor.Concatenate([value, mean], axis);
     }
 
     /// <summary>The factor of every element, shaped like the parameter; null where all are neutral.</summary>

@@ -248,7 +248,7 @@ public class WidthFormulaTests
     public void AddedUnitsAreFreshAndReadByZeros()
     {
         using TrainingState state = GrowthSample.State(Model);
-        using TrainingState grown = new AddFfnUnits { FfnSize = 17 }.Apply(state.Copy(), WidthSample.Context);
+        using TrainingState grown = new Composable { FfnSize = 17 }.Apply(state.Copy(), WidthSample.Context);
         using ParameterSet fresh = Fresh(grown);
         double[][] old = Rows(Of(state, Ffn + ".weight")), now = Rows(Of(grown, Ffn + ".weight"));
         double[][] initial = Rows(fresh.Single(p => p.Name == Ffn + ".weight").Value);

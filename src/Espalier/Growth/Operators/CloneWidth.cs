@@ -36,7 +36,7 @@ public abstract record CloneWidth : WidthOperator
         var kept = Kept.Exactly;
         foreach (AxisKind kind in Growing(model))
         {
-            var copies = Units(kind, model).Units.ToLookup(unit => unit.Source);
+            var copies = Units(kind, model).Units.Where(unit => !unit.IsMean).ToLookup(unit => unit.Source);
             if (copies.Any(units => Math.Abs(units.Sum(unit => unit.Share) - 1) > 1e-9))
             {
                 return new Promise(Kept.Not, Dynamics: false);
@@ -52,7 +52,7 @@ public abstract record CloneWidth : WidthOperator
     }
 
     /// <inheritdoc/>
-    protected sealed override double Factor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
+    protected override double Factor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
         parameter.IsReadByTiedHead ? first.Share : Shares(parameter, first, second, ofRead: true);
 
     /// <inheritdoc/>
