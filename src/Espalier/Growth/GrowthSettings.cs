@@ -9,6 +9,8 @@ public sealed record GrowthSettings
     /// <summary>`--noise`: the signal-to-noise ratio of HyperCloning's noise, in decibels.</summary>
     public double? Noise { get; init; }
 
-    /// <summary>The names of those that are given.</summary>
-    internal IEnumerable<string> Given => [.. Seed is null ? Array.Empty<string>() : ["--seed"], .. Noise is null ? Array.Empty<string>() : ["--noise"]];
+    /// <summary>The options of those that are given.</summary>
+    internal IEnumerable<string> Given =>
+        new (string Option, bool IsGiven)[] { ("--seed", Seed is not null), ("--noise", Noise is not null) }
+            .Where(setting => setting.IsGiven).Select(setting => setting.Option);
 }

@@ -8,6 +8,7 @@ namespace Espalier.Growth;
 /// The whole model side by side again and again (HyperCloning, arXiv 2409.12903): matrices are tiled and divided by how often
 /// their inputs stand there, vectors are tiled. Copies stay alike in training until something tells them apart: dropout, or the
 /// paper's noise. That is added to what reads one copy and taken from what reads the next, so that it cancels in each sum.
+/// Copies then pass back unequal gradients: those that the optimizer's slots are mapped to hold for their mean.
 /// </summary>
 public sealed record HyperCloning : CloneWidth
 {
