@@ -158,6 +158,18 @@ public sealed class GrowCommandTests : IDisposable
         Assert.False(Directory.Exists(File("out")));
     }
 
+    /// <summary>An unfinished round of hidden units, whose norms have a smaller epsilon: the folder says so, and computes the same.</summary>
+    [Fact]
+    public void LemonIsLosslessAtAnyWidth()
+    {
+        string folder = Folder(ModelType.Gpt2), grown = File("grown");
+        string said = CommandLine.Succeed(
+            ["grow", folder, "--operator", "lemon", "--to", "n_embd=48", "--data", Text(), "--device", "cpu", "--out", grown]);
+        Assert.Contains("exactly; held", said, StringComparison.Ordinal);
+        Assert.Equal(
+            ModelFolder.ReadConfig(folder).LayerNormEpsilon * 2 / 3, ModelFolder.ReadConfig(grown).LayerNormEpsilon, 1e-12);
+    }
+
     /// <summary>The same seed, the same weights; another, others. Operators that draw nothing take none.</summary>
     [Theory]
     [InlineData("fresh-layers-between", "n_layer=4")]
