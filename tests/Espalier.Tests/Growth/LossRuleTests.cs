@@ -67,7 +67,7 @@ public class LossRuleTests
         };
         IProgressiveMethod method = config.Create(new RunShape(Final, Total, 64, 1));
         Assert.Equal(2, method.InitialModel.Layers);
-        (long bySlope, GrowthStep growth) = FirstGrowth(method, step => 2 + Math.Pow(step / 40.0, -0.76));
+        (long bySlope, GrowthStep growth) = FirstGrowth(method, step => 2 + Math.Pow(step / 10.0, -0.76));
         Assert.InRange(bySlope, 100, 499);
         Assert.Equal(new GrowthStep(new IdentityLayers(4), bySlope / 2.0, new Rewarm(10)), growth);
         Assert.Equal(500, FirstGrowth(method, step => Math.Pow(step, -0.3)).Step);
@@ -90,7 +90,7 @@ public class LossRuleTests
 
     [Theory]
     [InlineData("5 %", "5 %")]
-    [InlineData(" 2000 steps ", "2000 steps")]
+    [InlineData(" 200 steps ", "200 steps")]
     [InlineData("slope -0.0575 or 50 %", "slope -0.0575 or 50 %")]
     [InlineData("plateau 2e-3 or 100 steps", "plateau 0.002 or 100 steps")]
     public void ATriggerReadsBack(string text, string written) => Assert.Equal(written, Boundary(text).ToString());

@@ -176,7 +176,7 @@ public class SizeMethodTests
 
     [Theory]
     [InlineData("n_layer=2 n_embd=16", "n_layer=4", "hyper-cloning does not grow `n_layer=2 n_embd=16 n_head=2 n_inner=64`")]
-    [InlineData("n_embd=16", "n_embd=24", "the last, `n_embd=24`, has n_embd 24 where the model has 32")]
+    [InlineData("n_embd=8", "n_embd=16", "the last, `n_embd=16`, has n_embd 16 where the model has 32")]
     [InlineData("n_embd=32", "n_embd=32", "`n_embd=32` is no larger than the stage before")]
     [InlineData("n_embd=32", "n_embd=16", "less than the 32 of the stage before")]
     [InlineData("n_embd=12", "n_embd=32", "heads of the size 8, as the model has them, do not divide it")]

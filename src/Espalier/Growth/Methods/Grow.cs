@@ -29,7 +29,7 @@ public sealed record GrowConfig : StagedSizesConfig
         ModelConfig reached = from;
         foreach (OperatorEntry entry in OperatorNames.Entries(Operators).Where(entry => (entry.Grows & needed) != GrownSizes.None))
         {
-            GrowthOperator next = entry.Make(reached, to);
+            GrowthOperator next = entry.Make(reached, to, new GrowthSettings());
             reached = next.Grow(reached);
             growth = growth is null ? next : new InTurn(growth, next);
         }
