@@ -20,6 +20,9 @@ public static class GrowthOperators
         new("lemon", GrownSizes.Width, "LEMON, arXiv 2310.07999", (_, to) => Widened(new Lemon(), to)),
         new("sparkling", GrownSizes.Width, "SPARKLING, arXiv 2602.02472", (_, to) => Widened(new Sparkling(), to)),
         new("zero-pad-width", GrownSizes.Width, "SZP, arXiv 2605.13405", (_, to) => Widened(new ZeroPadWidth(), to)),
+        new(
+            "ligo", GrownSizes.Depth | GrownSizes.Width, "LiGO, arXiv 2303.00980",
+            (_, to) => Widened(new Ligo { LayerCount = to.Layers }, to)),
     ];
 
     /// <summary>The operator of a name.</summary>

@@ -26,7 +26,7 @@ public abstract record WidthOperator : GrowthOperator
 
     /// <inheritdoc/>
     /// <exception cref="UserErrorException">The model cannot grow to these sizes; the message names the key.</exception>
-    public sealed override ModelConfig Grow(ModelConfig model)
+    public override ModelConfig Grow(ModelConfig model)
     {
         int hidden = HiddenSize ?? model.HiddenSize, ffn = FfnSize ?? model.FfnWidth;
         NotLess("hidden_size", hidden, model.HiddenSize);
@@ -96,7 +96,8 @@ public abstract record WidthOperator : GrowthOperator
         return new[] { AxisKind.Hidden, AxisKind.Heads, AxisKind.Ffn }.Where(kind => model.UnitsOf(kind) != grown.UnitsOf(kind));
     }
 
-    private static void NotLess(string key, int after, int before)
+    /// <summary>Refuses a size that is less than the model's.</summary>
+    private protected static void NotLess(string key, int after, int before)
     {
         if (after < before)
         {
