@@ -117,7 +117,7 @@ public sealed record Ligo : WidthOperator
         if (!(Noise >= 0 && double.IsFinite(Noise)))
         {
             throw new UserErrorException(
-                string.Create(CultureInfo.InvariantCulture, $"`noise` {Noise} is less than 0."), "Give a length such as 0.03, or 0 for none.");
+                string.Create(CultureInfo.InvariantCulture, $"`noise` {Noise} is no number from 0 on."), "Give one such as 0.03.");
         }
 
         if (Moments != MomentPolicy.Reset)
