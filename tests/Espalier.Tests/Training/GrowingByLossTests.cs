@@ -39,7 +39,7 @@ public sealed class GrowingByLossTests : IDisposable
             rows.Rows.Select(row => MetricsTable.Number(row, "learning_rate")));
     }
 
-    public static TheoryData<string> Operators => ["trial", "batches"];
+    public static TheoryData<string> Operators => ["trial", "batches", "ligo"];
 
     /// <summary>Stopped before, at and after the growth, a run ends in the very bytes of the uninterrupted one.</summary>
     [Theory]
@@ -173,6 +173,7 @@ public sealed class GrowingByLossTests : IDisposable
     private static GrowthOperator Operator(string name) => name switch
     {
         "trial" => new BetterOnTrial(4, 2),
+        "ligo" => new Ligo { LayerCount = 4, Steps = 3 },
         _ => new BetterOnBatches(4, 3),
     };
 
