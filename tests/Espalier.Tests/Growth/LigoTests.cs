@@ -103,7 +103,6 @@ public class LigoTests
         using TrainingState start = (growth with { Steps = 0 }).Apply(state.Copy(), context);
         using TrainingState grown = (growth with { Steps = 40 }).Apply(state.Copy(), context);
         double atStart = context.HeldOutLoss(start.Model), learned = context.HeldOutLoss(grown.Model);
-        Console.Error.WriteLine($"MEASURE {isBert} {growth}: {before:F4} {atStart:F4} {learned:F4}");
         Assert.InRange(before, 0.5, 3.3);
         Assert.True(learned < atStart, $"{learned} is not below {atStart}");
     }
