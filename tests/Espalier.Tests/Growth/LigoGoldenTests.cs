@@ -53,7 +53,10 @@ public class LigoGoldenTests
 
     private static ModelConfig Grown(ModelConfig model) => model with
     {
-        Layers = 3, HiddenSize = 9, Heads = 3, FfnSize = model.FfnSize is null ? null : 36,
+        Layers = 3,
+        HiddenSize = 9,
+        Heads = 3,
+        FfnSize = model.FfnSize is null ? null : 36,
     };
 
     private static ModelBatch Batch(Golden golden, int step)
