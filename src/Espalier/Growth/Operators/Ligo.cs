@@ -44,7 +44,7 @@ public sealed record Ligo : WidthOperator
     public int Steps { get; init; } = 100;
 
     /// <summary>`learning_rate`: of the map, the same in each update.</summary>
-    public double LearningRate { get; init; } = 1e-3;
+    public double LearningRate { get; init; } = 3e-4;
 
     /// <summary>
     /// `noise`: how far the start is off plain copies. A layer takes up to this much of each other layer, before all is divided by
@@ -111,7 +111,7 @@ public sealed record Ligo : WidthOperator
         if (!(LearningRate > 0 && double.IsFinite(LearningRate)))
         {
             throw new UserErrorException(
-                string.Create(CultureInfo.InvariantCulture, $"`learning_rate` {LearningRate} is no number above 0."), "Give one such as 0.001.");
+                string.Create(CultureInfo.InvariantCulture, $"`learning_rate` {LearningRate} is no number above 0."), "Give one such as 0.0003.");
         }
 
         if (!(Noise >= 0 && double.IsFinite(Noise)))
