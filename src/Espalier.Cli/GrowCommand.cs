@@ -48,7 +48,8 @@ internal static class GrowCommand
         var data = new Option<string?>("--data")
         {
             Description = "A text file, a folder of them, or a prepared dataset (then its held-out part), on whose first 4096 tokens " +
-                "the model is measured before and after, in f32: loss, scores and gradient. Default: nothing is measured.",
+                "the model is measured before and after, in f32: loss, scores and gradient. An operator that learns does so on all " +
+                "of it. Default: nothing is measured.",
             HelpName = "PATH",
         };
         var json = new Option<bool>("--json") { Description = "Prints JSON." };

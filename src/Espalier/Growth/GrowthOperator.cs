@@ -149,7 +149,11 @@ public abstract record GrowthOperator
     private static Tensor Find(ParameterSet parameters, ParameterSpec spec) =>
         spec.Layer is int layer ? parameters[layer, spec.Role] : parameters[spec.Role];
 
-    private static Dictionary<string, Slot> Empty(ParameterState template, ParameterSpec spec, Device device) =>
+    /// <summary>What the optimizer remembers of a parameter of which it remembers nothing.</summary>
+    /// <param name="template">What it remembers of another.</param>
+    /// <param name="spec">The parameter.</param>
+    /// <param name="device">Where it lies.</param>
+    private protected static Dictionary<string, Slot> Empty(ParameterState template, ParameterSpec spec, Device device) =>
         template.Slots.ToDictionary(
             slot => slot.Key, slot => slot.Value with { Value = Tensor.Zeros(spec.Shape, device: device) });
 

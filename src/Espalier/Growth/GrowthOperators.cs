@@ -6,7 +6,7 @@ namespace Espalier.Growth;
 /// <summary>All growth operators by name; a new one is a file in Operators/ and a line here.</summary>
 public static class GrowthOperators
 {
-    private const string Seed = "--seed", Noise = "--noise";
+    private const string Seed = GrowthSettings.SeedOption, Noise = GrowthSettings.NoiseOption;
 
     /// <summary>The operators, those that grow depth first.</summary>
     public static IReadOnlyList<OperatorEntry> All { get; } =
@@ -48,6 +48,9 @@ public static class GrowthOperators
         new(
             "center-tiling", GrownSizes.Depth | GrownSizes.Width, "ModernBERT, arXiv 2412.13663",
             (_, to) => new CenterTiling { Count = to.Layers }.To(to)),
+        new(
+            "ligo", GrownSizes.Depth | GrownSizes.Width, "LiGO, arXiv 2303.00980",
+            (_, to, with) => new Ligo { LayerCount = to.Layers, Seed = with.Seed ?? 0 }.To(to)) { Takes = [Seed] },
     ];
 
     /// <summary>Copies of layers by a list of one's own: no operator of this list, but one for each list.</summary>

@@ -26,7 +26,7 @@ public abstract record StagedDepthConfig : StagedGrowthConfig
     internal sealed override IReadOnlyList<ModelConfig> Models(ModelConfig final) =>
         [.. Stages.Select(layers => final with { Layers = layers })];
 
-    internal sealed override GrowthOperator Growth(ModelConfig from, ModelConfig to) => Growth(from.Layers, to.Layers);
+    internal sealed override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) => Growth(from.Layers, to.Layers);
 
     /// <summary>The fewest layers that the first stage may have.</summary>
     private protected virtual int LeastLayers => 1;

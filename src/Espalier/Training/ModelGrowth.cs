@@ -36,17 +36,20 @@ public static class ModelGrowth
         GrowthOperator growth = entry.Reach(source.Config, to, settings);
         Kept promised = growth.Promise(source.Config).Loss;
         using EvaluationText? opened = text is null ? null : EvaluationText.Open(text, source.Tokenizer);
-        IHeldOutBatches? batches = opened is null ? null : source.Model.Architecture.Objective(source.Tokenizer).HeldOut(
-            opened.Tokens, Math.Max(1, BatchTokens / source.Config.ContextLength), source.Config.ContextLength, MostTokens, null);
+        IHeldOutBatches? batches = Batches(MostTokens);
 
-        using Model grown = Grow(
-            source.Model, growth, new TextGrowthContext(growth, batches, compute with { Bf16 = false }, settings.Seed ?? 1));
+        // Growth that looks at text may look at all of it.
+        var context = new TextGrowthContext(growth, Batches(null), compute with { Bf16 = false }, settings.Seed ?? 1);
+        using Model grown = Grow(source.Model, growth, context);
         Parity? parity = batches is null ? null : Parity.Measure(source.Model, grown, promised, batches);
         string[] leftOut = [.. LeftOut(source, grown)];
         ModelExport.Write(folder, source, grown);
         return new GrowthReceipt(
             entry.Name, entry.Source, Sizes(source.Config), Sizes(grown.Config), source.Model.Parameters.ElementCount,
             grown.Parameters.ElementCount, promised, parity, leftOut);
+
+        IHeldOutBatches? Batches(long? most) => opened is null ? null : source.Model.Architecture.Objective(source.Tokenizer).HeldOut(
+            opened.Tokens, Math.Max(1, BatchTokens / source.Config.ContextLength), source.Config.ContextLength, most, null);
     }
 
     /// <summary>A grown model; the one that it is made from stays as it is.</summary>

@@ -70,6 +70,23 @@ public sealed class GrowCommandTests : IDisposable
             parameter.Value, parameter.Name));
     }
 
+    /// <summary>What learns needs a text, and says so before anything is written.</summary>
+    [Theory]
+    [InlineData(ModelType.Gpt2, "n_layer=3,n_embd=48")]
+    [InlineData(ModelType.Bert, "num_hidden_layers=3,hidden_size=24")]
+    public void AMapIsLearnedOnTheText(ModelType type, string sizes)
+    {
+        string[] command = ["grow", Folder(type), "--operator", "ligo", "--to", sizes, "--device", "cpu"];
+        CommandLine.Fail([.. command, "--out", File("none")], "looks at text, and none was given", "--data PATH");
+        Assert.False(Directory.Exists(File("none")));
+        string[] receipts = [.. new[] { "a", "b" }.Select(name => CommandLine.Succeed([.. command, "--data", Text(), "--out", File(name), "--json"]))];
+        Assert.Equal(receipts[0], receipts[1]);
+        Assert.Null(JsonNode.Parse(receipts[0])!["parity"]!["promise_held"]);
+        Assert.Equal(
+            System.IO.File.ReadAllBytes(Path.Combine(File("a"), ModelFolder.WeightsFile)),
+            System.IO.File.ReadAllBytes(Path.Combine(File("b"), ModelFolder.WeightsFile)));
+    }
+
     [Fact]
     public void WithoutTextNothingIsMeasured()
     {

@@ -131,9 +131,10 @@ internal static class Generators
         from own in Gen.Elements(false, true)
         from method in Gen.Elements<StagedSizesConfig>(
             new StagedTrainingConfig { NewLayers = LayerMapKind.Stack }, new HyperCloningConfig(), new LemonConfig(), new SparklingConfig(),
-            new ZeroPadConfig(), new CompoundGrowConfig(), new MsgConfig { GrowTime = Duration.Steps(9) },
+            new ZeroPadConfig(), new Bert2BertConfig { Copies = WidthCopies.Fpi }, new LigoConfig { MapSteps = 3 }, new ComposableConfig(),
+            new CompoundGrowConfig(), new MsgConfig { GrowTime = Duration.Steps(9) },
             new LagConfig { Operators = ["stack", "interpolate"], Trial = Duration.Steps(2) }, new GrowConfig { Operators = ["stack"] })
-        select own ? method with { Rewarm = rewarm, Schedule = schedule, Moments = moments } : (MethodConfig)method;
+        select own && method is not LigoConfig ? method with { Rewarm = rewarm, Schedule = schedule, Moments = moments } : (MethodConfig)method;
 
     private static Gen<MethodConfig> DepthMethods(int layers) => Gen.OneOf(
         Gen.Constant((MethodConfig)new ScratchConfig()),

@@ -43,7 +43,7 @@ public sealed class GrowingByLossTests : IDisposable
             : (growth.Step / 2.0) + ((step - growth.Step) * (TinyRun.Steps - (growth.Step / 2.0)) / (TinyRun.Steps - growth.Step));
     }
 
-    public static TheoryData<string> Operators => ["trial", "batches"];
+    public static TheoryData<string> Operators => ["trial", "batches", "ligo"];
 
     /// <summary>Stopped before, at and after the growth, a run ends in the very bytes of the uninterrupted one.</summary>
     [Theory]
@@ -177,6 +177,7 @@ public sealed class GrowingByLossTests : IDisposable
     private static GrowthOperator Operator(string name) => name switch
     {
         "trial" => new BetterOnTrial(4, 2),
+        "ligo" => new Ligo { LayerCount = 4, Steps = 3 },
         _ => new BetterOnBatches(4, 3),
     };
 

@@ -100,7 +100,8 @@ public abstract record WidthOperator : GrowthOperator
         return new[] { AxisKind.Hidden, AxisKind.Heads, AxisKind.Ffn }.Where(kind => model.UnitsOf(kind) != grown.UnitsOf(kind));
     }
 
-    private static void NotLess(string key, int after, int before)
+    /// <summary>Refuses a size that is less than the model's.</summary>
+    private protected static void NotLess(string key, int after, int before)
     {
         if (after < before)
         {
