@@ -7,6 +7,7 @@ namespace Espalier.Optimization;
 public sealed class LearningRate(LearningRateConfig config, long totalSteps, long tokensPerStep)
 {
     private readonly long _warmup = config.Warmup.ToSteps(totalSteps, tokensPerStep);
+    private readonly long _decay = config.Decay.ToSteps(totalSteps, tokensPerStep);
 
     /// <summary>
     /// The position after an update. Where growth has moved it, it goes on faster or slower than the run, so that both end together.
@@ -31,8 +32,11 @@ public sealed class LearningRate(LearningRateConfig config, long totalSteps, lon
         {
             LearningRateSchedule.Cosine => 0.5 * (1 + Math.Cos(Math.PI * progress)),
             LearningRateSchedule.Linear => 1 - progress,
+            LearningRateSchedule.Wsd => Decayed(Math.Clamp((step - (totalSteps - _decay)) / Math.Max(1, _decay), 0, 1)),
             _ => 1,
         };
         return config.Peak * (config.Final + ((1 - config.Final) * share));
     }
+
+    private double Decayed(double passed) => 1 - (config.DecayForm == DecayForm.Sqrt ? Math.Sqrt(passed) : passed);
 }

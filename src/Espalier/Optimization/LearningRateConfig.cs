@@ -14,6 +14,19 @@ public enum LearningRateSchedule
 
     /// <summary>Peak throughout.</summary>
     Constant,
+
+    /// <summary>Peak throughout, until it decays at the end (warm-up, stable, decay).</summary>
+    Wsd,
+}
+
+/// <summary>The form of the decay at the end of <see cref="LearningRateSchedule.Wsd"/>.</summary>
+public enum DecayForm
+{
+    /// <summary>A straight line.</summary>
+    Linear,
+
+    /// <summary>1 - sqrt of the share of the decay that has passed.</summary>
+    Sqrt,
 }
 
 /// <summary>The learning rate over the whole run: up from 0 to the peak in a line, then along the schedule.</summary>
@@ -23,11 +36,17 @@ public sealed record LearningRateConfig
     [Range(0.0, 100.0, MinimumIsExclusive = true)]
     public required double Peak { get; init; }
 
-    /// <summary>`schedule`: cosine, linear or constant. Default cosine.</summary>
+    /// <summary>`schedule`: cosine, linear, constant or wsd. Default cosine.</summary>
     public LearningRateSchedule Schedule { get; init; } = LearningRateSchedule.Cosine;
 
     /// <summary>`warmup`: length of the linear rise from 0. Default 2.5 % (Apollo).</summary>
     public Duration Warmup { get; init; } = Duration.Percent(2.5);
+
+    /// <summary>`decay`: how long wsd decays at the end of the run. Default 10 %.</summary>
+    public Duration Decay { get; init; } = Duration.Percent(10);
+
+    /// <summary>`decay_form`: how it then falls: linear or sqrt. Default linear.</summary>
+    public DecayForm DecayForm { get; init; }
 
     /// <summary>`final`: the rate at the end of the run, as a fraction of the peak. Default 0.</summary>
     [Range(0.0, 1.0)]

@@ -1,6 +1,7 @@
 using Espalier.Configuration;
 using Espalier.Growth;
 using Espalier.Models;
+using Espalier.Optimization;
 
 namespace Espalier.Training;
 
@@ -91,6 +92,14 @@ internal sealed class RecipeChecks
         }
 
         CheckFits("learning_rate.warmup", _recipe.LearningRate.Warmup);
+        LearningRateConfig rate = _recipe.LearningRate;
+        if (rate.Schedule == LearningRateSchedule.Wsd && _problems.AreClean("learning_rate.warmup", "learning_rate.decay")
+            && Steps(rate.Warmup) + Steps(rate.Decay) > TotalSteps)
+        {
+            Report(
+                "learning_rate.decay", $"warm-up and decay, `{rate.Warmup}` and `{rate.Decay}`, are longer than the run of {TotalSteps} steps",
+                "shorten one of them", "learning_rate.schedule");
+        }
     }
 
     private void CheckEvery(string key, Duration every)

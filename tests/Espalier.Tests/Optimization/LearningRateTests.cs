@@ -44,7 +44,26 @@ public class LearningRateTests
         Assert.All(Enumerable.Range(4, 101), step => Assert.Equal(2, rate.At(step), 12));
     }
 
+    /// <summary>A run of 104 steps: up for 4, then constant, and down over the last 20.</summary>
     [Theory]
+    [InlineData(DecayForm.Linear, 0.25, 0.75)]
+    [InlineData(DecayForm.Sqrt, 0.25, 0.5)]
+    public void WsdIsConstantUntilItDecays(DecayForm form, double passed, double left)
+    {
+        var rate = new LearningRate(
+            new LearningRateConfig
+            {
+                Peak = 2, Schedule = LearningRateSchedule.Wsd, Warmup = Duration.Steps(4), Decay = Duration.Steps(20), DecayForm = form, Final = 0.1,
+            },
+            104, 1);
+        Assert.Equal(0.5, rate.At(0), 12);
+        Assert.All(Enumerable.Range(4, 81), step => Assert.Equal(2, rate.At(step), 12));
+        Assert.Equal(2 * (0.1 + (0.9 * left)), rate.At(84 + (20 * passed)), 12);
+        Assert.Equal(0.2, rate.At(104), 12);
+    }
+
+    [Theory]
+    [InlineData(LearningRateSchedule.Wsd)]
     [InlineData(LearningRateSchedule.Cosine)]
     [InlineData(LearningRateSchedule.Linear)]
     [InlineData(LearningRateSchedule.Constant)]
