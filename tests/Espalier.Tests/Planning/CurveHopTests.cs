@@ -58,5 +58,5 @@ public class CurveHopTests
     }
 
     private static TrainingCurve Power(double power) => new(
-        "power", Enumerable.Range(20, 400).Select(i => new CurvePoint(i * 10, 8 * Math.Pow(i * 10, -power), i * 10)));
+        "power", Enumerable.Range(60, 400).Select(i => new CurvePoint(i * 10, 8 * Math.Pow(i * 10, -power), i * 10)));
 }
