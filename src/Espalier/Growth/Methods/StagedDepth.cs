@@ -107,7 +107,7 @@ public abstract record StagedDepthConfig : MethodConfig
 }
 
 /// <summary>Stores more layers at planned points of the run, and executes the stored ones; others draw what they execute.</summary>
-internal class StagedDepth : IProgressiveMethod
+internal class StagedDepth : IProgressiveMethod, IKnownPlans
 {
     private readonly StagedDepthConfig _config;
     private readonly long[] _boundaries;
@@ -131,6 +131,9 @@ internal class StagedDepth : IProgressiveMethod
 
     public virtual ForwardPlan Plan(ModelConfig model, TrainingPosition position, int microBatch) =>
         ForwardPlan.Plain(model.Layers);
+
+    public virtual IReadOnlyList<(double Probability, ForwardPlan Plan)> Plans(ModelConfig model, TrainingPosition position) =>
+        [(1, Plan(model, position, 0))];
 
     public ForwardPlan EvaluationPlan(ModelConfig model) => Share(model.Layers, FinalLayers);
 
