@@ -21,12 +21,11 @@ internal sealed record CurveHop(CurvePoint Leave, CurvePoint Enter, CurvePoint S
     /// <param name="small">The smaller model.</param>
     /// <param name="large">The larger one.</param>
     /// <param name="slope">Where to grow.</param>
-    /// <param name="stopSlope">Where to stop.</param>
+    /// <param name="stop">Where the large model stops.</param>
     /// <exception cref="UserErrorException">A curve does not get there; the message names it.</exception>
-    public static CurveHop Of(TrainingCurve small, TrainingCurve large, double slope, double stopSlope)
+    public static CurveHop Of(TrainingCurve small, TrainingCurve large, double slope, CurvePoint stop)
     {
         CurvePoint leave = Flat(small, slope, "--threshold");
-        CurvePoint stop = Flat(large, stopSlope, "--stop");
         CurvePoint enter = large.At(leave.Loss) ?? throw new UserErrorException(
             Text($"{small.Name} and {large.Name} do not cross: {small.Name} has the loss {leave.Loss:F3} at step {leave.Step:F0}, where it should grow, and {large.Name} goes from {large.Points.Max(p => p.Loss):F3} to {large.Points.Min(p => p.Loss):F3}."),
             "Log the larger model from its first steps until its loss is below that.");

@@ -9,7 +9,8 @@ namespace Espalier.Planning;
 /// <param name="Begin">Its first update.</param>
 /// <param name="End">The update after its last.</param>
 /// <param name="Flops">What it is expected to cost.</param>
-internal sealed record CostStage(ModelConfig Model, long Begin, long End, FlopsCount Flops);
+/// <param name="Depth">The most layers that it executes in a micro-batch.</param>
+internal sealed record CostStage(ModelConfig Model, long Begin, long End, FlopsCount Flops, int Depth);
 
 /// <summary>What a recipe will cost before it runs, and what training its final model from scratch for as long would.</summary>
 /// <param name="Stages">Stage by stage.</param>
@@ -45,14 +46,18 @@ internal sealed record ExpectedCost(
         long looked = Math.Min(plan.TotalSteps, plan.CostIsExact ? MostSteps : MostDraws);
         double each = (double)plan.TotalSteps / looked;
         List<CostStage> stages = [];
-        foreach ((long step, ModelConfig stored, FlopsCount cost) in plan.Foresee(looked))
+        foreach ((long step, ModelConfig stored, FlopsCount cost, int depth) in plan.Foresee(looked))
         {
             if (stages.Count == 0 || !ReferenceEquals(stages[^1].Model, stored))
             {
-                stages.Add(new CostStage(stored, step, step, default));
+                stages.Add(new CostStage(stored, step, step, default, 0));
             }
 
-            stages[^1] = stages[^1] with { Flops = stages[^1].Flops + (cost * each) };
+            stages[^1] = stages[^1] with
+            {
+                Flops = stages[^1].Flops + (cost * each),
+                Depth = Math.Max(stages[^1].Depth, depth),
+            };
         }
 
         for (int i = 0; i < stages.Count; i++)

@@ -84,8 +84,9 @@ internal sealed class TrainingCurve
         return double.Lerp(Points[reached - 1].Cost, Points[reached].Cost, share);
     }
 
-    /// <summary>The same curve at another price.</summary>
-    public TrainingCurve Times(double factor) => new(Name, Points.Select(point => point with { Cost = point.Cost * factor }));
+    /// <summary>The least loss that the running mean has had for a cost that a point has.</summary>
+    public double LossAt(double cost) =>
+        Enumerable.Range(0, Points.Count).Where(i => Points[i].Cost <= cost).Min(Smoothed);
 
     private static List<CurvePoint> WithoutSpikes(IEnumerable<CurvePoint> points)
     {

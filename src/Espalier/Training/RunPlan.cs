@@ -131,13 +131,16 @@ internal sealed class RunPlan
     /// </summary>
     /// <param name="samples">How many updates to look at, at most all.</param>
     /// <param name="asDrawn">Whether to take the plans that the run will draw, also where their average is known.</param>
-    /// <returns>The update, the model as it is stored then, and what the update costs, forward and backward.</returns>
-    public IEnumerable<(long Step, ModelConfig Model, FlopsCount Cost)> Foresee(long samples, bool asDrawn = false)
+    /// <returns>
+    /// The update, the model as it is stored then, what the update costs, forward and backward, and the most layers that a plan
+    /// executes.
+    /// </returns>
+    public IEnumerable<(long Step, ModelConfig Model, FlopsCount Cost, int Depth)> Foresee(long samples, bool asDrawn = false)
     {
         samples = Math.Min(samples, TotalSteps);
         ModelConfig model = Method.InitialModel;
         var position = new TrainingPosition();
-        (IReadOnlyList<(double, ForwardPlan)>? Plans, ModelConfig? Model, FlopsCount Cost) last = default;
+        (IReadOnlyList<(double, ForwardPlan)>? Plans, ModelConfig? Model, FlopsCount Cost, int Depth) last = default;
         for (long i = 0; i < samples; i++)
         {
             long step = i * TotalSteps / samples;
@@ -146,10 +149,10 @@ internal sealed class RunPlan
             if (!ReferenceEquals(plans, last.Plans) || !ReferenceEquals(model, last.Model))
             {
                 last = (plans, model, plans.Aggregate(
-                    default(FlopsCount), (sum, plan) => sum + (CostOf(model, plan.Plan) * plan.Probability)));
+                    default(FlopsCount), (sum, plan) => sum + (CostOf(model, plan.Plan) * plan.Probability)), plans.Max(plan => plan.Plan.Depth));
             }
 
-            yield return (step, model, last.Cost);
+            yield return (step, model, last.Cost, last.Depth);
         }
     }
 
@@ -157,7 +160,7 @@ internal sealed class RunPlan
     {
         var costUpTo = new double[Math.Min(CostSamples, TotalSteps) + 1];
         int i = 0;
-        foreach (var (_, _, cost) in Foresee(CostSamples, asDrawn: true))
+        foreach (var (_, _, cost, _) in Foresee(CostSamples, asDrawn: true))
         {
             costUpTo[i + 1] = costUpTo[i] + cost.Total;
             i++;

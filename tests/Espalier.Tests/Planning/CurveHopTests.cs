@@ -16,9 +16,10 @@ public class CurveHopTests
         string small, string large, GrowthKind kind, int leave, int enter, int stop, double saving)
     {
         // Halving the depth halves the parameters of the layers, halving the width quarters them.
+        TrainingCurve whole = StagedTrainingLogs.Curve(large);
         var hop = CurveHop.Of(
-            StagedTrainingLogs.Curve(small, kind == GrowthKind.Depth ? 0.5 : 0.25), StagedTrainingLogs.Curve(large),
-            GrowthRule.Of(kind).Slope, GrowthRule.StopSlope);
+            StagedTrainingLogs.Curve(small, kind == GrowthKind.Depth ? 0.5 : 0.25), whole, GrowthRule.Of(kind).Slope,
+            CurveHop.Flat(whole, GrowthRule.StopSlope, "--stop"));
         Assert.Equal((leave, enter, stop), (hop.Leave.Step, hop.Enter.Step, hop.Stop.Step));
         Assert.Equal(saving, hop.Saving, 5e-4);
         Assert.Equal((double)leave / enter, hop.Ratio);
@@ -47,12 +48,12 @@ public class CurveHopTests
     [Fact]
     public void CurvesThatDoNotGetThereAreNamed()
     {
-        var never = Assert.Throws<UserErrorException>(() => CurveHop.Of(Power(0.3), Power(0.2), -0.0575, -0.052));
+        var never = Assert.Throws<UserErrorException>(() => CurveHop.Of(Power(0.3), Power(0.2), -0.0575, default));
         Assert.Contains("never becomes flatter than -0.0575", never.Message, StringComparison.Ordinal);
         Assert.Contains("--threshold", never.Hint, StringComparison.Ordinal);
 
         TrainingCurve high = new("high", Power(0.03).Points.Select(point => point with { Loss = point.Loss + 50 }));
-        var apart = Assert.Throws<UserErrorException>(() => CurveHop.Of(Power(0.05), high, -0.06, -0.052));
+        var apart = Assert.Throws<UserErrorException>(() => CurveHop.Of(Power(0.05), high, -0.06, default));
         Assert.Contains("do not cross", apart.Message, StringComparison.Ordinal);
         Assert.NotNull(apart.Hint);
     }
