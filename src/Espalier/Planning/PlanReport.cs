@@ -8,6 +8,9 @@ public sealed class PlanReport
 {
     private const string JsonName = "plan.json", ChartName = "plan.svg", RecipeName = "recipe.yaml";
 
+    // The runs of a pilot that was interrupted stand alone.
+    private static readonly string[] OwnNames = [JsonName, ChartName, RecipeName, PilotPlan.Fixed, PilotPlan.Grown];
+
     internal PlanReport(
         string ceiling, IReadOnlyList<PlanTable> tables, IReadOnlyList<string> notes, JsonObject json, SvgChart? chart,
         string? recipe) =>
@@ -38,8 +41,8 @@ public sealed class PlanReport
     /// <exception cref="UserErrorException">It holds something else, or cannot be written.</exception>
     public static void RequireRoom(string folder)
     {
-        if (Directory.Exists(folder) && !File.Exists(Path.Combine(folder, JsonName))
-            && Directory.EnumerateFileSystemEntries(folder).Any(entry => !Path.GetFileName(entry).StartsWith('.')))
+        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Select(entry => Path.GetFileName(entry)!)
+            .Any(name => !name.StartsWith('.') && !OwnNames.Contains(name)))
         {
             throw new UserErrorException($"{folder} holds other files, but no plan.", "Choose an empty or a new folder for --out.");
         }
