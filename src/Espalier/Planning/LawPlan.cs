@@ -44,6 +44,9 @@ public static class LawPlan
 {
     private const int MostStages = 12;
 
+    // Twice the width is four times the parameters.
+    private static readonly (GrowthKind Kind, double Factor)[] Doublings = [(GrowthKind.Width, 4), (GrowthKind.Depth, 2)];
+
     // Larger than any model that there is, and smaller than any that the law was fitted on.
     private const double Largest = 1e15, Smallest = 1e3;
 
@@ -87,7 +90,7 @@ public static class LawPlan
         [
             Formula,
             "The schedule is the cheapest of all whose models only grow, each going on from the loss of the one before at S_eff = 2 Sc / "
-                + "(L - (Nc/N)^aN)^(1/aS): no operator is lossless for nothing, so that it is a ceiling too. "
+                + "(L - (Nc/N)^aN)^(1/aS). Growth is taken to lose nothing, so its saving is the ceiling. "
                 + (options.BatchFollows ? "Each stage has the batch of its own last loss." : "All stages have the batch of the last loss."),
             "G_stack: log10 d = 0.88 log10 N + 163.27 / log10 C - 5.74 tokens before (arXiv 2405.15319).",
         ];
@@ -170,15 +173,23 @@ public static class LawPlan
 
     private static PlanTable Doubling(ScalingLaw law, double size) => new(
         "Doubling by the thresholds, as the law foresees it at any size",
-        ["grows", "slope", "ratio S1 / S_target", "saved"],
+        ["grows", "slope", "ratio S1 / S_target", "saved", "ceiling"],
         [
-            .. new[] { (GrowthKind.Width, 4.0), (GrowthKind.Depth, 2.0) }.Select(doubling =>
+            .. Doublings.Select(doubling =>
             {
-                double slope = GrowthRule.Of(doubling.Item1).Slope;
-                var hop = LawHop.Of(law, size, doubling.Item2, slope, GrowthRule.StopSlope);
-                return new[] { CurvePlan.Word(doubling.Item1), Text($"{slope:0.####}"), CurvePlan.Ratio(hop.Ratio), Figures.Percent(hop.Saving) };
+                double slope = GrowthRule.Of(doubling.Kind).Slope;
+                var hop = LawHop.Of(law, size, doubling.Factor, slope, GrowthRule.StopSlope);
+                return new[]
+                {
+                    CurvePlan.Word(doubling.Kind), Text($"{slope:0.####}"), CurvePlan.Ratio(hop.Ratio), Figures.Percent(hop.Saving),
+                    Figures.Percent(CeilingOf(law, size, doubling.Factor)),
+                };
             }),
         ]);
+
+    /// <summary>The most that growing to a size by a factor can save, where the large model stops by its own slope.</summary>
+    private static double CeilingOf(ScalingLaw law, double size, double factor) =>
+        LawSchedule.Cheapest(law, [size / factor, size], law.LossAtSlope(size, GrowthRule.StopSlope), 2).Saving;
 
     private static PlanTable Schedule(LawSchedule best, double loss) => new(
         "The cheapest schedule",
@@ -205,10 +216,14 @@ public static class LawPlan
         {
             ["parameters"] = stage.Size, ["updates"] = stage.Steps, ["batch_tokens"] = stage.Batch, ["until_loss"] = stage.Loss, ["flops"] = stage.Flops,
         })]),
-        ["doubling"] = new JsonArray([.. new[] { (GrowthKind.Width, 4.0), (GrowthKind.Depth, 2.0) }.Select(doubling =>
+        ["doubling"] = new JsonArray([.. Doublings.Select(doubling =>
         {
-            var hop = LawHop.Of(law, size, doubling.Item2, GrowthRule.Of(doubling.Item1).Slope, GrowthRule.StopSlope);
-            return new JsonObject { ["grows"] = CurvePlan.Word(doubling.Item1), ["ratio"] = hop.Ratio, ["saving"] = hop.Saving };
+            var hop = LawHop.Of(law, size, doubling.Factor, GrowthRule.Of(doubling.Kind).Slope, GrowthRule.StopSlope);
+            return new JsonObject
+            {
+                ["grows"] = CurvePlan.Word(doubling.Kind), ["ratio"] = hop.Ratio, ["saving"] = hop.Saving,
+                ["ceiling"] = CeilingOf(law, size, doubling.Factor),
+            };
         })]),
         ["stack_after_tokens"] = stack,
     };

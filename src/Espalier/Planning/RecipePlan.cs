@@ -118,7 +118,7 @@ public static class RecipePlan
         return new PlanTable(
             "What the recipe will cost, and its final model from scratch for as many updates",
             [
-                "", "layers x width", "updates", "FLOPs", "share of scratch", "without head", "share of scratch",
+                "", "layers x width", "updates", "FLOPs", "of scratch", "without head", "of scratch, without head",
                 .. rates is null ? Array.Empty<string>() : ["time", "GFLOP/s"],
             ],
             [
