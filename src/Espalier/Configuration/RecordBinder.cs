@@ -161,16 +161,16 @@ internal sealed class RecordBinder(ConfigProblems problems, Type root, string no
             return false;
         }
 
-        string Names(string separator) => string.Join(separator, others.Select(other => other.Name));
+        string[] names = [.. others.Select(other => other.Name)];
         string dotted = path.TrimEnd('.'), own = variants.NameOf(record);
         ConfigKey? same = SameProperty(others, keys);
         bool isOverridden = entry.Place != Place.CommandLine && IsNamedOnCommandLine(variants, section);
         string remedy = same is not null ? $"its key is `{path}{same.Name}`"
             : isOverridden && dotted.Length > 0 ? $"leave it out, or replace the whole section by `{dotted}={{{variants.Key}: {own}}}`"
-            : $"leave it out, or set `{path}{variants.Key}` to {Names(" or ")}";
+            : $"leave it out, or set `{path}{variants.Key}` to {Listed(names, "or")}";
         problems.Add(
             entry.Place, path + entry.Key,
-            $"is a key of {Names(" and ")}, and this {(dotted.Length > 0 ? dotted : noun)} is {own}", remedy);
+            $"is a key of {Listed(names, "and")}, and this {(dotted.Length > 0 ? dotted : noun)} is {own}", remedy);
         meant = section.Entries.Exists(e => e.Key == same?.Name) ? null : same;
         return true;
     }
@@ -202,12 +202,17 @@ internal sealed class RecordBinder(ConfigProblems problems, Type root, string no
         string remedy = IsNamedOnCommandLine(variants, section)
             ? $"replace the whole section by `{name}={kept}`"
             : $"write it so: `{name}: {kept}`" +
-                (others.Length > 0 ? $", or set `{path}{variants.Key}` to {string.Join(" or ", others)}" : "");
+                (others.Length > 0 ? $", or set `{path}{variants.Key}` to {Listed(others, "or")}" : "");
         problems.Add(
             foreign[0].Place == Place.CommandLine ? Place.CommandLine : place, name,
-            $"{string.Join(", ", foreign.Select(entry => entry.Key))} are keys of {(others.Length > 0 ? string.Join(" and ", others) : "others")}, and this {name} is {own}",
+            $"{string.Join(", ", foreign.Select(entry => entry.Key))} are keys of {(others.Length > 0 ? Listed(others, "and") : "others")}, and this {name} is {own}",
             remedy);
     }
+
+    /// <summary>Names in a sentence; of many the first alone.</summary>
+    private static string Listed(string[] names, string conjunction) => names.Length <= 3
+        ? string.Join($" {conjunction} ", names)
+        : $"{names[0]}, {names[1]} {conjunction} {names.Length - 2} others";
 
     private static ConfigKey? SameProperty(IReadOnlyList<(string Name, ConfigKey Key)> others, IReadOnlyList<ConfigKey> keys) =>
         keys.FirstOrDefault(key => others.Any(other => other.Key.Property.Name == key.Property.Name));

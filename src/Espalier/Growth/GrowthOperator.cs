@@ -14,6 +14,9 @@ public abstract record GrowthOperator
     /// <summary>What becomes of what the optimizer remembers.</summary>
     public MomentPolicy Moments { get; init; } = MomentPolicy.Map;
 
+    /// <summary>Whether what is marked as new in the state stays so, as where another growth has been but a part of this one.</summary>
+    internal bool KeepsNew { get; init; }
+
     /// <summary>What becomes of the model itself.</summary>
     public abstract ModelConfig Grow(ModelConfig model);
 
@@ -65,7 +68,10 @@ public abstract record GrowthOperator
             (Dictionary<string, Slot> slots, long steps) = remembers is null
                 ? (Empty(template, spec, old.Parameters.Device), 0)
                 : (Remembered(remembers, spec, maps, state.Optimizer[remembers.Name]), state.Optimizer[remembers.Name].Steps);
-            states.Add(spec.Name, new ParameterState(slots, steps) { New = NewIn(spec, maps, layer is { IsNew: true }) });
+            states.Add(spec.Name, new ParameterState(slots, steps)
+            {
+                New = NewIn(source.Spec, spec, maps, layer is { IsNew: true }, KeepsNew ? state.Optimizer[source.Name].New : null),
+            });
         }
 
         if (fresh.IsValueCreated)
@@ -210,15 +216,27 @@ public abstract record GrowthOperator
         return maps.Length > 1 ? factors : factors.Reshape(-1);
     }
 
-    private static NewUnits? NewIn(ParameterSpec spec, AxisMap[] maps, bool isCopy)
+    private static NewUnits? NewIn(ParameterSpec before, ParameterSpec after, AxisMap[] maps, bool isCopy, NewUnits? already)
     {
-        if (isCopy)
+        if (isCopy || already is { Places: null })
         {
             return NewUnits.All;
         }
 
-        IReadOnlyList<int>?[] places = [.. maps.Select((map, axis) => map.NewElements(spec.Axes[axis]))
-            .Select(elements => elements.Length > 0 ? (IReadOnlyList<int>)elements : null)];
+        IReadOnlyList<int>?[] places = [.. maps.Select((map, axis) => NewAlong(axis, map))];
         return Array.TrueForAll(places, place => place is null) ? null : new NewUnits(places);
+
+        IReadOnlyList<int>? NewAlong(int axis, AxisMap map)
+        {
+            int[] added = map.NewElements(after.Axes[axis]);
+            if (already?.Places?[axis] is { } elements)
+            {
+                long[] sources = map.SourceElements(before.Axes[axis], after.Axes[axis]);
+                var known = elements.ToHashSet();
+                added = [.. added.Union(Enumerable.Range(0, sources.Length).Where(i => known.Contains((int)sources[i]))).Order()];
+            }
+
+            return added.Length > 0 ? added : null;
+        }
     }
 }

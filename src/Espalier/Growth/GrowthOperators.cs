@@ -1,5 +1,4 @@
 using Espalier.Configuration;
-using Espalier.Models;
 
 namespace Espalier.Growth;
 
@@ -15,11 +14,11 @@ public static class GrowthOperators
         new("zero-output-layers", GrownSizes.Depth, "LLaMA Pro, arXiv 2401.02415", (_, to) => new ZeroOutputLayers(to.Layers)),
         new("fresh-layers", GrownSizes.Depth, "arXiv 2511.04981", (_, to) => new FreshLayers(to.Layers)),
         new("double-width", GrownSizes.Width, "Staged Training, arXiv 2203.06211", (_, _) => new DoubleWidth()),
-        new("hyper-cloning", GrownSizes.Width, "HyperCloning, arXiv 2409.12903", (_, to) => Widened(new HyperCloning(), to)),
-        new("net2net", GrownSizes.Width, "bert2BERT's FPI, arXiv 2110.07143", (_, to) => Widened(new Net2Net(), to)),
-        new("lemon", GrownSizes.Width, "LEMON, arXiv 2310.07999", (_, to) => Widened(new Lemon(), to)),
-        new("sparkling", GrownSizes.Width, "SPARKLING, arXiv 2602.02472", (_, to) => Widened(new Sparkling(), to)),
-        new("zero-pad-width", GrownSizes.Width, "SZP, arXiv 2605.13405", (_, to) => Widened(new ZeroPadWidth(), to)),
+        new("hyper-cloning", GrownSizes.Width, "HyperCloning, arXiv 2409.12903", (_, to) => new HyperCloning().To(to)),
+        new("net2net", GrownSizes.Width, "bert2BERT's FPI, arXiv 2110.07143", (_, to) => new Net2Net().To(to)),
+        new("lemon", GrownSizes.Width, "LEMON, arXiv 2310.07999", (_, to) => new Lemon().To(to)),
+        new("sparkling", GrownSizes.Width, "SPARKLING, arXiv 2602.02472", (_, to) => new Sparkling().To(to)),
+        new("zero-pad-width", GrownSizes.Width, "SZP, arXiv 2605.13405", (_, to) => new ZeroPadWidth().To(to)),
     ];
 
     /// <summary>The operator of a name.</summary>
@@ -33,7 +32,4 @@ public static class GrowthOperators
             $"There is no growth operator '{name}'.",
             NearestName.IsClose(name, near) ? $"Did you mean {near}?" : $"There are {string.Join(", ", names)}.");
     }
-
-    private static WidthOperator Widened(WidthOperator growth, ModelConfig to) =>
-        growth with { HiddenSize = to.HiddenSize, Heads = to.Heads, FfnSize = to.FfnWidth };
 }

@@ -23,6 +23,12 @@ internal sealed record GrowthSize(string Property, string Key, int Most)
                 key.Property.Name, key.Name, (int?)key.Property.GetCustomAttribute<RangeAttribute>()?.Maximum ?? int.MaxValue)),
     ];
 
+    /// <summary>What differs between two models.</summary>
+    public static GrownSizes Difference(ModelConfig before, ModelConfig after) =>
+        (before.Layers == after.Layers ? GrownSizes.None : GrownSizes.Depth)
+        | (Of(before).All(size => size.Property == nameof(ModelConfig.Layers) || size.In(before) == size.In(after))
+            ? GrownSizes.None : GrownSizes.Width);
+
     /// <summary>The size of a model.</summary>
     public int In(ModelConfig model) => Property switch
     {

@@ -21,7 +21,8 @@ public interface IProgressiveMethod
 
     /// <summary>What evaluation executes, and what a checkpoint stands for at its full depth.</summary>
     /// <param name="model">The model as it is stored now.</param>
-    ForwardPlan EvaluationPlan(ModelConfig model);
+    /// <param name="position">Where the run stands.</param>
+    ForwardPlan EvaluationPlan(ModelConfig model, TrainingPosition position);
 
     /// <summary>The growth that is due before the next update; null for none. Asked again after each growth.</summary>
     /// <param name="model">The model as it is stored now.</param>

@@ -54,7 +54,7 @@ public sealed class LayerMapChoice : IEquatable<LayerMapChoice>, IConfigValue<La
     internal IEnumerable<ConfigProblem> Check(MethodSurroundings recipe, StagedDepthConfig method)
     {
         const string Key = "sharing_map";
-        int[] stages = ((StagedDepthConfig)method.Resolve(recipe.Layers)).Stages;
+        int[] stages = ((StagedDepthConfig)method.Resolve(recipe.Model)).Stages;
         int stored = stages[0];
         if (Custom is not { } map || !recipe.IsClean(Key) || !recipe.IsClean("stages"))
         {

@@ -1,4 +1,5 @@
 using Espalier.Configuration;
+using Espalier.Models;
 
 namespace Espalier.Growth;
 
@@ -15,6 +16,18 @@ namespace Espalier.Growth;
 [ConfigVariant("name", "lidas", typeof(LidasConfig))]
 [ConfigVariant("name", "mslt", typeof(MsltConfig))]
 [ConfigVariant("name", "late-growth", typeof(LateGrowthConfig))]
+[ConfigVariant("name", "g-stack", typeof(GStackConfig))]
+[ConfigVariant("name", "staged-training", typeof(StagedTrainingConfig))]
+[ConfigVariant("name", "hyper-cloning", typeof(HyperCloningConfig))]
+[ConfigVariant("name", "lemon", typeof(LemonConfig))]
+[ConfigVariant("name", "sparkling", typeof(SparklingConfig))]
+[ConfigVariant("name", "zero-pad", typeof(ZeroPadConfig))]
+[ConfigVariant("name", "llama-pro", typeof(LlamaProConfig))]
+[ConfigVariant("name", "compound-grow", typeof(CompoundGrowConfig))]
+[ConfigVariant("name", "repeat-layers", typeof(RepeatLayersConfig))]
+[ConfigVariant("name", "msg", typeof(MsgConfig))]
+[ConfigVariant("name", "lag", typeof(LagConfig))]
+[ConfigVariant("name", "grow", typeof(GrowConfig))]
 [ConfigVariant("name", "raptr", typeof(RaptrConfig))]
 [ConfigVariant("name", "random-ltd", typeof(RandomLtdConfig))]
 public abstract record MethodConfig
@@ -23,8 +36,8 @@ public abstract record MethodConfig
     public abstract string Name { get; }
 
     /// <summary>The same with every empty key filled in.</summary>
-    /// <param name="layers">The layers of the final model; at least 1.</param>
-    public virtual MethodConfig Resolve(int layers) => this;
+    /// <param name="final">The final model; its layers are at least 1.</param>
+    public virtual MethodConfig Resolve(ModelConfig final) => this;
 
     /// <summary>What no key can tell by itself.</summary>
     /// <param name="recipe">What the rest of the recipe says.</param>
@@ -36,8 +49,12 @@ public abstract record MethodConfig
 }
 
 /// <summary>What a method's checks may look at.</summary>
-/// <param name="Layers">The layers of the final model.</param>
-/// <param name="LayersKey">What the model calls them.</param>
+/// <param name="Model">The final model. Its layers and width are in their limits; heads may not divide the width.</param>
+/// <param name="LayersKey">What the model calls its layers.</param>
 /// <param name="Run">The run; null where the recipe does not tell its length.</param>
 /// <param name="IsClean">Whether nothing is wrong so far with a key of the method.</param>
-internal sealed record MethodSurroundings(int Layers, string LayersKey, RunShape? Run, Func<string, bool> IsClean);
+internal sealed record MethodSurroundings(ModelConfig Model, string LayersKey, RunShape? Run, Func<string, bool> IsClean)
+{
+    /// <summary>The layers of the final model.</summary>
+    public int Layers => Model.Layers;
+}

@@ -10,6 +10,9 @@ namespace Espalier.Growth;
 /// <param name="Seed">The run's seed.</param>
 public sealed record RunShape(ModelConfig FinalModel, long TotalSteps, long TokensPerStep, ulong Seed)
 {
+    /// <summary>The updates of the learning rate's warm-up.</summary>
+    public long WarmupSteps { get; init; }
+
     /// <summary>A duration in updates of this run.</summary>
     public long Steps(Duration duration) => duration.ToSteps(TotalSteps, TokensPerStep);
 }

@@ -27,17 +27,17 @@ internal static class StageChecks
             : null;
     }
 
-    /// <summary>What is wrong with where the stages begin; null for nothing.</summary>
-    /// <param name="stages">The layers of each stage.</param>
-    /// <param name="boundaries">Where each but the first begins.</param>
+    /// <summary>What is wrong with when the stages begin; null for nothing.</summary>
+    /// <param name="stages">What each stage is.</param>
+    /// <param name="boundaries">When each but the first begins.</param>
     /// <param name="run">The run; null where its length is not known.</param>
-    public static ConfigProblem? OfBoundaries(int[] stages, Duration[] boundaries, RunShape? run)
+    public static ConfigProblem? OfBoundaries(object[] stages, GrowthTrigger[] boundaries, RunShape? run)
     {
         const string Key = "boundaries", Because = "stages";
         int needed = stages.Length - 1;
         if (boundaries.Length != needed)
         {
-            string text = $"{Count(stages.Length, "stage", "stages")} {ConfigValue.Format(stages)}";
+            string text = $"{Count(stages.Length, "stage", "stages")} [{string.Join(", ", stages)}]";
             Duration[] example = [.. Enumerable.Range(1, needed).Select(i => Duration.Percent(5 * i))];
             return needed == 0
                 ? new ConfigProblem(Key, $"{text} has no boundaries", "leave boundaries out", Because)
@@ -52,15 +52,21 @@ internal static class StageChecks
         }
 
         long before = 0;
-        foreach (Duration boundary in boundaries)
+        foreach (GrowthTrigger boundary in boundaries)
         {
-            long step = run.Steps(boundary);
+            long step = run.Steps(boundary.Latest);
             if (step <= before)
             {
                 return new ConfigProblem(
                     Key,
-                    $"`{boundary}` is step {step}, not after {(before == 0 ? "the beginning" : $"step {before}, the boundary before it")}",
+                    $"`{boundary.Latest}` is step {step}, not after {(before == 0 ? "the beginning" : $"step {before}, the boundary before it")}",
                     "let each stage last at least one step");
+            }
+
+            if (boundary.Loss is not null && step < LossRule.LeastPoints)
+            {
+                return new ConfigProblem(
+                    Key, $"`{boundary}` leaves {step} steps, too few for a look at the loss", "give it a later point, or no rule");
             }
 
             before = step;
@@ -68,7 +74,7 @@ internal static class StageChecks
 
         return before >= run.TotalSteps
             ? new ConfigProblem(
-                Key, $"`{boundaries[^1]}` is step {before}, where the run has {run.TotalSteps}",
+                Key, $"`{boundaries[^1].Latest}` is step {before}, where the run has {run.TotalSteps}",
                 "let the last stage last at least one step")
             : null;
     }

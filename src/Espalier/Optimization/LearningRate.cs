@@ -8,6 +8,13 @@ public sealed class LearningRate(LearningRateConfig config, long totalSteps, lon
 {
     private readonly long _warmup = config.Warmup.ToSteps(totalSteps, tokensPerStep);
 
+    /// <summary>
+    /// The position after an update. Where growth has moved it, it goes on faster or slower than the run, so that both end together.
+    /// </summary>
+    /// <param name="position">The position before.</param>
+    /// <param name="step">The updates done before, fewer than the run has.</param>
+    public double Next(double position, long step) => position + ((totalSteps - position) / (totalSteps - step));
+
     /// <summary>The rate at a position of the schedule.</summary>
     /// <param name="step">
     /// Steps from its beginning; growth may move it, also between two whole steps. The warm-up's last step has the peak rate.

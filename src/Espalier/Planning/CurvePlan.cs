@@ -277,11 +277,11 @@ public static class CurvePlan
             return null;
         }
 
-        ModelSizes[] sizes = [.. models.Select(model => model.Sizes!)];
-        if (ModelSizes.Of(template.Model) != sizes[^1])
+        LayerSizes[] sizes = [.. models.Select(model => model.Sizes!)];
+        if (LayerSizes.Of(template.Model) != sizes[^1])
         {
             throw new UserErrorException(
-                $"The sizes contradict: the recipe {template.Name} trains {ModelSizes.Of(template.Model)}, the largest curve is of {sizes[^1]}.",
+                $"The sizes contradict: the recipe {template.Name} trains {LayerSizes.Of(template.Model)}, the largest curve is of {sizes[^1]}.",
                 "Name the recipe of that model.");
         }
 

@@ -120,14 +120,14 @@ public static class LawPlan
                 "--size, --loss and --budget say what the RECIPE says already.", "Leave them out, or leave the recipe out.");
         }
 
-        double size = ModelSizes.Of(recipe.Model).Parameters;
+        double size = LayerSizes.Of(recipe.Model).Parameters;
         long tokens = (long)recipe.Training.MicroBatch * recipe.Training.GradientAccumulation * recipe.Model.ContextLength;
         return options with { Size = size, Budget = 6 * size * tokens * recipe.Training.Length.ToSteps(0, tokens) };
     }
 
     private static double[] Depths(Recipe recipe)
     {
-        var sizes = ModelSizes.Of(recipe.Model);
+        var sizes = LayerSizes.Of(recipe.Model);
         return [.. Enumerable.Range(1, sizes.Layers).Select(layers => (sizes with { Layers = layers }).Parameters)];
     }
 
@@ -283,8 +283,8 @@ public static class LawPlan
         }
 
         long tokens = (long)recipe.Training.MicroBatch * recipe.Training.GradientAccumulation * recipe.Model.ContextLength;
-        var sizes = ModelSizes.Of(recipe.Model);
-        ModelSizes[] stages = [.. best.Stages.Select(stage => sizes with { Layers = Array.IndexOf(depths, stage.Size) + 1 })];
+        var sizes = LayerSizes.Of(recipe.Model);
+        LayerSizes[] stages = [.. best.Stages.Select(stage => sizes with { Layers = Array.IndexOf(depths, stage.Size) + 1 })];
         double[] ends = new double[best.Stages.Count];
         for (int i = 0; i < ends.Length; i++)
         {

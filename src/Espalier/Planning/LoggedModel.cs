@@ -11,7 +11,7 @@ namespace Espalier.Planning;
 /// <param name="CountsFlops">Whether costs are FLOPs.</param>
 /// <param name="Loss">Which loss was read.</param>
 /// <param name="Recipe">The recipe of the run; null where it was a table.</param>
-internal sealed record LoggedModel(TrainingCurve Curve, ModelSizes? Sizes, bool CountsFlops, string Loss, Recipe? Recipe)
+internal sealed record LoggedModel(TrainingCurve Curve, LayerSizes? Sizes, bool CountsFlops, string Loss, Recipe? Recipe)
 {
     private const string FlopsKey = "flops=";
 
@@ -43,8 +43,8 @@ internal sealed record LoggedModel(TrainingCurve Curve, ModelSizes? Sizes, bool 
                 "Name runs of the method scratch, one for each size.");
         }
 
-        ModelSizes? sizes = recipe is null ? null : ModelSizes.Of(recipe.Model);
-        if (said.Length > 0 && ModelSizes.Parse(said, folder) is var asked && sizes is not null && asked != sizes)
+        LayerSizes? sizes = recipe is null ? null : LayerSizes.Of(recipe.Model);
+        if (said.Length > 0 && LayerSizes.Parse(said, folder) is var asked && sizes is not null && asked != sizes)
         {
             throw new UserErrorException(
                 $"The sizes contradict: '{folder}' trained {sizes}, and not {asked}.", "Leave the sizes of a run folder out.");
@@ -75,7 +75,7 @@ internal sealed record LoggedModel(TrainingCurve Curve, ModelSizes? Sizes, bool 
                 : throw new UserErrorException($"{path}: '{said}' gives no FLOPs of a step.", "Write flops=1.2e15.");
         }
 
-        ModelSizes sizes = said.Length > 0 ? ModelSizes.Parse(said, path) : throw new UserErrorException(
+        LayerSizes sizes = said.Length > 0 ? LayerSizes.Parse(said, path) : throw new UserErrorException(
             $"'{path}' does not tell which model it is of.",
             $"Write its sizes after it, {path}@n_layer=6,n_embd=768, or the FLOPs of a step, {path}@flops=1.2e15.");
         return new LoggedModel(Curve(6 * sizes.Parameters), sizes, CountsFlops: false, name, null);

@@ -66,7 +66,9 @@ public sealed class PilotPlan
         _method = recipe.Method switch
         {
             StagedDepthConfig { Stages.Length: >= 2 } staged => staged,
-            _ when recipe.Model.Layers > 1 => (StagedDepthConfig)new LateGrowthConfig().Resolve(recipe.Model.Layers),
+            StagedGrowthConfig other => throw new UserErrorException(
+                $"A pilot grows layers only, and {other.Name} grows other sizes.", "Set method.name=late-growth or progressive."),
+            _ when recipe.Model.Layers > 1 => (StagedDepthConfig)new LateGrowthConfig().Resolve(recipe.Model),
             _ => throw new UserErrorException("A model of one layer has nothing to grow from.", "Raise the layers of the model."),
         };
         Recipe pilot = recipe with
@@ -168,7 +170,7 @@ public sealed class PilotPlan
     private StagedDepthConfig HopAt(long step) => _method with
     {
         Stages = [_method.Stages[0], _recipe.Model.Layers],
-        Boundaries = [Duration.Steps(step)],
+        Boundaries = [(GrowthTrigger)Duration.Steps(step)],
     };
 
     private SvgChart Chart(RunMetrics[] runs, long caught)

@@ -50,7 +50,7 @@ public static class RecipePlan
                 ? $"FLOPs: the exact mean over what {recipe.Method.Name} may draw, "
                 : $"FLOPs: {recipe.Method.Name} cannot tell its mean; averaged over what it draws, ")
                 + (cost.Looked == cost.TotalSteps ? "at every update." : $"at {CurvePlan.Whole(cost.Looked)} of {CurvePlan.Whole(cost.TotalSteps)} updates.")
-                + " Evaluation, checkpoints and growth that looks at data are not in it, nor is growth that waits for the loss.",
+                + " Evaluation, checkpoints and growth that looks at data are not in it, and growth that waits for the loss is taken to come at its latest.",
             "This is the cost of the whole run. A run that is stopped where it reaches the loss of training from scratch saves more.",
             MemoryNeed.Formula,
         ];
@@ -65,7 +65,7 @@ public static class RecipePlan
         if (options.RankMemory is double bytes)
         {
             (PlanTable ranks, JsonArray onRanks) = RankTable.Of(
-                [.. cost.Stages.Select(stage => (ModelSizes.Of(stage.Model).Parameters, stage.Model.Layers, stage.Model.HiddenSize))],
+                [.. cost.Stages.Select(stage => (LayerSizes.Of(stage.Model).Parameters, stage.Model.Layers, stage.Model.HiddenSize))],
                 bytes, model.ContextLength);
             tables.Add(ranks);
             notes.Add(RankLayout.Formula);
@@ -133,7 +133,7 @@ public static class RecipePlan
             double without = flops.Layers + flops.Attention;
             return
             [
-                name, model is null ? "" : ModelSizes.Of(model).ToString(), CurvePlan.Whole(updates), Figures.Flops(flops.Total),
+                name, model is null ? "" : LayerSizes.Of(model).ToString(), CurvePlan.Whole(updates), Figures.Flops(flops.Total),
                 Figures.Percent(flops.Total / scratch), Figures.Flops(without), Figures.Percent(without / scratchWithout),
                 .. rates is null ? Array.Empty<string>() : [Figures.Duration(time), rate is double r ? Text($"{r / 1e9:0.0}") : ""],
             ];
@@ -189,7 +189,7 @@ public static class RecipePlan
                     Name = "this recipe",
                     Color = 1,
                     Points = run,
-                    Events = [.. cost.Stages.Skip(1).Select((stage, i) => new ChartEvent(stage.Begin, $"{ModelSizes.Of(cost.Stages[i].Model)} → {ModelSizes.Of(stage.Model)}"))],
+                    Events = [.. cost.Stages.Skip(1).Select((stage, i) => new ChartEvent(stage.Begin, $"{LayerSizes.Of(cost.Stages[i].Model)} → {LayerSizes.Of(stage.Model)}"))],
                 },
             ],
         };

@@ -48,5 +48,5 @@ public sealed record Recipe
     public LoggingConfig Logging { get; init; } = new();
 
     /// <summary>The same recipe with every key that its method implies filled in.</summary>
-    public Recipe Resolve() => this with { Method = Method.Resolve(Model.Layers) };
+    public Recipe Resolve() => this with { Method = Method.Resolve(Model) };
 }

@@ -122,7 +122,7 @@ internal sealed class RecipeChecks
             ? new RunShape(_recipe.Model, TotalSteps, TokensPerStep, _recipe.Seed)
             : null;
         var surroundings = new MethodSurroundings(
-            _recipe.Model.Layers, ModelKey(nameof(ModelConfig.Layers)), run, key => _problems.AreClean("method." + key));
+            _recipe.Model, ModelKey(nameof(ModelConfig.Layers)), run, key => _problems.AreClean("method." + key));
         foreach (ConfigProblem problem in _recipe.Method.Check(surroundings))
         {
             if (surroundings.IsClean(problem.Key))

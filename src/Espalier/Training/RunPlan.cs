@@ -27,7 +27,10 @@ internal sealed class RunPlan
         CheckpointEvery = AtLeastOne(recipe.Checkpoint.Every);
         LogEvery = AtLeastOne(recipe.Logging.Every);
         LossInterval = Math.Max(1, TotalSteps / LossPoints);
-        Method = recipe.Method.Create(new RunShape(model, TotalSteps, TokensPerStep, recipe.Seed));
+        Method = recipe.Method.Create(new RunShape(model, TotalSteps, TokensPerStep, recipe.Seed)
+        {
+            WarmupSteps = recipe.LearningRate.Warmup.ToSteps(TotalSteps, TokensPerStep),
+        });
         (_sequences, _predictedShare) = (training.MicroBatch * training.GradientAccumulation, predictedShare);
         _costUpTo = Costs();
 
@@ -127,7 +130,7 @@ internal sealed class RunPlan
 
     /// <summary>
     /// The run as it will go, at so many updates, spread evenly over it: plans depend on nothing but the position, so the future can
-    /// be read. Growth that waits for the loss is not foreseen.
+    /// be read. Growth that waits for the loss is taken to come at its latest.
     /// </summary>
     /// <param name="samples">How many updates to look at, at most all.</param>
     /// <param name="asDrawn">Whether to take the plans that the run will draw, also where their average is known.</param>

@@ -162,7 +162,7 @@ public sealed class Trainer : IDisposable
             if (evaluates)
             {
                 Report(TrainingActivity.Evaluating, state, null);
-                _validLoss = heldOut.Measure(state.Model, _plan.Method.EvaluationPlan(state.Model.Config)).Loss;
+                _validLoss = heldOut.Measure(state.Model, _plan.Method.EvaluationPlan(state.Model.Config, state.Position)).Loss;
             }
 
             // A checkpoint ends its interval, so that a resumed run writes the same rows.
@@ -213,13 +213,15 @@ public sealed class Trainer : IDisposable
     private StepResult Step(TrainingState state)
     {
         TrainingPosition position = state.Position;
-        return _step.Run(
+        StepResult result = _step.Run(
             state,
             _recipe.Training.GradientAccumulation,
             microBatch => _plan.Method.Plan(state.Model.Config, position, microBatch),
             (microBatch, plan) => BatchOf(position.Step, microBatch, plan.Length),
             microBatch => new CounterRandom(_recipe.Seed, RandomPurpose.Dropout, position.Step, microBatch).NextUInt64(),
             position.Rates(_learningRate));
+        state.Position = state.Position with { ScheduleStep = _learningRate.Next(position.ScheduleStep, position.Step) };
+        return result;
     }
 
     private ModelBatch BatchOf(long step, int microBatch, int? length) => ModelBatch.Of(
@@ -279,7 +281,7 @@ public sealed class Trainer : IDisposable
         Report(TrainingActivity.Saving, state, null);
         string folder = run.CheckpointFolder(state.Position.Step);
         Checkpoint.Write(
-            folder, state, _plan.Method.EvaluationPlan(state.Model.Config), _tokenizer);
+            folder, state, _plan.Method.EvaluationPlan(state.Model.Config, state.Position), _tokenizer);
         run.SetLatest(folder, _recipe.Checkpoint.Keep);
         Report(TrainingActivity.Saved, state, null);
         return state.Position.Step;

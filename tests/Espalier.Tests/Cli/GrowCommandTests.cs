@@ -154,7 +154,7 @@ public sealed class GrowCommandTests : IDisposable
         ModelConfig odd = TinyTask.Gpt2 with { FfnSize = 33 };
         CommandLine.Fail(
             ["grow", Folder(odd), "--operator", "double-width", "--to", "n_embd=48", "--out", output],
-            "the feed-forward layer's 33 cannot grow in the same ratio", "Name n_inner as well");
+            "the feed-forward layer's 33 cannot change in the same ratio", "Name n_inner as well");
     }
 
     [Fact]

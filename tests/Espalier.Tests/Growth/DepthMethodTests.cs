@@ -33,14 +33,14 @@ public class DepthMethodTests
     [InlineData(0, "25 % 50 % 75 %")]
     [InlineData(1, "10 % 30 % 60 %")]
     public void AlphaSharesTheRun(double alpha, string boundaries) =>
-        Assert.Equal(boundaries, string.Join(' ', ((MidasConfig)new MidasConfig { Alpha = alpha }.Resolve(12)).Boundaries));
+        Assert.Equal(boundaries, string.Join(' ', ((MidasConfig)new MidasConfig { Alpha = alpha }.Resolve(GrowthSample.Gpt2(12))).Boundaries));
 
     [Fact]
     public void AlphaSharesStagesOfOnesOwnToo()
     {
-        var own = (LidasConfig)new LidasConfig { Stages = [6, 9, 12], Alpha = 2 }.Resolve(12);
+        var own = (LidasConfig)new LidasConfig { Stages = [6, 9, 12], Alpha = 2 }.Resolve(GrowthSample.Gpt2(12));
         Assert.Equal([Duration.Percent(100.0 / 14), Duration.Percent(500.0 / 14)], own.Boundaries);
-        var set = (LidasConfig)new LidasConfig { Stages = [6, 12], Boundaries = [Duration.Steps(5)] }.Resolve(12);
+        var set = (LidasConfig)new LidasConfig { Stages = [6, 12], Boundaries = [Duration.Steps(5)] }.Resolve(GrowthSample.Gpt2(12));
         Assert.Equal([Duration.Steps(5)], set.Boundaries);
     }
 
@@ -69,8 +69,8 @@ public class DepthMethodTests
         foreach (MethodConfig config in new MethodConfig[] { new MidasConfig(), new MsltConfig(), new LateGrowthConfig() })
         {
             IProgressiveMethod method = Make(config);
-            Assert.Equal(Enumerable.Range(0, method.InitialModel.Layers), method.EvaluationPlan(method.InitialModel).StoredLayers);
-            Assert.Equal(Enumerable.Range(0, 12), method.EvaluationPlan(Final).StoredLayers);
+            Assert.Equal(Enumerable.Range(0, method.InitialModel.Layers), method.EvaluationPlan(method.InitialModel, new TrainingPosition()).StoredLayers);
+            Assert.Equal(Enumerable.Range(0, 12), method.EvaluationPlan(Final, new TrainingPosition()).StoredLayers);
         }
     }
 
@@ -116,7 +116,7 @@ public class DepthMethodTests
     private static IProgressiveMethod Make(MethodConfig config) => config.Create(new RunShape(Final, Steps, 512, 7));
 
     private static (string Key, string Problem)? Problem(MethodConfig config) =>
-        config.Check(new MethodSurroundings(12, "n_layer", new RunShape(Final, Steps, 512, 7), _ => true))
+        config.Check(new MethodSurroundings(GrowthSample.Gpt2(12), "n_layer", new RunShape(Final, Steps, 512, 7), _ => true))
             .Select(problem => ((string, string)?)(problem.Key, problem.What)).SingleOrDefault();
 
     private static ModelConfig End(IProgressiveMethod method, long steps) =>

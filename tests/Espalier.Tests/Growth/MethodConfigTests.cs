@@ -27,9 +27,12 @@ public class MethodConfigTests
     [InlineData("mslt", 3, "1 2 3", "25 % 75 %")]
     [InlineData("late-growth", 12, "1 12", "50 %")]
     [InlineData("late-growth", 1, "1", "")]
+    [InlineData("g-stack", 12, "3 12", "10 %")]
+    [InlineData("llama-pro", 40, "32 40", "50 %")]
+    [InlineData("repeat-layers", 12, "8 12", "75 %")]
     public void StagesScaleWithTheModel(string name, int layers, string stages, string boundaries)
     {
-        var method = (StagedDepthConfig)Array.Find(Staged, method => method.Name == name)!.Resolve(layers);
+        var method = (StagedDepthConfig)Array.Find(Staged, method => method.Name == name)!.Resolve(GrowthSample.Gpt2(layers));
         Assert.Equal(stages, string.Join(' ', method.Stages));
         Assert.Equal(boundaries, string.Join(' ', method.Boundaries));
     }
@@ -37,12 +40,12 @@ public class MethodConfigTests
     [Fact]
     public void StagesAreRightForEveryModel()
     {
-        Assert.Equal(7, Staged.Length);
+        Assert.Equal(10, Staged.Length);
         foreach (StagedDepthConfig unresolved in Staged)
         {
             for (int layers = 1; layers <= 200; layers++)
             {
-                var method = (StagedDepthConfig)unresolved.Resolve(layers);
+                var method = (StagedDepthConfig)unresolved.Resolve(GrowthSample.Gpt2(layers));
                 Assert.Equal(layers, method.Stages[^1]);
                 Assert.True(method.Stages[0] >= 1);
                 Assert.Equal(method.Stages.Distinct().Order(), method.Stages);
@@ -61,11 +64,11 @@ public class MethodConfigTests
         Assert.Equal(MomentPolicy.Reset, Moments(new StackBertConfig()));
         Assert.Equal(MomentPolicy.Keep, Moments(new ProgressiveConfig()));
 
-        static MomentPolicy? Moments(StagedDepthConfig method) => ((StagedDepthConfig)method.Resolve(12)).Moments;
+        static MomentPolicy? Moments(StagedDepthConfig method) => ((StagedDepthConfig)method.Resolve(GrowthSample.Gpt2(12))).Moments;
     }
 
     [Fact]
-    public void ScratchHasNothingToFillIn() => Assert.Equal(new ScratchConfig(), new ScratchConfig().Resolve(12));
+    public void ScratchHasNothingToFillIn() => Assert.Equal(new ScratchConfig(), new ScratchConfig().Resolve(GrowthSample.Gpt2(12)));
 
     [Fact]
     public void WhatTheRecipeSaysStays()
@@ -78,7 +81,9 @@ public class MethodConfigTests
             SharingMap = LayerMapChoice.Stack,
             GrowthMap = LayerMapKind.Stack,
             Moments = MomentPolicy.Map,
+            Schedule = ScheduleMove.Restart,
+            Rewarm = Duration.Steps(3),
         };
-        Assert.Equal(method, method.Resolve(12));
+        Assert.Equal(method, method.Resolve(GrowthSample.Gpt2(12)));
     }
 }

@@ -62,8 +62,8 @@ public class PldTests
     public void IsMeasuredWholeAndNeverGrows()
     {
         IProgressiveMethod method = Method();
-        Assert.Equal(Enumerable.Range(0, Layers), method.EvaluationPlan(method.InitialModel).StoredLayers);
-        Assert.All(method.EvaluationPlan(method.InitialModel).Layers, run => Assert.Equal(1, run.Scale));
+        Assert.Equal(Enumerable.Range(0, Layers), method.EvaluationPlan(method.InitialModel, new TrainingPosition()).StoredLayers);
+        Assert.All(method.EvaluationPlan(method.InitialModel, new TrainingPosition()).Layers, run => Assert.Equal(1, run.Scale));
         Assert.Null(method.Next(method.InitialModel, new TrainingPosition { Step = 4999 }));
     }
 }

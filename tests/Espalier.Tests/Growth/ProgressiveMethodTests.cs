@@ -38,7 +38,7 @@ public class ProgressiveMethodTests
             Growths(method));
         Assert.Equal([0, 1, 2], Plan(method, method.InitialModel, 0).StoredLayers);
         Assert.Equal(
-            [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], method.EvaluationPlan(method.InitialModel).StoredLayers);
+            [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2], method.EvaluationPlan(method.InitialModel, new TrainingPosition()).StoredLayers);
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public class ProgressiveMethodTests
             Assert.Equal(Enumerable.Range(0, 12), Plan(method, Final, step, step % 3).StoredLayers);
         }
 
-        Assert.Equal(Enumerable.Range(0, 12), method.EvaluationPlan(Final).StoredLayers);
+        Assert.Equal(Enumerable.Range(0, 12), method.EvaluationPlan(Final, new TrainingPosition()).StoredLayers);
     }
 
     [Fact]
@@ -61,7 +61,7 @@ public class ProgressiveMethodTests
         IProgressiveMethod method = Make(new ProgressiveConfig());
         ModelConfig stored = Final with { Layers = 3 };
         Assert.All(Enumerable.Range(0, 200), step => Assert.Equal([0, 1, 2], Plan(method, stored, step).StoredLayers));
-        Assert.Equal(LayerMap.Interpolate(3, 12), method.EvaluationPlan(stored).StoredLayers);
+        Assert.Equal(LayerMap.Interpolate(3, 12), method.EvaluationPlan(stored, new TrainingPosition()).StoredLayers);
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public class ProgressiveMethodTests
                     Assert.Equal(LayerMap.Build(kind, stored, plan.Depth), plan.StoredLayers);
                 }
 
-                Assert.Equal(LayerMap.Build(kind, stored, 12), method.EvaluationPlan(model).StoredLayers);
+                Assert.Equal(LayerMap.Build(kind, stored, 12), method.EvaluationPlan(model, new TrainingPosition()).StoredLayers);
             }
         }
     }
@@ -166,12 +166,12 @@ public class ProgressiveMethodTests
             SharingMap = LayerMapChoice.Of(custom),
         });
         ModelConfig stored = Final with { Layers = 3 };
-        Assert.Equal(custom, method.EvaluationPlan(stored).StoredLayers);
+        Assert.Equal(custom, method.EvaluationPlan(stored, new TrainingPosition()).StoredLayers);
         ForwardPlan six = Enumerable.Range(0, 1000).Select(step => Plan(method, stored, step)).First(plan => plan.Depth == 6);
         Assert.Equal([0, 0, 0, 1, 2, 2], six.StoredLayers);
 
         // Once all layers are stored, there is nothing to share.
-        Assert.Equal(Enumerable.Range(0, 12), method.EvaluationPlan(Final).StoredLayers);
+        Assert.Equal(Enumerable.Range(0, 12), method.EvaluationPlan(Final, new TrainingPosition()).StoredLayers);
     }
 
     [Fact]

@@ -46,7 +46,7 @@ public class RandomLtdTests
         Assert.All(Plan(600).Layers, run => Assert.Null(run.Tokens));
         IProgressiveMethod method = Config.Create(new RunShape(Model, 1000, 64, 1));
         Assert.Equal(Model, method.InitialModel);
-        Assert.All(method.EvaluationPlan(Model).Layers, run => Assert.Null(run.Tokens));
+        Assert.All(method.EvaluationPlan(Model, new TrainingPosition()).Layers, run => Assert.Null(run.Tokens));
         Assert.Null(method.Next(Model, new TrainingPosition { Step = 999 }));
     }
 }

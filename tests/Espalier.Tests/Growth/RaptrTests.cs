@@ -57,7 +57,7 @@ public class RaptrTests
     public void IsMeasuredWholeAndNeverGrows()
     {
         Assert.Equal(Model, Method().InitialModel);
-        Assert.Equal(Enumerable.Range(0, Layers), Method().EvaluationPlan(Model).StoredLayers);
+        Assert.Equal(Enumerable.Range(0, Layers), Method().EvaluationPlan(Model, new TrainingPosition()).StoredLayers);
         Assert.Null(Method().Next(Model, new TrainingPosition { Step = 999 }));
     }
 
@@ -68,7 +68,7 @@ public class RaptrTests
     [InlineData(1, "1", "")]
     public void StagesScaleWithTheModel(int layers, string stages, string boundaries)
     {
-        var resolved = (RaptrConfig)new RaptrConfig().Resolve(layers);
+        var resolved = (RaptrConfig)new RaptrConfig().Resolve(GrowthSample.Gpt2(layers));
         Assert.Equal(stages, string.Join(' ', resolved.Stages));
         Assert.Equal(boundaries, string.Join(' ', resolved.Boundaries));
         ForwardPlan plan = resolved.Create(new RunShape(Model with { Layers = layers }, 100, 64, 1))
@@ -84,6 +84,6 @@ public class RaptrTests
     public void StagesArePathsOfTheModel(string? problem, params int[] stages) => Assert.Equal(
         problem,
         new RaptrConfig { Stages = stages }
-            .Check(new MethodSurroundings(Layers, "n_layer", new RunShape(Model, 1000, 64, 1), _ => true))
+            .Check(new MethodSurroundings(GrowthSample.Gpt2(Layers), "n_layer", new RunShape(Model, 1000, 64, 1), _ => true))
             .Select(found => found.What).SingleOrDefault());
 }

@@ -61,8 +61,9 @@ public class ExpectedCostTests
 
     public static TheoryData<MethodConfig> Methods =>
     [
-        new ScratchConfig(), new ApolloConfig(), new ProgressiveConfig(), new StackBertConfig(), new MidasConfig { Stages = [3, 6, 12], Boundaries = [Duration.Percent(20), Duration.Percent(50)] },
+        new ScratchConfig(), new ApolloConfig(), new ProgressiveConfig(), new StackBertConfig(), new MidasConfig { Stages = [3, 6, 12], Boundaries = [(GrowthTrigger)Duration.Percent(20), (GrowthTrigger)Duration.Percent(50)] },
         new MsltConfig(), new LateGrowthConfig(), new RaptrConfig(), new RandomLtdConfig { Quantum = 1 },
+        new StagedTrainingConfig(), new GStackConfig(), new CompoundGrowConfig(), new RepeatLayersConfig(), new LlamaProConfig(), new MsgConfig(),
     ];
 
     /// <summary>Where a method says that all its plans cost alike, what it draws must cost that.</summary>

@@ -28,7 +28,7 @@ internal static class Generators
 
     public static Gen<Recipe> Recipes { get; } =
         from model in Models
-        from method in Methods(model.Layers)
+        from method in Methods(model)
         from training in
             from microBatch in Gen.Choose(1, 64)
             from accumulation in Gen.Choose(1, 8)
@@ -121,8 +121,25 @@ internal static class Generators
         };
 
     /// <summary>All methods, with stages of their own or the method's.</summary>
-    private static Gen<MethodConfig> Methods(int layers) => Gen.OneOf(
+    private static Gen<MethodConfig> Methods(ModelConfig model) => Gen.OneOf(DepthMethods(model.Layers), SizeMethods(model));
+
+    /// <summary>Methods of stages of any sizes; the first stage is smaller in what they grow, where it can be.</summary>
+    private static Gen<MethodConfig> SizeMethods(ModelConfig model) =>
+        from rewarm in Rewarms
+        from schedule in Schedules
+        from moments in Member<MomentPolicy>()
+        from own in Gen.Elements(false, true)
+        from method in Gen.Elements<StagedSizesConfig>(
+            new StagedTrainingConfig { NewLayers = LayerMapKind.Stack }, new HyperCloningConfig(), new LemonConfig(), new SparklingConfig(),
+            new ZeroPadConfig(), new CompoundGrowConfig(), new MsgConfig { GrowTime = Duration.Steps(9) },
+            new LagConfig { Operators = ["stack", "interpolate"], Trial = Duration.Steps(2) }, new GrowConfig { Operators = ["stack"] })
+        select own ? method with { Rewarm = rewarm, Schedule = schedule, Moments = moments } : (MethodConfig)method;
+
+    private static Gen<MethodConfig> DepthMethods(int layers) => Gen.OneOf(
         Gen.Constant((MethodConfig)new ScratchConfig()),
+        Halved(layers).Select(staged => (MethodConfig)new GStackConfig { Moments = staged.Moments }),
+        Halved(layers).Select(staged => (MethodConfig)new LlamaProConfig { Stages = staged.Stages, Moments = staged.Moments }),
+        Halved(layers).Select(staged => (MethodConfig)new RepeatLayersConfig { Stages = staged.Stages, RepeatFrom = Duration.Percent(20) }),
         Gen.Choose(1, 100).Select(i => (MethodConfig)new PldConfig { Theta = i / 100.0, Gamma = i * 1e-4 }),
         Gen.Choose(1, 64).Select(i => (MethodConfig)new RandomLtdConfig
         {
@@ -135,7 +152,7 @@ internal static class Generators
         from staged in Staged(layers)
         select (MethodConfig)new MsltConfig
         {
-            Stages = staged.Stages, Boundaries = staged.Boundaries, Moments = staged.Moments, Rewarm = staged.Rewarm,
+            Stages = staged.Stages, Boundaries = staged.Boundaries, Moments = staged.Moments, Rewarm = staged.Rewarm, Schedule = staged.Schedule,
         },
         from staged in Halved(layers)
         from fresh in Member<LateLayers>()
@@ -144,17 +161,37 @@ internal static class Generators
         Progressives(layers).Select(method => (MethodConfig)method),
         Apollos(layers).Select(method => (MethodConfig)method));
 
-    private static Gen<(int[] Stages, Duration[] Boundaries, MomentPolicy? Moments, Duration Rewarm)> Staged(int layers) =>
+    private static Gen<(int[] Stages, GrowthTrigger[] Boundaries, MomentPolicy? Moments, RewarmChoice? Rewarm, ScheduleMove? Schedule)> Staged(int layers) =>
         from own in Gen.Elements(true, false)
         from stages in Gen.SubListOf(Enumerable.Range(1, layers - 1))
         from inPercent in Gen.Elements(true, false)
         from moments in Member<MomentPolicy>()
-        from rewarm in Gen.Choose(0, 2)
+        from rewarm in Rewarms
+        from schedule in Schedules
+        from rule in Rules
         select (
             own ? (int[])[.. stages.Order(), layers] : [],
-            own ? (Duration[])[.. stages.Select((_, i) => inPercent ? Duration.Percent((2 * i) + 1) : Duration.Steps((10 * i) + 1))] : [],
+            own ? (GrowthTrigger[])[.. stages.Select((_, i) => new GrowthTrigger(
+                inPercent ? Duration.Percent((2 * i) + 1) : Duration.Steps((10 * i) + 5), rule))] : [],
             own ? moments : (MomentPolicy?)null,
-            Duration.Steps(rewarm));
+            own ? rewarm : null,
+            own ? schedule : null);
+
+    private static Gen<RewarmChoice> Rewarms =>
+        from steps in Gen.Choose(0, 2)
+        from share in Gen.Two(Fraction)
+        from scope in Member<RewarmScope>()
+        select new RewarmChoice(Duration.Steps(steps), share.Item1, 2 * share.Item2, scope);
+
+    private static Gen<ScheduleMove> Schedules => Gen.OneOf(
+        Gen.Elements(ScheduleMove.Continue, ScheduleMove.Restart),
+        Fraction.Select(share => ScheduleMove.Rewind(1 + share)),
+        Gen.Choose(0, 100).Select(percent => new ScheduleMove(ScheduleMoveKind.To, Point: Duration.Percent(percent))));
+
+    private static Gen<LossRule?> Rules => Gen.OneOf(
+        Gen.Constant((LossRule?)null),
+        Fraction.Select(share => (LossRule?)new LossRule(LossRuleKind.Slope, -share - 1e-7)),
+        Fraction.Select(share => (LossRule?)new LossRule(LossRuleKind.Plateau, (share / 2) + 1e-7)));
 
     /// <summary>Two stages, or the method's own.</summary>
     private static Gen<(int[] Stages, MomentPolicy? Moments)> Halved(int layers) =>
@@ -166,7 +203,7 @@ internal static class Generators
         from staged in Staged(layers)
         select new StackBertConfig
         {
-            Stages = staged.Stages, Boundaries = staged.Boundaries, Moments = staged.Moments, Rewarm = staged.Rewarm,
+            Stages = staged.Stages, Boundaries = staged.Boundaries, Moments = staged.Moments, Rewarm = staged.Rewarm, Schedule = staged.Schedule,
         };
 
     private static Gen<ProgressiveConfig> Progressives(int layers) =>
@@ -175,7 +212,7 @@ internal static class Generators
         from growth in Member<LayerMapKind>()
         select new ProgressiveConfig
         {
-            Stages = staged.Stages, Boundaries = staged.Boundaries, Moments = staged.Moments, Rewarm = staged.Rewarm,
+            Stages = staged.Stages, Boundaries = staged.Boundaries, Moments = staged.Moments, Rewarm = staged.Rewarm, Schedule = staged.Schedule,
             SharingMap = sharing, GrowthMap = growth,
         };
 
@@ -193,6 +230,7 @@ internal static class Generators
             Boundaries = staged.Boundaries,
             Moments = staged.Moments,
             Rewarm = staged.Rewarm,
+            Schedule = staged.Schedule,
             Sampler = sampler,
             LvpsBeginOffset = offset + 0.1,
             LvpsEnd = offset + 1e-6,

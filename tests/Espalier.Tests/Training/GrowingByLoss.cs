@@ -30,9 +30,9 @@ internal sealed record GrowingByLoss : MethodConfig
         public ModelConfig InitialModel { get; } = run.FinalModel with { Layers = config.Layers };
 
         public ForwardPlan Plan(ModelConfig model, TrainingPosition position, int microBatch) =>
-            EvaluationPlan(model) with { Length = config.Length };
+            EvaluationPlan(model, position) with { Length = config.Length };
 
-        public ForwardPlan EvaluationPlan(ModelConfig model) => ForwardPlan.Plain(model.Layers);
+        public ForwardPlan EvaluationPlan(ModelConfig model, TrainingPosition position) => ForwardPlan.Plain(model.Layers);
 
         public GrowthStep? Next(ModelConfig model, TrainingPosition position) =>
             model.Layers < run.FinalModel.Layers && position.Losses.Points.LastOrDefault() is { Step: > 0 } last

@@ -119,9 +119,9 @@ public class RecipeReaderTests
         // These two have all keys in common.
         var stacking = Assert.IsType<StackBertConfig>(RecipeReader.Parse(own, "r.yaml", ["method.name=stack-bert"]).Method);
         Assert.Equal([3, 12], stacking.Stages);
-        Assert.Equal(
-            ["r.yaml:11: method: stages, boundaries are keys of apollo and progressive and stack-bert and midas and lidas and mslt and late-growth and raptr, and this method is scratch — replace the whole section by `method={name: scratch}`"],
-            Problems(own, "r.yaml", "method.name=scratch"));
+        string problem = Assert.Single(Problems(own, "r.yaml", "method.name=scratch"));
+        Assert.StartsWith("r.yaml:11: method: stages, boundaries are keys of apollo, progressive and ", problem, StringComparison.Ordinal);
+        Assert.EndsWith("and this method is scratch — replace the whole section by `method={name: scratch}`", problem, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -193,10 +193,10 @@ public class RecipeReaderTests
     [InlineData("method.boundaries=[0 %, 25 %, 30 %]", "`0 %` is step 0, not after the beginning")]
     [InlineData("method.boundaries=[5 %, 25 %, 1000 steps]", "`1000 steps` is step 1000, where the run has 1000")]
     [InlineData("method.boundaries=[5 %, 25 %, 200 steps]", "`200 steps` is step 200, not after step 250")]
-    [InlineData("method.boundaries=[5, 10, 25]", "method.boundaries: `5` is not a duration")]
-    [InlineData("method={name: scratch, rewarm: 5 steps}", "method.rewarm: is a key of apollo and progressive and stack-bert and midas and lidas and mslt and late-growth, and this method is scratch — leave it out, or set `method.name` to apollo or progressive or stack-bert or midas or lidas or mslt or late-growth")]
+    [InlineData("method.boundaries=[5, 10, 25]", "method.boundaries: `5` is not a point of the run: its unit is missing (steps, % or tokens)")]
+    [InlineData("method={name: scratch, rewarm: 5 steps}", "method.rewarm: is a key of apollo, progressive and ")]
     [InlineData("method={name: stack-bert, draw: update}", "method.draw: is a key of apollo, and this method is stack-bert — leave it out, or set `method.name` to apollo")]
-    [InlineData("method={name: scratch, stages: [6, 12], boundaries: [5 %]}", "method: stages, boundaries are keys of apollo and progressive and stack-bert and midas and lidas and mslt and late-growth and raptr, and this method is scratch — replace the whole section by `method={name: scratch}`")]
+    [InlineData("method={name: scratch, stages: [6, 12], boundaries: [5 %]}", "others, and this method is scratch — replace the whole section by `method={name: scratch}`")]
     [InlineData("method.sampler=lpvs", "did you mean `lvps`?")]
     [InlineData("method.sharing_map=[0, 0]", "method.sharing_map: a list goes with two stages")]
     [InlineData("method.sharing_map={a: 1}", "method.sharing_map: is a section with keys of its own — write interpolate, stack, or a list of stored layers")]

@@ -71,9 +71,9 @@ public class RunPlanTests
         {
             public ModelConfig InitialModel => final with { Layers = 1 };
 
-            public ForwardPlan Plan(ModelConfig model, TrainingPosition position, int microBatch) => EvaluationPlan(model);
+            public ForwardPlan Plan(ModelConfig model, TrainingPosition position, int microBatch) => EvaluationPlan(model, position);
 
-            public ForwardPlan EvaluationPlan(ModelConfig model) => ForwardPlan.Plain(model.Layers);
+            public ForwardPlan EvaluationPlan(ModelConfig model, TrainingPosition position) => ForwardPlan.Plain(model.Layers);
 
             public GrowthStep? Next(ModelConfig model, TrainingPosition position) =>
                 model.Layers == 1 && position.Losses.Points.Any(point => point.Loss < 3)

@@ -48,19 +48,21 @@ internal static class TinyRun
             new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes, HeldOutFiles = ["8.txt", "9.txt"] });
     }
 
+    private static Gpt2Config Model => new() { Layers = 4, HiddenSize = 16, Heads = 2, ContextLength = 16 };
+
     /// <summary>The method of <see cref="Recipe"/>: 1, 2, then 4 layers.</summary>
     public static ApolloConfig Apollo => (ApolloConfig)new ApolloConfig
     {
         Stages = [1, 2, 4],
         Boundaries = [Duration.Steps(FirstGrowth), Duration.Steps(SecondGrowth)],
-    }.Resolve(4);
+    }.Resolve(Model);
 
     /// <summary>1, 2, then 4 layers; two micro-batches a step; a log row every 5 steps, checkpoints every 8.</summary>
     public static Recipe Recipe => new()
     {
         Name = "tiny",
         Seed = 7,
-        Model = new Gpt2Config { Layers = 4, HiddenSize = 16, Heads = 2, ContextLength = 16 },
+        Model = Model,
         Data = new DataConfig { Path = Data.Folder },
         Training = new TrainingConfig
         {

@@ -76,7 +76,7 @@ public sealed record ApolloConfig : StagedDepthConfig
             [
                 new ConfigProblem(
                     "sharing_map",
-                    $"the sampler {ConfigKeys.Kebab(Sampler)} draws depths between {((StagedDepthConfig)Resolve(recipe.Layers)).Stages[0]} and {recipe.Layers}, for which a list says nothing",
+                    $"the sampler {ConfigKeys.Kebab(Sampler)} draws depths between {((StagedDepthConfig)Resolve(recipe.Model)).Stages[0]} and {recipe.Layers}, for which a list says nothing",
                     "set method.sampler to full or none, or take interpolate or stack"),
             ]
             : problems;

@@ -45,7 +45,7 @@ public sealed record LateGrowthConfig : StagedDepthConfig
     /// <inheritdoc/>
     internal override IEnumerable<ConfigProblem> Check(MethodSurroundings recipe)
     {
-        int[] stages = ((StagedDepthConfig)Resolve(recipe.Layers)).Stages;
+        int[] stages = ((StagedDepthConfig)Resolve(recipe.Model)).Stages;
         return stages.Length <= 2 || !recipe.IsClean("stages")
             ? base.Check(recipe)
             :

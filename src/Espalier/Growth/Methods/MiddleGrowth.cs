@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Espalier.Configuration;
+using Espalier.Models;
 
 namespace Espalier.Growth;
 
@@ -27,9 +28,9 @@ public abstract record MiddleGrowthConfig : StagedDepthConfig
     internal override GrowthOperator Growth(int stored, int wanted) => new CopyLayers(Copies(stored, wanted));
 
     /// <inheritdoc/>
-    public override MethodConfig Resolve(int layers)
+    public override MethodConfig Resolve(ModelConfig final)
     {
-        var resolved = (MiddleGrowthConfig)base.Resolve(layers);
+        var resolved = (MiddleGrowthConfig)base.Resolve(final);
         return Boundaries.Length > 0 ? resolved : resolved with { Boundaries = ByAlpha(resolved.Stages.Length) };
     }
 
@@ -40,7 +41,7 @@ public abstract record MiddleGrowthConfig : StagedDepthConfig
     internal override IEnumerable<ConfigProblem> Check(MethodSurroundings recipe)
     {
         ConfigProblem[] problems = [.. base.Check(recipe)];
-        int[] stages = ((StagedDepthConfig)Resolve(recipe.Layers)).Stages;
+        int[] stages = ((StagedDepthConfig)Resolve(recipe.Model)).Stages;
         int tooMany = Enumerable.Range(1, stages.Length - 1).FirstOrDefault(i => stages[i] > 2L * stages[i - 1]);
         return problems.Length > 0 || tooMany == 0 || !recipe.IsClean("stages") ? problems :
         [
@@ -50,9 +51,9 @@ public abstract record MiddleGrowthConfig : StagedDepthConfig
         ];
     }
 
-    private Duration[] ByAlpha(int stages)
+    private GrowthTrigger[] ByAlpha(int stages)
     {
         double[] shares = [.. Enumerable.Range(1, stages).Select(i => Math.Pow(i, Alpha))];
-        return [.. Enumerable.Range(1, stages - 1).Select(i => Duration.Percent(100 * shares.Take(i).Sum() / shares.Sum()))];
+        return [.. Enumerable.Range(1, stages - 1).Select(i => (GrowthTrigger)Duration.Percent(100 * shares.Take(i).Sum() / shares.Sum()))];
     }
 }

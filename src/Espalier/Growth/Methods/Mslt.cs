@@ -19,7 +19,7 @@ public sealed record MsltConfig : StagedDepthConfig
     private protected override (int, double)[] DefaultStages(int layers) => Quarters(layers);
 
     /// <inheritdoc/>
-    public override IProgressiveMethod Create(RunShape run) => new Method((MsltConfig)Resolve(run.FinalModel.Layers), run);
+    public override IProgressiveMethod Create(RunShape run) => new Method((MsltConfig)Resolve(run.FinalModel), run);
 
     private sealed class Method(MsltConfig config, RunShape run) : StagedDepth(config, run)
     {

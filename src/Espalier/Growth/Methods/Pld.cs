@@ -54,7 +54,7 @@ public sealed record PldConfig : MethodConfig
             return new ForwardPlan(kept);
         }
 
-        public ForwardPlan EvaluationPlan(ModelConfig model) => ForwardPlan.Plain(model.Layers);
+        public ForwardPlan EvaluationPlan(ModelConfig model, TrainingPosition position) => ForwardPlan.Plain(model.Layers);
 
         public GrowthStep? Next(ModelConfig model, TrainingPosition position) => null;
     }

@@ -55,7 +55,7 @@ public sealed record RandomLtdConfig : MethodConfig
             int seen = config.Seen(position.Step, _until, model.ContextLength);
             if (seen == model.ContextLength)
             {
-                return EvaluationPlan(model);
+                return EvaluationPlan(model, position);
             }
 
             var seeds = new CounterRandom(run.Seed, RandomPurpose.Tokens, position.Step, microBatch);
@@ -72,7 +72,7 @@ public sealed record RandomLtdConfig : MethodConfig
         public IReadOnlyList<(double Probability, ForwardPlan Plan)> Plans(ModelConfig model, TrainingPosition position) =>
             [(1, Plan(model, position, 0))];
 
-        public ForwardPlan EvaluationPlan(ModelConfig model) => ForwardPlan.Plain(model.Layers);
+        public ForwardPlan EvaluationPlan(ModelConfig model, TrainingPosition position) => ForwardPlan.Plain(model.Layers);
 
         public GrowthStep? Next(ModelConfig model, TrainingPosition position) => null;
     }

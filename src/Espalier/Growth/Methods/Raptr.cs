@@ -19,9 +19,10 @@ public sealed record RaptrConfig : MethodConfig
     public Duration[] Boundaries { get; init; } = [];
 
     /// <inheritdoc/>
-    public override MethodConfig Resolve(int layers)
+    public override MethodConfig Resolve(ModelConfig final)
     {
-        int least = Math.Min(2, layers);
+        ArgumentNullException.ThrowIfNull(final);
+        int layers = final.Layers, least = Math.Min(2, layers);
         int[] stages = Stages.Length > 0 ? Stages
             : [.. new[] { 3, 4, 5, 6 }.Select(sixths => Math.Max(least, sixths * layers / 6)).Distinct()];
         return this with
@@ -35,7 +36,7 @@ public sealed record RaptrConfig : MethodConfig
     /// <inheritdoc/>
     internal override IEnumerable<ConfigProblem> Check(MethodSurroundings recipe)
     {
-        var resolved = (RaptrConfig)Resolve(recipe.Layers);
+        var resolved = (RaptrConfig)Resolve(recipe.Model);
         if (!recipe.IsClean("stages"))
         {
             yield break;
@@ -48,14 +49,14 @@ public sealed record RaptrConfig : MethodConfig
             yield return ofStages;
         }
         else if (recipe.IsClean("boundaries")
-            && StageChecks.OfBoundaries(resolved.Stages, resolved.Boundaries, recipe.Run) is ConfigProblem ofBoundaries)
+            && StageChecks.OfBoundaries([.. resolved.Stages], [.. resolved.Boundaries], recipe.Run) is ConfigProblem ofBoundaries)
         {
             yield return ofBoundaries;
         }
     }
 
     /// <inheritdoc/>
-    public override IProgressiveMethod Create(RunShape run) => new Method((RaptrConfig)Resolve(run.FinalModel.Layers), run);
+    public override IProgressiveMethod Create(RunShape run) => new Method((RaptrConfig)Resolve(run.FinalModel), run);
 
     private sealed class Method(RaptrConfig config, RunShape run) : IProgressiveMethod, IKnownPlans
     {
@@ -74,7 +75,7 @@ public sealed record RaptrConfig : MethodConfig
         public IReadOnlyList<(double Probability, ForwardPlan Plan)> Plans(ModelConfig model, TrainingPosition position) =>
             [(1, Plan(model, position, 0))];
 
-        public ForwardPlan EvaluationPlan(ModelConfig model) => ForwardPlan.Plain(model.Layers);
+        public ForwardPlan EvaluationPlan(ModelConfig model, TrainingPosition position) => ForwardPlan.Plain(model.Layers);
 
         public GrowthStep? Next(ModelConfig model, TrainingPosition position) => null;
     }

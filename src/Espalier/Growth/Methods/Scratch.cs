@@ -15,12 +15,12 @@ public sealed record ScratchConfig : MethodConfig
     {
         public ModelConfig InitialModel => model;
 
-        public ForwardPlan Plan(ModelConfig stored, TrainingPosition position, int microBatch) => EvaluationPlan(stored);
+        public ForwardPlan Plan(ModelConfig stored, TrainingPosition position, int microBatch) => EvaluationPlan(stored, position);
 
         public IReadOnlyList<(double Probability, ForwardPlan Plan)> Plans(ModelConfig stored, TrainingPosition position) =>
-            [(1, EvaluationPlan(stored))];
+            [(1, EvaluationPlan(stored, position))];
 
-        public ForwardPlan EvaluationPlan(ModelConfig stored) => ForwardPlan.Plain(stored.Layers);
+        public ForwardPlan EvaluationPlan(ModelConfig stored, TrainingPosition position) => ForwardPlan.Plain(stored.Layers);
 
         public GrowthStep? Next(ModelConfig stored, TrainingPosition position) => null;
     }

@@ -18,6 +18,10 @@ public abstract record WidthOperator : GrowthOperator
     /// <summary>`ffn_size`: the feed-forward width to grow to; null to leave it.</summary>
     public int? FfnSize { get; init; }
 
+    /// <summary>The same, to the width of a model.</summary>
+    internal WidthOperator To(ModelConfig model) =>
+        this with { HiddenSize = model.HiddenSize, Heads = model.Heads, FfnSize = model.FfnWidth };
+
     /// <summary>What checkpoints call the operator.</summary>
     protected abstract string Name { get; }
 

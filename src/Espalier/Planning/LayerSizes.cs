@@ -9,19 +9,19 @@ namespace Espalier.Planning;
 /// <param name="Layers">Its layers.</param>
 /// <param name="Hidden">Its width.</param>
 /// <param name="Ffn">The width of its feed-forward layers.</param>
-internal sealed record ModelSizes(int Layers, int Hidden, int Ffn)
+internal sealed record LayerSizes(int Layers, int Hidden, int Ffn)
 {
     /// <summary>The matrices of the layers, as scaling laws count: L (4 C^2 + 2 C F), which is 12 L C^2 where F is 4 C.</summary>
     public double Parameters => (double)Layers * ((4.0 * Hidden * Hidden) + (2.0 * Hidden * Ffn));
 
     /// <summary>The sizes of a model.</summary>
-    public static ModelSizes Of(ModelConfig model) => new(model.Layers, model.HiddenSize, model.FfnWidth);
+    public static LayerSizes Of(ModelConfig model) => new(model.Layers, model.HiddenSize, model.FfnWidth);
 
     /// <summary>Reads `n_layer=6,n_embd=384`, by the names in any architecture's config.json.</summary>
     /// <param name="text">The text.</param>
     /// <param name="where">What it belongs to, for messages.</param>
     /// <exception cref="UserErrorException">Something is no size, or layers or width are missing.</exception>
-    public static ModelSizes Parse(string text, string where)
+    public static LayerSizes Parse(string text, string where)
     {
         GrowthSize[] known = [.. ConfigVariants.TypesOf(typeof(ModelConfig)).SelectMany(GrowthSize.OfType)];
         Dictionary<string, int> sizes = [];
@@ -44,7 +44,7 @@ internal sealed record ModelSizes(int Layers, int Hidden, int Ffn)
         }
 
         int hidden = Need(nameof(ModelConfig.HiddenSize), "n_embd or hidden_size");
-        return new ModelSizes(
+        return new LayerSizes(
             Need(nameof(ModelConfig.Layers), "n_layer or num_hidden_layers"), hidden,
             sizes.GetValueOrDefault(nameof(ModelConfig.FfnSize), 4 * hidden));
 
@@ -55,7 +55,7 @@ internal sealed record ModelSizes(int Layers, int Hidden, int Ffn)
     /// <summary>What grows from one model to another.</summary>
     /// <param name="to">The larger one.</param>
     /// <exception cref="UserErrorException">It is not larger.</exception>
-    public GrowthKind GrowthTo(ModelSizes to)
+    public GrowthKind GrowthTo(LayerSizes to)
     {
         if (to.Layers < Layers || to.Hidden < Hidden || to.Ffn < Ffn || to == this)
         {
