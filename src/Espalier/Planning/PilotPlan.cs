@@ -96,8 +96,16 @@ public sealed class PilotPlan
     {
         RunMetrics[] runs = [.. _runs.Recipes.Select(recipe => RunMetrics.Load(_runs.FolderOf(recipe)))];
         (long Step, double Gap)[] gaps = Gaps(runs[0].Rows, runs[1].Rows, _hop);
-        int caught = Array.FindIndex(gaps, gap => gap.Gap <= _options.Tolerance);
-        if (caught < 0)
+
+        // Right after an early growth both are still alike: what counts is from when on they stay so.
+        int caught = Array.FindLastIndex(gaps, gap => gap.Gap > _options.Tolerance) + 1;
+        if (gaps.Length == 0)
+        {
+            throw new UserErrorException(
+                $"The runs in {_runs.Folder} share fewer than {Window} rows of metrics after the growth.", "Take a longer --pilot-length with another --out.");
+        }
+
+        if (caught == gaps.Length)
         {
             throw new UserErrorException(
                 $"The grown run has not caught up: {gaps[^1].Step - _hop} updates after its growth its loss is still {Figures.Percent(gaps[^1].Gap)} above that of the fixed one.",
@@ -131,7 +139,7 @@ public sealed class PilotPlan
                     [[Text($"{_hop}"), Text($"{gaps[caught].Step}"), Text($"{mix}"), Text($"{_total}"), Text($"{decay}"), Text($"{tau}"), Figures.Percent(cost.Share), Figures.Percent(cost.ShareWithoutHead)]]),
             ],
             [
-                Text($"t_mix: updates from the growth until the training loss, over {Window} rows, is at most {_options.Tolerance * 100:0.##} % above that of the fixed run on the same batches; both at a constant rate after the warm-up (arXiv 2511.04981)."),
+                Text($"t_mix: updates from the growth to where the training loss, over {Window} rows, is and stays at most {_options.Tolerance * 100:0.##} % above that of the fixed run on the same batches; both at a constant rate after the warm-up (arXiv 2511.04981)."),
                 isConstant
                     ? "The recipe's learning rate is constant: nothing is left for a decay."
                     : $"The recipe's learning rate ({ConfigKeys.Kebab(_recipe.LearningRate.Schedule)}) is not constant up to its last {_options.Decay}: the paper's late growth holds for one that is; under cosine it failed from half of the run on.",
