@@ -223,23 +223,23 @@ public static class CurvePlan
 
     private static JsonObject Json(
         LoggedModel[] models, GrowthKind[] kinds, CurveHop[] hops, Ceiling one, Ceiling all, double saving, double target) => new()
-    {
-        ["ceiling"] = new JsonObject
         {
-            ["loss"] = target, ["one_growth"] = one.Saving, ["one_growth_at_loss"] = one.LastHop, ["all_growths"] = all.Saving,
-            ["stages"] = new JsonArray([.. all.Stages.Select(stage => new JsonObject
+            ["ceiling"] = new JsonObject
+            {
+                ["loss"] = target, ["one_growth"] = one.Saving, ["one_growth_at_loss"] = one.LastHop, ["all_growths"] = all.Saving,
+                ["stages"] = new JsonArray([.. all.Stages.Select(stage => new JsonObject
             {
                 ["model"] = stage.Name, ["until_loss"] = stage.Until, ["share_of_scratch"] = stage.Cost / all.Scratch,
             })]),
-        },
-        ["saving"] = saving,
-        ["growths"] = new JsonArray([.. hops.Select((hop, i) => new JsonObject
+            },
+            ["saving"] = saving,
+            ["growths"] = new JsonArray([.. hops.Select((hop, i) => new JsonObject
         {
             ["from"] = models[i].Curve.Name, ["to"] = models[i + 1].Curve.Name, ["grows"] = Word(kinds[i]),
             ["grow_at_step"] = hop.Leave.Step, ["loss"] = hop.Leave.Loss, ["go_on_at_step"] = hop.Enter.Step, ["ratio"] = hop.Ratio,
             ["stop_at_step"] = hop.Stop.Step, ["saving"] = hop.Saving,
         })]),
-    };
+        };
 
     private static SvgChart Chart(LoggedModel[] models, CurvePoint[] leaves, CurvePoint? enter)
     {
@@ -264,7 +264,7 @@ public static class CurvePlan
                     Points = [.. model.Curve.Points.Select((p, at) => new ChartPoint(p.Cost, model.Curve.Smoothed(at)))],
                     Raw = [.. model.Curve.Points.Select(p => new ChartPoint(p.Cost, p.Loss))],
                     Events = i < leaves.Length ? [new ChartEvent(leaves[i].Cost, Text($"step {leaves[i].Step:F0}"))] : [],
-                    Marker = i == models.Length - 1 && enter is CurvePoint at2 ? new ChartPoint(at2.Cost, at2.Loss) : null,
+                    Marker = i == models.Length - 1 && enter is CurvePoint entered ? new ChartPoint(entered.Cost, entered.Loss) : null,
                 }),
             ],
         };

@@ -2,7 +2,7 @@ using Espalier.Models;
 
 namespace Espalier.Planning;
 
-/// <summary>The memory of a training step on one machine, in bytes, by formulas: an upper bound of what is held at once.</summary>
+/// <summary>The memory of a training step on one machine, in bytes, by formulas; what a backward pass needs for a moment, and the allocator, come on top.</summary>
 /// <param name="Parameters">P: the elements of all parameters.</param>
 /// <param name="Activations">What a micro-batch's forward pass keeps for its backward pass.</param>
 internal sealed record MemoryNeed(double Parameters, double Activations)
@@ -11,7 +11,7 @@ internal sealed record MemoryNeed(double Parameters, double Activations)
     public const string Formula =
         "Memory: weights 4 P, gradients 4 P, optimizer 8 P (two moments of AdamW in f32); activations of a micro-batch of n tokens at depth d: "
         + "n d (8 C + 2 F + H T) + 3 n C values of 4 bytes (in bf16, 2 for all but 2 n d C + 3 n C of them), "
-        + "H T the attention weights, which a GPU's fused attention does not keep.";
+        + "H T the attention weights, which a GPU's fused attention does not keep. What a backward pass needs for a moment, and the allocator, come on top.";
 
     /// <summary>4 P: they stay in single precision.</summary>
     public double Weights => 4 * Parameters;

@@ -141,7 +141,7 @@ public static class RecipePlan
     }
 
     private static PlanTable MemoryTable(MemoryNeed[] memory) => new(
-        "Memory on one machine, at most",
+        "Memory on one machine, by formulas",
         ["", "parameters", "weights", "gradients", "optimizer", "activations", "together"],
         [
             .. memory.Select((need, i) => new[]
