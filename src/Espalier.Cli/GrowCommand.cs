@@ -31,11 +31,25 @@ internal static class GrowCommand
                 "wider model, heads keep their size and the feed-forward layer its ratio.",
             HelpName = "KEY=N,...",
         };
+        var layers = new Option<string?>("--layers")
+        {
+            Description = "In place of --operator and --to: for each layer of the larger model, the old one that it copies, counted " +
+                "from 0, as 0,1,2,1,2,3.",
+            HelpName = "N,...",
+        };
+        var seed = new Option<ulong?>("--seed") { Description = "Seed of what an operator draws at random. Default: a fixed one." };
+        var noise = new Option<double?>("--noise")
+        {
+            Description = "Noise that tells the copies of hyper-cloning apart and cancels in all they compute: the signal-to-noise " +
+                "ratio in decibels, such as 20. Default: none.",
+            HelpName = "DB",
+        };
         var output = new OutputFolder { Required = false };
         var data = new Option<string?>("--data")
         {
             Description = "A text file, a folder of them, or a prepared dataset (then its held-out part), on whose first 4096 tokens " +
-                "the model is measured before and after, in f32: loss, scores and gradient. Default: nothing is measured.",
+                "the model is measured before and after, in f32: loss, scores and gradient. An operator that learns does so on all " +
+                "of it. Default: nothing is measured.",
             HelpName = "PATH",
         };
         var json = new Option<bool>("--json") { Description = "Prints JSON." };
@@ -49,12 +63,14 @@ internal static class GrowCommand
             "Makes a larger model of a trained one, and measures whether it still computes the same. Writes weights in Hugging " +
             "Face's form, and no optimizer state.")
         {
-            checkpoint, name, sizes, output, data, json, list, options.Device,
+            checkpoint, name, sizes, layers, seed, noise, output, data, json, list, options.Device,
         };
         command.Examples =
         [
             "espalier grow --list",
             "espalier grow models/gpt2 --operator double-width --to n_embd=1536 --data book.txt --out models/gpt2-wide",
+            "espalier grow models/gpt2 --operator hyper-cloning --to n_embd=1536 --noise 20 --seed 7 --out models/gpt2-wide",
+            "espalier grow models/small --layers 0,1,2,1,2,3 --out models/deep",
             "espalier grow runs/bert --operator stack --to num_hidden_layers=12 --data data/mine-bert --out models/bert-12",
         ];
         command.SetAction(parsed =>
@@ -67,12 +83,18 @@ internal static class GrowCommand
             }
 
             string path = Given(parsed.GetValue(checkpoint), "CHECKPOINT");
-            OperatorEntry entry = GrowthOperators.Of(Given(parsed.GetValue(name), "--operator NAME"));
-            string to = Given(parsed.GetValue(sizes), "--to KEY=N");
+            int[]? own = OwnLayers(parsed.GetValue(layers), parsed.GetValue(name), parsed.GetValue(sizes));
+            OperatorEntry entry = own is null
+                ? GrowthOperators.Of(Given(parsed.GetValue(name), "--operator NAME")) : GrowthOperators.Copies(own);
+            string to = own is null ? Given(parsed.GetValue(sizes), "--to KEY=N") : "";
             string folder = Given(output.Of(parsed), "--out DIR");
             var compute = new Compute(options.DeviceOf(parsed));
             using LoadedModel loaded = LoadedModel.Load(path, compute.Device);
-            GrowthReceipt receipt = ModelGrowth.Write(folder, loaded, entry, to, parsed.GetValue(data), compute);
+            var settings = new GrowthSettings { Seed = parsed.GetValue(seed), Noise = parsed.GetValue(noise) };
+            GrowthReceipt receipt = ModelGrowth.Write(
+                folder, loaded, entry,
+                own is null ? GrowthTarget.Parse(to, loaded.Config) : loaded.Config with { Layers = own.Length },
+                settings, parsed.GetValue(data), compute);
             SayAside(receipt, folder, loaded);
             if (asJson)
             {
@@ -90,6 +112,27 @@ internal static class GrowCommand
 
     private static string Given(string? value, string what) => value ?? throw new UserErrorException(
         $"espalier grow lacks {what}.", "espalier grow --help tells all there is to know, and espalier grow --list the operators.");
+
+    private static int[]? OwnLayers(string? layers, string? name, string? sizes)
+    {
+        if (layers is null)
+        {
+            return null;
+        }
+
+        if (name is not null || sizes is not null)
+        {
+            throw new UserErrorException(
+                $"--layers stands in place of {(name is not null ? "--operator" : "--to")}.", "Leave one of the two out.");
+        }
+
+        return
+        [
+            .. layers.Split(',', StringSplitOptions.TrimEntries).Select(text =>
+                int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int layer) ? layer : throw new UserErrorException(
+                    $"--layers: '{text}' is no layer.", "List numbers from 0, with commas between them: 0,0,1,1.")),
+        ];
+    }
 
     private static void SayAside(GrowthReceipt receipt, string folder, LoadedModel loaded)
     {
@@ -181,10 +224,7 @@ internal static class GrowCommand
 
     private static string Keeps(OperatorEntry entry, ModelType type) => InWords(entry.Keeps(type));
 
-    private static string Grown(OperatorEntry entry) => entry.Grows switch
-    {
-        GrownSizes.Depth => "depth",
-        GrownSizes.Width => "width",
-        _ => "depth, width",
-    };
+    private static string Grown(OperatorEntry entry) => string.Join(", ", Enum.GetValues<GrownSizes>()
+        .Where(size => size != GrownSizes.None && entry.Grows.HasFlag(size))
+        .Select(size => size == GrownSizes.FeedForward ? "feed-forward layer" : size.ToString().ToLowerInvariant()));
 }

@@ -27,7 +27,7 @@ public enum RandomPurpose : uint
     /// <summary>The tokens that a layer sees.</summary>
     Tokens = 8,
 
-    /// <summary>Which units a growth copies, and what each copy takes over.</summary>
+    /// <summary>Which units a growth copies, what each copy takes over, and what noise tells copies apart.</summary>
     Growth = 9,
 }
 

@@ -43,6 +43,8 @@ internal sealed class Golden : IDisposable
                 Layers = Int("n_layer"),
                 HiddenSize = Int("n_embd"),
                 Heads = Int("n_head"),
+                FfnSize = config.TryGetProperty("n_inner", out JsonElement inner) && inner.ValueKind == JsonValueKind.Number
+                    ? inner.GetInt32() : null,
                 ContextLength = Int("n_positions"),
                 VocabularySize = Int("vocab_size"),
                 LayerNormEpsilon = config.GetProperty("layer_norm_epsilon").GetDouble(),

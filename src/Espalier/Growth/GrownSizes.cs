@@ -12,4 +12,7 @@ public enum GrownSizes
 
     /// <summary>The hidden size, heads and the feed-forward layer.</summary>
     Width = 2,
+
+    /// <summary>The feed-forward layer, and not the hidden size.</summary>
+    FeedForward = 4,
 }

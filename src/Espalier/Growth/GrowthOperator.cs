@@ -48,15 +48,17 @@ public abstract record GrowthOperator
             LayerOrigin? layer = spec.Layer is int index ? layers[index] : null;
             if (layer is { Source: null })
             {
-                parameters.Add(new Parameter(spec, ParameterSet.Trainable(Find(fresh.Value, spec).Clone())));
+                Tensor begun = Find(fresh.Value, spec) * NewLayerFactor(spec, old.Config);
+                parameters.Add(new Parameter(spec, ParameterSet.Trainable(begun)));
                 states.Add(spec.Name, new ParameterState(Empty(template, spec, old.Parameters.Device)) { New = NewUnits.All });
                 continue;
             }
 
             Parameter source = sources[(layer?.Source, spec.Role)];
+            Parameter above = sources.GetValueOrDefault((layer?.Source + 1, spec.Role), source);
             AxisMap[] maps = [.. source.Spec.Axes.Zip(spec.Axes, (before, after) => MapOf(before, after, old.Config))];
             double ofLayer = layer is { IsNew: true } ? NewLayerFactor(spec, old.Config) : 1;
-            parameters.Add(new Parameter(spec, ParameterSet.Trainable(Grown(source, spec, maps, ofLayer, fresh))));
+            parameters.Add(new Parameter(spec, ParameterSet.Trainable(Grown(source, above, spec, maps, ofLayer, fresh))));
 
             Parameter? remembers = Moments switch
             {
@@ -67,7 +69,7 @@ public abstract record GrowthOperator
             };
             (Dictionary<string, Slot> slots, long steps) = remembers is null
                 ? (Empty(template, spec, old.Parameters.Device), 0)
-                : (Remembered(remembers, spec, maps, state.Optimizer[remembers.Name]), state.Optimizer[remembers.Name].Steps);
+                : (Remembered(remembers, above, spec, maps, state.Optimizer), state.Optimizer[remembers.Name].Steps);
             states.Add(spec.Name, new ParameterState(slots, steps)
             {
                 New = NewIn(source.Spec, spec, maps, layer is { IsNew: true }, KeepsNew ? state.Optimizer[source.Name].New : null),
@@ -114,7 +116,7 @@ public abstract record GrowthOperator
     /// <summary>
     /// What a weight of a new layer is multiplied by besides. By default by nothing; the optimizer's slots do not follow it.
     /// </summary>
-    /// <param name="parameter">The grown parameter, of a layer that is a copy.</param>
+    /// <param name="parameter">The grown parameter, of a layer that is a copy or fresh.</param>
     /// <param name="model">The model to grow.</param>
     protected virtual double NewLayerFactor(ParameterSpec parameter, ModelConfig model) => 1;
 
@@ -125,6 +127,12 @@ public abstract record GrowthOperator
     /// <summary>What share of the grown model's own initial weight is added to it. By default none.</summary>
     /// <inheritdoc cref="Factor"/>
     protected virtual double FreshShare(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) => 0;
+
+    /// <summary>The last word on a grown weight. By default it is as the rest has made it.</summary>
+    /// <param name="parameter">The grown parameter.</param>
+    /// <param name="units">Where the units along its axes come from.</param>
+    /// <param name="weight">Its value.</param>
+    protected virtual Tensor Finish(ParameterSpec parameter, IReadOnlyList<AxisMap> units, Tensor weight) => weight;
 
     /// <summary>Whether a weight joins old units alone.</summary>
     /// <param name="first">The unit along its first axis.</param>
@@ -141,26 +149,31 @@ public abstract record GrowthOperator
     private static Tensor Find(ParameterSet parameters, ParameterSpec spec) =>
         spec.Layer is int layer ? parameters[layer, spec.Role] : parameters[spec.Role];
 
-    private static Dictionary<string, Slot> Empty(ParameterState template, ParameterSpec spec, Device device) =>
+    /// <summary>What the optimizer remembers of a parameter of which it remembers nothing.</summary>
+    /// <param name="template">What it remembers of another.</param>
+    /// <param name="spec">The parameter.</param>
+    /// <param name="device">Where it lies.</param>
+    private protected static Dictionary<string, Slot> Empty(ParameterState template, ParameterSpec spec, Device device) =>
         template.Slots.ToDictionary(
             slot => slot.Key, slot => slot.Value with { Value = Tensor.Zeros(spec.Shape, device: device) });
 
     private AxisMap MapOf(Axis before, Axis after, ModelConfig model) =>
         before.Units == after.Units ? AxisMap.Same(before.Units) : Units(after.Kind, model);
 
-    private Tensor Grown(Parameter source, ParameterSpec spec, AxisMap[] maps, double ofLayer, Lazy<ParameterSet> fresh)
+    private Tensor Grown(
+        Parameter source, Parameter above, ParameterSpec spec, AxisMap[] maps, double ofLayer, Lazy<ParameterSet> fresh)
     {
         using var scope = new TensorScope();
-        Tensor made = Gathered(source.Spec, spec, maps, source.Value, (a, b) => ofLayer * Factor(spec, a, b));
-        return scope.Keep(FactorsOf(spec, maps, (a, b) => FreshShare(spec, a, b), neutral: 0, source.Value.Device) is Tensor shares
-            ? made + (Find(fresh.Value, spec) * shares)
-            : made);
+        Tensor made = Gathered(source.Spec, spec, maps, source.Value, above.Value, (a, b) => ofLayer * Factor(spec, a, b));
+        Tensor? shares = FactorsOf(spec, maps, (a, b) => FreshShare(spec, a, b), neutral: 0, source.Value.Device);
+        return scope.Keep(Finish(spec, maps, shares is null ? made : made + (Find(fresh.Value, spec) * shares)));
     }
 
-    private Dictionary<string, Slot> Remembered(Parameter source, ParameterSpec spec, AxisMap[] maps, ParameterState state) =>
-        state.Slots.ToDictionary(pair => pair.Key, pair => pair.Value with
+    private Dictionary<string, Slot> Remembered(
+        Parameter source, Parameter above, ParameterSpec spec, AxisMap[] maps, OptimizerState state) =>
+        state[source.Name].Slots.ToDictionary(pair => pair.Key, pair => pair.Value with
         {
-            Value = Gathered(source.Spec, spec, maps, pair.Value.Value, (a, b) =>
+            Value = Gathered(source.Spec, spec, maps, pair.Value.Value, state[above.Name].Slots[pair.Key].Value, (a, b) =>
             {
                 if (Moments == MomentPolicy.Keep)
                 {
@@ -173,21 +186,31 @@ public abstract record GrowthOperator
         });
 
     private static Tensor Gathered(
-        ParameterSpec before, ParameterSpec after, AxisMap[] maps, Tensor value, Func<UnitOrigin, UnitOrigin, double> factor)
+        ParameterSpec before, ParameterSpec after, AxisMap[] maps, Tensor value, Tensor above,
+        Func<UnitOrigin, UnitOrigin, double> factor)
     {
         using var scope = new TensorScope();
-        Tensor made = value;
+        int fromAbove = Array.FindIndex([.. maps.Zip(after.Axes, (map, axis) => map.ReadsAbove(axis))], reads => reads);
+        Tensor made = fromAbove < 0 ? value : Tensor.Concatenate([value, above], fromAbove);
         for (int axis = 0; axis < maps.Length; axis++)
         {
             if (before.Axes[axis].Units != after.Axes[axis].Units)
             {
                 long[] elements = maps[axis].SourceElements(before.Axes[axis], after.Axes[axis]);
-                made = made.IndexSelect(axis, Tensor.From<long>(elements, [elements.Length], value.Device));
+                made = (maps[axis].HasMean ? WithMean(made, axis) : made).IndexSelect(axis, Tensor.From<long>(elements, [elements.Length], value.Device));
             }
         }
 
         return scope.Keep(FactorsOf(after, maps, factor, neutral: 1, value.Device) is Tensor factors ? made * factors
             : ReferenceEquals(made, value) ? value.Clone() : made);
+    }
+
+    /// <summary>A tensor, and at the end of an axis the mean along it.</summary>
+    private static Tensor WithMean(Tensor value, int axis)
+    {
+        long units = value.Shape[axis];
+        Tensor mean = value.Transpose(axis, -1).MatMul(Tensor.Full([units, 1], 1.0 / units, device: value.Device)).Transpose(axis, -1);
+        return Tensor.Concatenate([value, mean], axis);
     }
 
     /// <summary>The factor of every element, shaped like the parameter; null where all are neutral.</summary>

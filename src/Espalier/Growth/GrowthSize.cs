@@ -23,11 +23,15 @@ internal sealed record GrowthSize(string Property, string Key, int Most)
                 key.Property.Name, key.Name, (int?)key.Property.GetCustomAttribute<RangeAttribute>()?.Maximum ?? int.MaxValue)),
     ];
 
-    /// <summary>What differs between two models.</summary>
-    public static GrownSizes Difference(ModelConfig before, ModelConfig after) =>
-        (before.Layers == after.Layers ? GrownSizes.None : GrownSizes.Depth)
-        | (Of(before).All(size => size.Property == nameof(ModelConfig.Layers) || size.In(before) == size.In(after))
-            ? GrownSizes.None : GrownSizes.Width);
+    /// <summary>What differs between two models. What grows width can grow the feed-forward layer alone.</summary>
+    public static GrownSizes Difference(ModelConfig before, ModelConfig after)
+    {
+        bool isDeeper = before.Layers != after.Layers, hasOtherFfn = before.FfnWidth != after.FfnWidth;
+        bool isWider = before.HiddenSize != after.HiddenSize || before.Heads != after.Heads;
+        return (isDeeper ? GrownSizes.Depth : GrownSizes.None)
+            | (isWider || hasOtherFfn ? GrownSizes.Width : GrownSizes.None)
+            | (hasOtherFfn && !isWider ? GrownSizes.FeedForward : GrownSizes.None);
+    }
 
     /// <summary>The size of a model.</summary>
     public int In(ModelConfig model) => Property switch

@@ -62,6 +62,22 @@ public static class LayerMap
     }
 
     /// <summary>
+    /// Layer i uses stored layer i N / d, rounded, a half to the even number: 3 as 8 is 0,0,1,1,2,2,2,2 (ModernBERT's released code).
+    /// The code goes past the highest layer where d is twice N or more; this stays there.
+    /// </summary>
+    /// <inheritdoc cref="Build" path="/param"/>
+    /// <inheritdoc cref="Build" path="/exception"/>
+    public static int[] Nearest(int stored, int executed)
+    {
+        Check(stored, executed);
+        return
+        [
+            .. Enumerable.Range(0, executed).Select(
+                i => Math.Min(stored - 1, (int)Math.Round((double)i * stored / executed, MidpointRounding.ToEven))),
+        ];
+    }
+
+    /// <summary>
     /// Of n blocks of as many layers as are added, block ceil(n/2), counted from 1, stands twice: 6 as 8 is 0,1,2,3,2,3,4,5 (MIDAS,
     /// arXiv 2409.19044). Layers that make up no block lie half below and half above the blocks.
     /// </summary>

@@ -58,14 +58,15 @@ public sealed record ModelSizes(string Text) : IConfigValue<ModelSizes>
                 $"Choose {Key(nameof(ModelConfig.Heads))} such that it divides {Key(nameof(ModelConfig.HiddenSize))}.");
         }
 
+        int? ffn = Asked(nameof(ModelConfig.FfnSize)) ?? (model.FfnSize is int width
+            ? Follows(width, nameof(ModelConfig.FfnSize), $"the feed-forward layer's {width} cannot change in the same ratio")
+            : null);
         return model with
         {
             Layers = Asked(nameof(ModelConfig.Layers)) ?? model.Layers,
             HiddenSize = hidden,
             Heads = heads,
-            FfnSize = Asked(nameof(ModelConfig.FfnSize)) ?? (model.FfnSize is int width
-                ? Follows(width, nameof(ModelConfig.FfnSize), $"the feed-forward layer's {width} cannot change in the same ratio")
-                : null),
+            FfnSize = model.FfnSize is null && ffn == 4 * hidden ? null : ffn,
         };
 
         int? Asked(string property) => asked.TryGetValue(property, out int value) ? value : null;

@@ -12,12 +12,12 @@ internal static class StageChecks
     /// <param name="why">Why so many.</param>
     /// <param name="does">What a stage does with layers.</param>
     public static ConfigProblem? OfStages(
-        int[] stages, MethodSurroundings recipe, int least = 1, string why = "store at least 1 layer", string does = "stores")
+        int[] stages, MethodSurroundings recipe, int least = 1, string? why = null, string does = "stores")
     {
         const string Key = "stages";
         string text = ConfigValue.Format(stages);
         return stages[0] < least
-            ? new ConfigProblem(Key, $"{text} begins with {stages[0]} layers", why)
+            ? new ConfigProblem(Key, $"{text} begins with {stages[0]} layers", why ?? $"store at least {least} layer")
             : stages.Zip(stages.Skip(1)).Any(pair => pair.First >= pair.Second)
             ? new ConfigProblem(Key, $"{text} does not increase", $"each stage {does} more layers than the one before")
             : stages[^1] != recipe.Layers

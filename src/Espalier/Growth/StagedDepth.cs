@@ -26,7 +26,10 @@ public abstract record StagedDepthConfig : StagedGrowthConfig
     internal sealed override IReadOnlyList<ModelConfig> Models(ModelConfig final) =>
         [.. Stages.Select(layers => final with { Layers = layers })];
 
-    internal sealed override GrowthOperator Growth(ModelConfig from, ModelConfig to) => Growth(from.Layers, to.Layers);
+    internal sealed override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) => Growth(from.Layers, to.Layers);
+
+    /// <summary>The fewest layers that the first stage may have.</summary>
+    private protected virtual int LeastLayers => 1;
 
     /// <inheritdoc/>
     public override MethodConfig Resolve(ModelConfig final)
@@ -82,7 +85,7 @@ public abstract record StagedDepthConfig : StagedGrowthConfig
             yield break;
         }
 
-        if (StageChecks.OfStages(resolved.Stages, recipe) is ConfigProblem ofStages)
+        if (StageChecks.OfStages(resolved.Stages, recipe, LeastLayers) is ConfigProblem ofStages)
         {
             yield return ofStages;
             yield break;

@@ -35,7 +35,8 @@ public abstract record StagedGrowthConfig : MethodConfig
     /// <summary>How the state grows from one stage to the next; what becomes of the moments is set besides.</summary>
     /// <param name="from">The model before.</param>
     /// <param name="to">The model then.</param>
-    internal abstract GrowthOperator Growth(ModelConfig from, ModelConfig to);
+    /// <param name="seed">Of what the operator draws; of the run.</param>
+    internal abstract GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed);
 
     /// <summary>The same with what is alike for all methods filled in.</summary>
     private protected StagedGrowthConfig Filled() => this with
@@ -48,11 +49,12 @@ public abstract record StagedGrowthConfig : MethodConfig
     /// <inheritdoc/>
     internal override IEnumerable<ConfigProblem> Check(MethodSurroundings recipe)
     {
-        if (recipe.Run is { } run && Rewarm is { } rewarm && run.Steps(rewarm.Length) > run.TotalSteps)
+        RewarmChoice rewarm = Rewarm ?? DefaultRewarm;
+        if (recipe.Run is { } run && run.Steps(rewarm.Length) > run.TotalSteps)
         {
             yield return new ConfigProblem(
                 "rewarm", $"`{rewarm.Length}` is longer than the run of {run.TotalSteps} steps",
-                "shorten it, or lengthen training.length");
+                "shorten it, or lengthen training.length", "name");
         }
     }
 }
@@ -93,7 +95,7 @@ internal class StagedGrowth : IProgressiveMethod, IKnownPlans
         int done = position.Growths.Count;
         return done < _config.Boundaries.Length && IsDue(_config.Boundaries[done], position)
             ? new GrowthStep(
-                _config.Growth(model, _models[done + 1]) with { Moments = _config.Moments!.Value },
+                _config.Growth(model, _models[done + 1], _run.Seed) with { Moments = _config.Moments!.Value },
                 _config.Schedule!.Kind == ScheduleMoveKind.Continue ? null : _config.Schedule.From(position.ScheduleStep, _run),
                 _rewarm)
             : null;

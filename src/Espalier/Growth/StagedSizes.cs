@@ -123,7 +123,8 @@ public abstract record StagedSizesConfig : StagedGrowthConfig
                         return new ConfigProblem(Key, $"`{sizes}` is no larger than the stage before", "let each stage be larger");
                     }
 
-                    if (!Growth(before, stage).Grow(before).IsSameAs(stage))
+                    ModelConfig grown = Growth(before, stage, seed: 0).Grow(before);
+                    if (Array.Exists(all, size => size.In(grown) != size.In(stage)))
                     {
                         return new ConfigProblem(
                             Key, $"{Name} does not grow `{ModelSizes.Of(before, stage)}` to `{ModelSizes.Of(stage, before)}`", Reaches);

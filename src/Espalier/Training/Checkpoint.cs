@@ -85,7 +85,7 @@ internal static class Checkpoint
         }
 
         IReadOnlyList<int> layers = TrainingStateFile.Read(path).FullDepthLayers;
-        return layers.Count > 0 && layers.All(layer => layer >= 0 && layer < model.Layers)
+        return (layers.Count > 0) == (model.Layers > 0) && layers.All(layer => layer >= 0 && layer < model.Layers)
             ? ForwardPlan.Of(layers)
             : throw new UserErrorException($"{path}: full_depth_layers names a layer that the model has not.");
     }

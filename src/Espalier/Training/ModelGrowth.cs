@@ -25,26 +25,31 @@ public static class ModelGrowth
     /// <param name="folder">Where to: a new folder, or an empty one.</param>
     /// <param name="source">The model, of which the layers that are stored grow; it stays as it is.</param>
     /// <param name="entry">The operator.</param>
-    /// <param name="sizes">The sizes to grow to, as <see cref="GrowthTarget.Parse"/> takes them.</param>
+    /// <param name="to">The sizes to grow to, such as <see cref="GrowthTarget.Parse"/> gives them.</param>
+    /// <param name="settings">What else is said of the growth.</param>
     /// <param name="text">What to measure on, as <see cref="EvaluationText.Open"/> takes it; null for nothing.</param>
     /// <param name="compute">Where the model lies. In single precision, whatever it says of the number format.</param>
     /// <exception cref="UserErrorException">The operator does not reach the sizes, or something cannot be read or written.</exception>
     public static GrowthReceipt Write(
-        string folder, LoadedModel source, OperatorEntry entry, string sizes, string? text, Compute compute)
+        string folder, LoadedModel source, OperatorEntry entry, ModelConfig to, GrowthSettings settings, string? text, Compute compute)
     {
-        GrowthOperator growth = entry.Reach(source.Config, GrowthTarget.Parse(sizes, source.Config));
+        GrowthOperator growth = entry.Reach(source.Config, to, settings);
         Kept promised = growth.Promise(source.Config).Loss;
         using EvaluationText? opened = text is null ? null : EvaluationText.Open(text, source.Tokenizer);
-        IHeldOutBatches? batches = opened is null ? null : source.Model.Architecture.Objective(source.Tokenizer).HeldOut(
-            opened.Tokens, Math.Max(1, BatchTokens / source.Config.ContextLength), source.Config.ContextLength, MostTokens, null);
+        IHeldOutBatches? batches = Batches(MostTokens);
 
-        using Model grown = Grow(source.Model, growth, new TextGrowthContext(growth, batches, compute with { Bf16 = false }));
+        // Growth that looks at text may look at all of it.
+        var context = new TextGrowthContext(growth, Batches(null), compute with { Bf16 = false }, settings.Seed ?? 1);
+        using Model grown = Grow(source.Model, growth, context);
         Parity? parity = batches is null ? null : Parity.Measure(source.Model, grown, promised, batches);
         string[] leftOut = [.. LeftOut(source, grown)];
         ModelExport.Write(folder, source, grown);
         return new GrowthReceipt(
             entry.Name, entry.Source, Sizes(source.Config), Sizes(grown.Config), source.Model.Parameters.ElementCount,
             grown.Parameters.ElementCount, promised, parity, leftOut);
+
+        IHeldOutBatches? Batches(long? most) => opened is null ? null : source.Model.Architecture.Objective(source.Tokenizer).HeldOut(
+            opened.Tokens, Math.Max(1, BatchTokens / source.Config.ContextLength), source.Config.ContextLength, most, null);
     }
 
     /// <summary>A grown model; the one that it is made from stays as it is.</summary>

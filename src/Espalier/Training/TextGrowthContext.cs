@@ -8,12 +8,12 @@ namespace Espalier.Training;
 /// <param name="growth">The operator that is served, for messages.</param>
 /// <param name="batches">The text; null where none was given.</param>
 /// <param name="compute">Where to compute.</param>
-internal sealed class TextGrowthContext(GrowthOperator growth, IHeldOutBatches? batches, Compute compute) : IGrowthContext
+/// <param name="seed">Of fresh weights, which are then the same each time.</param>
+internal sealed class TextGrowthContext(GrowthOperator growth, IHeldOutBatches? batches, Compute compute, ulong seed = 1) : IGrowthContext
 {
     public Compute Compute { get; } = compute;
 
-    /// <summary>Any number: fresh weights are then the same each time.</summary>
-    public ulong Seed => 1;
+    public ulong Seed { get; } = seed;
 
     public ModelBatch Batch(int index) => batches is not null
         ? ModelBatch.Of(batches.At(index % batches.Count), Compute.Device)

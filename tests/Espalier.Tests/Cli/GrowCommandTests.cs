@@ -70,6 +70,23 @@ public sealed class GrowCommandTests : IDisposable
             parameter.Value, parameter.Name));
     }
 
+    /// <summary>What learns needs a text, and says so before anything is written.</summary>
+    [Theory]
+    [InlineData(ModelType.Gpt2, "n_layer=3,n_embd=48")]
+    [InlineData(ModelType.Bert, "num_hidden_layers=3,hidden_size=24")]
+    public void AMapIsLearnedOnTheText(ModelType type, string sizes)
+    {
+        string[] command = ["grow", Folder(type), "--operator", "ligo", "--to", sizes, "--device", "cpu"];
+        CommandLine.Fail([.. command, "--out", File("none")], "looks at text, and none was given", "--data PATH");
+        Assert.False(Directory.Exists(File("none")));
+        string[] receipts = [.. new[] { "a", "b" }.Select(name => CommandLine.Succeed([.. command, "--data", Text(), "--out", File(name), "--json"]))];
+        Assert.Equal(receipts[0], receipts[1]);
+        Assert.Null(JsonNode.Parse(receipts[0])!["parity"]!["promise_held"]);
+        Assert.Equal(
+            System.IO.File.ReadAllBytes(Path.Combine(File("a"), ModelFolder.WeightsFile)),
+            System.IO.File.ReadAllBytes(Path.Combine(File("b"), ModelFolder.WeightsFile)));
+    }
+
     [Fact]
     public void WithoutTextNothingIsMeasured()
     {
@@ -134,6 +151,66 @@ public sealed class GrowCommandTests : IDisposable
     }
 
     [Fact]
+    public void AListOfOnesOwnTellsTheLayers()
+    {
+        string folder = Folder(ModelType.Gpt2), grown = File("grown");
+        JsonNode receipt = JsonNode.Parse(CommandLine.Succeed(["grow", folder, "--layers", "1, 0,1", "--out", grown, "--json"]))!;
+        Assert.Equal("copy-layers", (string?)receipt["operator"]);
+        ModelConfig before = ModelFolder.ReadConfig(folder), after = ModelFolder.ReadConfig(grown);
+        Assert.Equal(before with { Layers = 3 }, after);
+        using ParameterSet old = ModelFolder.ReadParameters(folder, before, Device.Cpu);
+        using ParameterSet made = ModelFolder.ReadParameters(grown, after, Device.Cpu);
+        int[] layers = [1, 0, 1];
+        Assert.All(made, parameter => Near.Identical(
+            parameter.Spec.Layer is int layer ? old[layers[layer], parameter.Spec.Role] : old[parameter.Spec.Role],
+            parameter.Value, parameter.Name));
+
+        string[] command = ["grow", folder, "--out", File("out"), "--layers"];
+        CommandLine.Fail([.. command, "0,1,2"], "no layer 2 among the model's 2", "from 0 to 1");
+        CommandLine.Fail([.. command, "0,1"], "2 layers are no more than the model's 2");
+        CommandLine.Fail([.. command, "0,,1"], "'' is no layer", "0,0,1,1");
+        CommandLine.Fail([.. command, "0,0,1", "--operator", "stack"], "--layers stands in place of --operator");
+        CommandLine.Fail([.. command, "0,0,1", "--to", "n_layer=3"], "--layers stands in place of --to");
+        CommandLine.Fail([.. command, "0,0,1", "--noise", "3"], "copy-layers takes no --noise", "hyper-cloning");
+        Assert.False(Directory.Exists(File("out")));
+    }
+
+    /// <summary>An unfinished round of hidden units, whose norms have a smaller epsilon: the folder says so, and computes the same.</summary>
+    [Fact]
+    public void LemonIsLosslessAtAnyWidth()
+    {
+        string folder = Folder(ModelType.Gpt2), grown = File("grown");
+        string said = CommandLine.Succeed(
+            ["grow", folder, "--operator", "lemon", "--to", "n_embd=48", "--data", Text(), "--device", "cpu", "--out", grown]);
+        Assert.Contains("exactly; held", said, StringComparison.Ordinal);
+        Assert.Equal(
+            ModelFolder.ReadConfig(folder).LayerNormEpsilon * 2 / 3, ModelFolder.ReadConfig(grown).LayerNormEpsilon, 1e-12);
+    }
+
+    /// <summary>The same seed, the same weights; another, others. Operators that draw nothing take none.</summary>
+    [Theory]
+    [InlineData("fresh-layers-between", "n_layer=4")]
+    [InlineData("composable", "n_layer=3,n_inner=200")]
+    [InlineData("lemon", "n_inner=200")]
+    [InlineData("net2net-random", "n_inner=200")]
+    [InlineData("zero-pad-width", "n_embd=64")]
+    [InlineData("hyper-cloning", "n_embd=64", "--noise", "20")]
+    public void WhatIsDrawnFollowsFromTheSeed(string name, string sizes, params string[] more)
+    {
+        string folder = Folder(ModelType.Gpt2);
+        byte[] Grown(string output, params string[] seed)
+        {
+            CommandLine.Succeed(["grow", folder, "--operator", name, "--to", sizes, "--out", File(output), .. more, .. seed]);
+            return System.IO.File.ReadAllBytes(Path.Combine(File(output), ModelFolder.WeightsFile));
+        }
+
+        byte[] one = Grown("one", "--seed", "5");
+        Assert.True(one.SequenceEqual(Grown("again", "--seed", "5")));
+        Assert.False(one.SequenceEqual(Grown("other", "--seed", "6")));
+        Assert.True(Grown("default").SequenceEqual(Grown("default-again")));
+    }
+
+    [Fact]
     public void OtherMistakesAreToldAndNothingIsWritten()
     {
         string folder = Folder(ModelType.Gpt2), output = File("out");
@@ -145,6 +222,12 @@ public sealed class GrowCommandTests : IDisposable
         CommandLine.Fail([.. sound[..3], "stak", .. sound[4..]], "no growth operator 'stak'", "Did you mean stack?");
         CommandLine.Fail([.. sound[..3], "magic", .. sound[4..]], "no growth operator 'magic'", "There are interpolate, ");
         CommandLine.Fail([.. sound[..7], folder], "is not empty");
+        CommandLine.Fail([.. sound, "--seed", "3"], "stack takes no --seed", "net2net-random");
+        CommandLine.Fail([.. sound, "--noise", "20"], "stack takes no --noise", "hyper-cloning");
+        CommandLine.Fail(
+            [.. sound[..3], "midas", "--to", "n_layer=5", .. sound[6..]], "5 layers are more than twice the model's 2", "Grow to 4 at most");
+        CommandLine.Fail(
+            [.. sound[..3], "composable", "--to", "n_embd=64", .. sound[6..]], "would change the mean that its layer norms take");
         CommandLine.Fail(["grow", File("none"), .. sound[2..]], "none is no model");
         CommandLine.Fail([.. sound, "--data", File("none.txt")], "none.txt");
         CommandLine.Fail([.. sound, "--device", "abacus"], "--device");

@@ -107,6 +107,15 @@ public class LayerMapTests
     public void OverlapsAsPrinted(int stored, int executed, string expected) =>
         Assert.Equal(expected, string.Join(',', LayerMap.Overlap(stored, executed)));
 
+    /// <summary>As Python's round, which takes a half to the even number; where that names no layer, the highest.</summary>
+    [Theory]
+    [InlineData(22, 28, "0,1,2,2,3,4,5,6,6,7,8,9,9,10,11,12,13,13,14,15,16,16,17,18,19,20,20,21")]
+    [InlineData(3, 6, "0,0,1,2,2,2")]
+    [InlineData(2, 4, "0,0,1,1")]
+    [InlineData(3, 8, "0,0,1,1,2,2,2,2")]
+    public void TakesTheNearestAsTheReleasedCode(int stored, int executed, string expected) =>
+        Assert.Equal(expected, string.Join(',', LayerMap.Nearest(stored, executed)));
+
     /// <summary>The formulas themselves, over n blocks of b layers.</summary>
     [Fact]
     public void BlocksAreAsTheFormulasSay() => Check.QuickThrowOnFailure(Prop.ForAll(
@@ -137,6 +146,7 @@ public class LayerMapTests
     {
         (int stored, int executed) = sizes;
         AreWhole(LayerMap.Spread(stored, executed), executed);
+        AreWhole(LayerMap.Nearest(stored, executed), executed);
         Assert.Equal(LayerMap.Spread(stored, executed).Order(), LayerMap.Spread(stored, executed));
         int atMostTwice = stored + ((executed - stored) % (stored + 1));
         AreWhole(LayerMap.MiddleBlock(stored, atMostTwice), atMostTwice);
@@ -159,6 +169,7 @@ public class LayerMapTests
         Assert.Throws<ArgumentOutOfRangeException>(() => LayerMap.MiddleLayers(3, 7));
         Assert.Throws<ArgumentOutOfRangeException>(() => LayerMap.Overlap(3, 7));
         Assert.Throws<ArgumentOutOfRangeException>(() => LayerMap.Spread(3, 2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LayerMap.Nearest(3, 2));
     }
 
     [Theory]

@@ -36,6 +36,44 @@ public class WidthFormulaTests
             Enumerable.Repeat(bias, rows).SelectMany(value => value), Near.Values(grown.Model.Parameters[1, role + ".bias"]));
     }
 
+    /// <summary>
+    /// Blocks of columns in pairs W + N, W - N; a third has none. Every row of blocks has noise of its own, at the stated ratio;
+    /// vectors, embeddings and head have none.
+    /// </summary>
+    [Theory]
+    [InlineData("transformer.h.1.attn.c_attn.weight", 3, 20)]
+    [InlineData("transformer.h.1.attn.c_proj.weight", 3, 10)]
+    [InlineData("transformer.h.0.mlp.c_fc.weight", 3, 20)]
+    [InlineData("transformer.h.0.mlp.c_proj.weight", 2, 5)]
+    public void HyperCloningsNoiseCancelsInPairs(string name, int copies, double decibels)
+    {
+        using TrainingState state = GrowthSample.State(GrowthSample.Gpt2(2));
+        var growth = new HyperCloning { HiddenSize = 48, FfnSize = 128 };
+        using TrainingState plain = growth.Apply(state.Copy(), GrowthSample.NoContext);
+        double[][] clean = Rows(Of(plain, name)), noise = Noise(1), other = Noise(2);
+        int block = clean.Length / copies;
+        for (int i = 0; i < block; i++)
+        {
+            Near.Equal(noise[i], [.. noise[i + block].Select(value => -value)], 1e-5, name, floor: 0.1);
+            Assert.All(noise.Skip(2 * block).SelectMany(row => row), value => Assert.Equal(0, value));
+        }
+
+        Assert.NotEqual(noise[0], other[0]);
+        Assert.NotEqual(noise[0][..16], noise[0][16..32]);
+        double signal = clean.SelectMany(row => row).Average(value => value * value);
+        double power = noise.Take(2 * block).SelectMany(row => row).Average(value => value * value);
+        Assert.Equal(decibels, 10 * Math.Log10(signal / power), 0.01);
+
+        double[][] Noise(ulong seed)
+        {
+            using TrainingState noisy = (growth with { Noise = decibels, Seed = seed }).Apply(state.Copy(), GrowthSample.NoContext);
+            Assert.All(
+                noisy.Model.Parameters.Where(p => p.Spec.Layer is null || p.Spec.Axes.Count == 1),
+                p => Near.Identical(Of(plain, p.Name), p.Value, p.Name));
+            return [.. Rows(Of(noisy, name)).Zip(clean, (a, b) => a.Zip(b, (x, y) => x - y).ToArray())];
+        }
+    }
+
     /// <summary>A tied head's norm is divided and the embedding is not; a head of its own is divided and the norm is not.</summary>
     [Theory]
     [InlineData(true)]
@@ -85,6 +123,35 @@ public class WidthFormulaTests
         {
             int copies = sources.Count(source => source == sources[unit]);
             Near.Equal([.. before[sources[unit]].Select(value => value / copies)], after[unit], 1e-6);
+        }
+    }
+
+    /// <summary>
+    /// U = [W of this layer, W of the one above], each divided by the copies of what it reads; norms and what lies outside of the
+    /// layers as in FPI, and so the highest layer.
+    /// </summary>
+    [Fact]
+    public void AkiComputesCopiesByTheLayerAbove()
+    {
+        BertConfig model = GrowthSample.Bert(2) with { FfnSize = 10 };
+        using TrainingState state = GrowthSample.State(model);
+        using TrainingState grown = new Aki { HiddenSize = 24, FfnSize = 17 }.Apply(state.Copy(), GrowthSample.NoContext);
+        using TrainingState fpi = new Net2Net { HiddenSize = 24, FfnSize = 17 }.Apply(state.Copy(), GrowthSample.NoContext);
+        Assert.Equal(Kept.Not, new Aki { HiddenSize = 24 }.Promise(model).Loss);
+        foreach (Parameter parameter in grown.Model.Parameters)
+        {
+            string name = parameter.Name;
+            if (parameter.Spec.Layer is not 0 || name.Contains("LayerNorm", StringComparison.Ordinal))
+            {
+                Near.Identical(Of(fpi, name), parameter.Value, name);
+                continue;
+            }
+
+            double[][] own = Rows(Of(fpi, name)), above = Rows(Of(fpi, name.Replace("layer.0", "layer.1", StringComparison.Ordinal)));
+            bool isMatrix = parameter.Value.Shape.Length > 1;
+            int old = (isMatrix ? own.Length : own[0].Length) == 17 ? 10 : 16;
+            Assert.Equal(
+                isMatrix ? [.. own[..old], .. above[old..]] : [[.. own[0][..old], .. above[0][old..]]], Rows(parameter.Value));
         }
     }
 
@@ -181,7 +248,7 @@ public class WidthFormulaTests
     public void AddedUnitsAreFreshAndReadByZeros()
     {
         using TrainingState state = GrowthSample.State(Model);
-        using TrainingState grown = new AddFfnUnits { FfnSize = 17 }.Apply(state.Copy(), WidthSample.Context);
+        using TrainingState grown = new Composable { FfnSize = 17 }.Apply(state.Copy(), WidthSample.Context);
         using ParameterSet fresh = Fresh(grown);
         double[][] old = Rows(Of(state, Ffn + ".weight")), now = Rows(Of(grown, Ffn + ".weight"));
         double[][] initial = Rows(fresh.Single(p => p.Name == Ffn + ".weight").Value);

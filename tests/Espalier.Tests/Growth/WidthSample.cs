@@ -18,23 +18,34 @@ internal static class WidthSample
         from kind in Gen.Choose(0, 4)
         select (model, kind switch
         {
-            0 => new HyperCloning { HiddenSize = hidden * model.HiddenSize, FfnSize = ffn * model.FfnWidth },
+            0 => new HyperCloning
+            {
+                HiddenSize = hidden * model.HiddenSize, FfnSize = ffn * model.FfnWidth, Noise = more < 5 ? null : more, Seed = (ulong)seed,
+            },
             1 => new Net2Net { HiddenSize = hidden * model.HiddenSize, FfnSize = model.FfnWidth + more },
             2 => new Net2Net { FfnSize = model.FfnWidth + more, Sources = UnitSources.Random, Seed = (ulong)seed },
             3 => new Lemon { HiddenSize = hidden * model.HiddenSize, FfnSize = model.FfnWidth + more, Seed = (ulong)seed },
             _ => (WidthOperator)new Sparkling { HiddenSize = hidden * model.HiddenSize, FfnSize = ffn * model.FfnWidth },
         });
 
-    /// <summary>Those whose gradients are what the moments are promised: LEMON's hidden units have unequal shares.</summary>
+    /// <summary>
+    /// Those whose gradients are what the moments are promised: LEMON's hidden units have unequal shares, and noise lets copies
+    /// pass back other gradients than their sources.
+    /// </summary>
     public static Gen<(ModelConfig Model, WidthOperator Operator)> ExactInGradients { get; } =
-        Exact.Select(growth => growth.Operator is Lemon lemon ? (growth.Model, lemon with { HiddenSize = null }) : growth);
+        Exact.Select(growth => (growth.Model, growth.Operator switch
+        {
+            Lemon lemon => lemon with { HiddenSize = null },
+            HyperCloning cloning => cloning with { Noise = null },
+            _ => growth.Operator,
+        }));
 
     /// <summary>Operators that copy units to any width that heads of their size allow.</summary>
     public static Gen<(ModelConfig Model, WidthOperator Operator)> Any { get; } =
         from model in GrowthSample.Models
         from heads in Gen.Choose(0, 4)
         from more in Gen.Choose(0, 9)
-        from kind in Gen.Choose(0, 3)
+        from kind in Gen.Choose(0, 4)
         let hidden = (model.Heads + heads) * model.HeadSize
         let ffn = model.FfnWidth + more
         select (model, kind switch
@@ -42,6 +53,7 @@ internal static class WidthSample
             0 => new Net2Net { HiddenSize = hidden, FfnSize = ffn, Heads = model.Heads + heads },
             1 => new Net2Net { HiddenSize = hidden, FfnSize = ffn, Sources = UnitSources.Random, Seed = (ulong)more },
             2 => new Lemon { HiddenSize = hidden, FfnSize = ffn, Seed = (ulong)more },
+            3 => new Aki { HiddenSize = hidden, FfnSize = ffn },
             _ => (WidthOperator)new Sparkling { HiddenSize = hidden, FfnSize = ffn },
         });
 

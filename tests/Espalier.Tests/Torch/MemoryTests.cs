@@ -1,6 +1,7 @@
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
+using Espalier.Tests.Growth;
 using Espalier.Torch;
 using Espalier.Training;
 
@@ -206,6 +207,32 @@ public class MemoryTests
         Assert.Equal(empty + (3 * grown.Model.Parameters.Count), Tensor.LiveCount);
         Assert.All(grown.Model.Parameters, parameter => Assert.Equal(parameter.Spec.Shape, parameter.Value.Shape));
         grown.Dispose();
+        Assert.Equal(empty, Tensor.LiveCount);
+    }
+
+    /// <summary>A learned map takes nothing with it, be it all made or refused on the way.</summary>
+    [Theory]
+    [InlineData(1e-3)]
+    [InlineData(1e30)]
+    public void ALearnedMapLeavesWeightsAlone(double rate)
+    {
+        long empty = Tensor.LiveCount;
+        ModelConfig model = Sample.Bert(2);
+        var growth = new Ligo { LayerCount = 3, HiddenSize = 24, FfnSize = 70, Steps = 3, LearningRate = rate };
+        TrainingState state = TrainingState.Begin(model, 2, new AdamW(new OptimizerConfig()), 1, Device.Cpu);
+        long before = Tensor.LiveCount;
+        if (rate > 1)
+        {
+            Assert.Throws<UserErrorException>(() => growth.Apply(state, new LigoContext(model)));
+            Assert.Equal(before, Tensor.LiveCount);
+            state.Dispose();
+        }
+        else
+        {
+            using TrainingState grown = growth.Apply(state, new LigoContext(model));
+            Assert.Equal(empty + (3 * grown.Model.Parameters.Count), Tensor.LiveCount);
+        }
+
         Assert.Equal(empty, Tensor.LiveCount);
     }
 }

@@ -131,13 +131,14 @@ internal static class Generators
         from own in Gen.Elements(false, true)
         from method in Gen.Elements<StagedSizesConfig>(
             new StagedTrainingConfig { NewLayers = LayerMapKind.Stack }, new HyperCloningConfig(), new LemonConfig(), new SparklingConfig(),
-            new ZeroPadConfig(), new CompoundGrowConfig(), new MsgConfig { GrowTime = Duration.Steps(9) },
+            new ZeroPadConfig(), new Bert2BertConfig { Copies = WidthCopies.Fpi }, new LigoConfig { MapSteps = 3 }, new ComposableConfig(),
+            new CompoundGrowConfig(), new MsgConfig { GrowTime = Duration.Steps(9) },
             new LagConfig { Operators = ["stack", "interpolate"], Trial = Duration.Steps(2) }, new GrowConfig { Operators = ["stack"] })
-        select own ? method with { Rewarm = rewarm, Schedule = schedule, Moments = moments } : (MethodConfig)method;
+        select own && method is not LigoConfig ? method with { Rewarm = rewarm, Schedule = schedule, Moments = moments } : (MethodConfig)method;
 
     private static Gen<MethodConfig> DepthMethods(int layers) => Gen.OneOf(
         Gen.Constant((MethodConfig)new ScratchConfig()),
-        Halved(layers).Select(staged => (MethodConfig)new GStackConfig { Moments = staged.Moments }),
+        Halved(layers).Select(staged => (MethodConfig)new GStackConfig { Moments = staged.Moments, Schedule = ScheduleMove.Peak }),
         Halved(layers).Select(staged => (MethodConfig)new LlamaProConfig { Stages = staged.Stages, Moments = staged.Moments }),
         Halved(layers).Select(staged => (MethodConfig)new RepeatLayersConfig { Stages = staged.Stages, RepeatFrom = Duration.Percent(20) }),
         Gen.Choose(1, 100).Select(i => (MethodConfig)new PldConfig { Theta = i / 100.0, Gamma = i * 1e-4 }),

@@ -43,7 +43,7 @@ public sealed class GrowingByLossTests : IDisposable
             : (growth.Step / 2.0) + ((step - growth.Step) * (TinyRun.Steps - (growth.Step / 2.0)) / (TinyRun.Steps - growth.Step));
     }
 
-    public static TheoryData<string> Operators => ["trial", "batches"];
+    public static TheoryData<string> Operators => ["trial", "batches", "ligo"];
 
     /// <summary>Stopped before, at and after the growth, a run ends in the very bytes of the uninterrupted one.</summary>
     [Theory]
@@ -145,7 +145,7 @@ public sealed class GrowingByLossTests : IDisposable
         (Recipe recipe, Dataset? data) = (Recipe(growth, length: 8), TinyRun.Data);
         if (type == ModelType.Bert)
         {
-            data = WordPieces();
+            data = TinyRun.PrepareWordPieces(_folder);
             recipe = recipe with
             {
                 Model = new BertConfig { Layers = 4, HiddenSize = 16, Heads = 2, ContextLength = 16, InitializerRange = 0.3 },
@@ -177,6 +177,7 @@ public sealed class GrowingByLossTests : IDisposable
     private static GrowthOperator Operator(string name) => name switch
     {
         "trial" => new BetterOnTrial(4, 2),
+        "ligo" => new Ligo { LayerCount = 4, Steps = 3 },
         _ => new BetterOnBatches(4, 3),
     };
 
@@ -214,25 +215,4 @@ public sealed class GrowingByLossTests : IDisposable
 
     private static TrainingState Read(string run, int step) => Checkpoint.Read(
         TinyRun.Checkpoint(run, step), new AdamW(new OptimizerConfig()), _ => throw new InvalidOperationException(), Device.Cpu);
-
-    /// <summary>Sentences of a tiny WordPiece vocabulary.</summary>
-    private Dataset WordPieces()
-    {
-        string[] words = ["apple", "branch", "climbs", "the", "wall", "and", "grows", "every", "year", "a", "layer"];
-        for (int document = 0; document < 4; document++)
-        {
-            var random = new CounterRandom(3, RandomPurpose.BatchOrder, document);
-            _folder.Write($"text/{document}.txt", string.Join(' ', Enumerable.Range(0, 600).Select(
-                word => words[random.NextBelow((ulong)words.Length, (uint)word)])));
-        }
-
-        return CorpusPreparer.Prepare(
-            Corpus.Open([_folder.File("text")]),
-            _folder.File("word-pieces"),
-            new PreparationOptions
-            {
-                Tokenizer = WordPiece.Create(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", .. words], lowercase: true),
-                HeldOutFiles = ["3.txt"],
-            });
-    }
 }

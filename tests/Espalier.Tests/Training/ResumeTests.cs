@@ -82,33 +82,6 @@ public sealed class ResumeTests : IDisposable
         TinyRun.SameEnd(whole, run);
     }
 
-    /// <summary>Growths by a list and by fresh layers, layers that rest, that run on some tokens only, or not at all.</summary>
-    public static IEnumerable<object[]> DepthMethods =>
-    [
-        [new MidasConfig()],
-        [new LidasConfig { Stages = [2, 3, 4], Moments = MomentPolicy.Keep }],
-        [new MsltConfig()],
-        [new LateGrowthConfig()],
-        [new RaptrConfig()],
-        [new RandomLtdConfig { Quantum = 2 }],
-    ];
-
-    /// <summary>In the first stage, between, and in the last.</summary>
-    [Theory]
-    [MemberData(nameof(DepthMethods))]
-    public void MethodsOfDepthGoOnAsWell(MethodConfig method)
-    {
-        Recipe recipe = (TinyRun.Recipe with { Method = method }).Resolve();
-        string whole = Whole(recipe), run = _folder.File("stopped");
-        foreach (int stop in new[] { 2, 9, 13, 20 })
-        {
-            Assert.False(TinyRun.Go(run, recipe, stopAfter: stop));
-        }
-
-        Assert.True(TinyRun.Go(run, recipe));
-        TinyRun.SameEnd(whole, run);
-    }
-
     /// <summary>The control: what a checkpoint that was read wrongly would amount to ends otherwise, so the tests above can fail.</summary>
     [Theory]
     [InlineData("as it is", true)]

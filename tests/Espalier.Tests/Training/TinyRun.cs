@@ -50,6 +50,27 @@ internal static class TinyRun
 
     private static Gpt2Config Model => new() { Layers = 4, HiddenSize = 16, Heads = 2, ContextLength = 16 };
 
+    /// <summary>Sentences of a tiny WordPiece vocabulary, in a folder's <c>word-pieces</c>.</summary>
+    public static Dataset PrepareWordPieces(TemporaryFolder folder)
+    {
+        string[] words = ["apple", "branch", "climbs", "the", "wall", "and", "grows", "every", "year", "a", "layer"];
+        for (int document = 0; document < 4; document++)
+        {
+            var random = new CounterRandom(3, RandomPurpose.BatchOrder, document);
+            folder.Write($"text/{document}.txt", string.Join(' ', Enumerable.Range(0, 600).Select(
+                word => words[random.NextBelow((ulong)words.Length, (uint)word)])));
+        }
+
+        return CorpusPreparer.Prepare(
+            Corpus.Open([folder.File("text")]),
+            folder.File("word-pieces"),
+            new PreparationOptions
+            {
+                Tokenizer = WordPiece.Create(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", .. words], lowercase: true),
+                HeldOutFiles = ["3.txt"],
+            });
+    }
+
     /// <summary>The method of <see cref="Recipe"/>: 1, 2, then 4 layers.</summary>
     public static ApolloConfig Apollo => (ApolloConfig)new ApolloConfig
     {

@@ -24,7 +24,7 @@ public sealed record CompoundGrowConfig : StagedSizesConfig
 
     private protected override string Reaches => "keep the size of a head";
 
-    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to) =>
+    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) =>
         InTurn.Of(from, to, () => new Net2Net().To(to), () => new CopyLayers(to.Layers, LayerMapKind.Stack));
 
     /// <inheritdoc/>

@@ -19,8 +19,15 @@ public sealed record GStackConfig : StagedDepthConfig
 
     private protected override ScheduleMove DefaultSchedule => ScheduleMove.Restart;
 
-    /// <summary>After a tenth of the run: the paper's law wants a model's size and budget, and `espalier plan` computes it.</summary>
-    private protected override (int, double)[] DefaultStages(int layers) => [(Math.Max(1, layers / Factor), 0), (layers, 10)];
+    /// <summary>
+    /// After a tenth of the run: the paper's law wants a model's size and budget, and `espalier plan` computes it. A quarter of the layers,
+    /// or the next divisor below.
+    /// </summary>
+    private protected override (int, double)[] DefaultStages(int layers)
+    {
+        int most = Math.Max(1, layers / Factor);
+        return [(Enumerable.Range(1, most).Last(stored => layers % stored == 0), 0), (layers, 10)];
+    }
 
     /// <inheritdoc/>
     public override IProgressiveMethod Create(RunShape run) => new StagedDepth(this, run);

@@ -11,6 +11,9 @@ public sealed record HyperCloningConfig : StagedSizesConfig
     /// <inheritdoc/>
     public override string Name => "hyper-cloning";
 
+    /// <summary>`noise`: signal-to-noise ratio of noise that tells copies apart, in decibels; null for none.</summary>
+    public double? Noise { get; init; }
+
     private protected override GrownSizes Grows => GrownSizes.Width;
 
     private protected override MomentPolicy DefaultMoments => MomentPolicy.Map;
@@ -19,6 +22,6 @@ public sealed record HyperCloningConfig : StagedSizesConfig
 
     private protected override string Reaches => "grow hidden size, heads and feed-forward width to multiples, and leave the layers";
 
-    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to) =>
-        new HyperCloning().To(to);
+    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) =>
+        new HyperCloning { Noise = Noise, Seed = seed }.To(to);
 }

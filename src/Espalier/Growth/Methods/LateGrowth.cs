@@ -16,7 +16,7 @@ public enum LateLayers
 }
 
 /// <summary>
-/// One hop from few layers to all of them, and nothing else changes: neither rate nor decay (arXiv 2511.04981). The loss jumps and
+/// One hop from few layers, or from none, to all of them, and nothing else changes: neither rate nor decay (arXiv 2511.04981). The loss jumps and
 /// comes down again. Until then the model is measured as it is stored.
 /// </summary>
 public sealed record LateGrowthConfig : StagedDepthConfig
@@ -31,6 +31,9 @@ public sealed record LateGrowthConfig : StagedDepthConfig
 
     /// <summary>Half-way: how late it may be is for the schedule to say.</summary>
     private protected override (int, double)[] DefaultStages(int layers) => [(1, 0), (layers, 50)];
+
+    /// <summary>From none, with new layers that are fresh.</summary>
+    private protected override int LeastLayers => NewLayers == LateLayers.Fresh ? 0 : 1;
 
     internal override GrowthOperator Growth(int stored, int wanted) => NewLayers switch
     {

@@ -17,6 +17,6 @@ public sealed record LemonConfig : StagedSizesConfig
 
     private protected override string Reaches => "keep the size of a head";
 
-    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to) =>
-        InTurn.Of(from, to, () => new Lemon().To(to), () => new ZeroOutputLayers(to.Layers));
+    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) =>
+        InTurn.Of(from, to, () => new Lemon { Seed = seed }.To(to), () => new ZeroOutputLayers(to.Layers));
 }

@@ -20,6 +20,6 @@ public sealed record SparklingConfig : StagedSizesConfig
 
     private protected override string Reaches => "keep the size of a head, and leave the layers";
 
-    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to) =>
+    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) =>
         new Sparkling().To(to);
 }

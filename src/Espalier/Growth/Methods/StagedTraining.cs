@@ -30,7 +30,7 @@ public sealed record StagedTrainingConfig : StagedSizesConfig
         return resolved with { Schedule = Schedule ?? ScheduleMove.Rewind(resolved.Stages.Length > 1 ? resolved.Rho(final) : 1) };
     }
 
-    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to) =>
+    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) =>
         InTurn.Of(from, to, () => new DoubleWidth(), () => new IdentityLayers(to.Layers, NewLayers));
 
     /// <summary>The slope that the paper measured to be the best to grow at, for what grows; half-way at the latest, that is ours.</summary>

@@ -17,6 +17,6 @@ public sealed record ZeroPadConfig : StagedSizesConfig
 
     private protected override string Reaches => "keep the size of a head, at most double the width, and leave the layers";
 
-    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to) =>
+    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) =>
         new ZeroPadWidth().To(to);
 }

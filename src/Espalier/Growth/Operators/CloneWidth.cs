@@ -31,12 +31,12 @@ public abstract record CloneWidth : WidthOperator
     /// never: a weight that is divided moves by as much as when it was whole.
     /// </summary>
     /// <inheritdoc/>
-    public sealed override Promise Promise(ModelConfig model)
+    public override Promise Promise(ModelConfig model)
     {
         var kept = Kept.Exactly;
         foreach (AxisKind kind in Growing(model))
         {
-            var copies = Units(kind, model).Units.ToLookup(unit => unit.Source);
+            var copies = Units(kind, model).Units.Where(unit => !unit.IsMean).ToLookup(unit => unit.Source);
             if (copies.Any(units => Math.Abs(units.Sum(unit => unit.Share) - 1) > 1e-9))
             {
                 return new Promise(Kept.Not, Dynamics: false);
@@ -52,7 +52,7 @@ public abstract record CloneWidth : WidthOperator
     }
 
     /// <inheritdoc/>
-    protected sealed override double Factor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
+    protected override double Factor(ParameterSpec parameter, UnitOrigin first, UnitOrigin second) =>
         parameter.IsReadByTiedHead ? first.Share : Shares(parameter, first, second, ofRead: true);
 
     /// <inheritdoc/>

@@ -35,20 +35,22 @@ public sealed record FreshLayers(int Count, FreshPlace Place = FreshPlace.Top) :
         $"fresh-layers {Count} {ConfigKeys.Kebab(Place)}, moments {ConfigKeys.Kebab(Moments)}";
 
     /// <inheritdoc/>
-    protected override LayerOrigin[] Layers(ModelConfig model)
+    protected override LayerOrigin[] Layers(ModelConfig model) => Origins(model.Layers, Count, Place);
+
+    /// <summary>The layers of a model, and fresh ones.</summary>
+    internal static LayerOrigin[] Origins(int before, int count, FreshPlace place)
     {
-        int before = model.Layers;
-        ArgumentOutOfRangeException.ThrowIfLessThan(Count, before);
-        LayerOrigin[] layers = [.. Enumerable.Repeat(LayerOrigin.Fresh, Count)];
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, before);
+        LayerOrigin[] layers = [.. Enumerable.Repeat(LayerOrigin.Fresh, count)];
         for (int layer = 0; layer < before; layer++)
         {
-            int place = Place switch
+            int at = place switch
             {
                 FreshPlace.Top => layer,
-                FreshPlace.Bottom => layer + Count - before,
-                _ => before == 1 ? 0 : (int)((long)layer * (Count - 1) / (before - 1)),
+                FreshPlace.Bottom => layer + count - before,
+                _ => before == 1 ? 0 : (int)((long)layer * (count - 1) / (before - 1)),
             };
-            layers[place] = new LayerOrigin(layer, IsNew: false);
+            layers[at] = new LayerOrigin(layer, IsNew: false);
         }
 
         return layers;

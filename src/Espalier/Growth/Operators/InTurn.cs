@@ -9,13 +9,13 @@ public sealed record InTurn(GrowthOperator First, GrowthOperator Second) : Growt
 {
     /// <summary>What grows one model to another: its width, its depth, or first the width and then the depth.</summary>
     internal static GrowthOperator Of(
-        ModelConfig from, ModelConfig to, Func<GrowthOperator> width, Func<GrowthOperator> depth) =>
-        GrowthSize.Difference(from, to) switch
-        {
-            GrownSizes.Width => width(),
-            GrownSizes.Width | GrownSizes.Depth => new InTurn(width(), depth()),
-            _ => depth(),
-        };
+        ModelConfig from, ModelConfig to, Func<GrowthOperator> width, Func<GrowthOperator> depth)
+    {
+        GrownSizes grown = GrowthSize.Difference(from, to);
+        return !grown.HasFlag(GrownSizes.Width) ? depth()
+            : !grown.HasFlag(GrownSizes.Depth) ? width()
+            : new InTurn(width(), depth());
+    }
 
     /// <inheritdoc/>
     public override ModelConfig Grow(ModelConfig model) => Second.Grow(First.Grow(model));

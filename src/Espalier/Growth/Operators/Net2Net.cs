@@ -15,8 +15,7 @@ public enum UnitSources
 
 /// <summary>
 /// Each new unit is a copy of an old one, and what reads a unit is divided by how many of it there are (Net2Net,
-/// arXiv 1511.05641; bert2BERT's function-preserving initialisation, arXiv 2110.07143). bert2BERT's other kind, whose copies
-/// are computed from the weights of the layer above, is not offered.
+/// arXiv 1511.05641; bert2BERT's function-preserving initialisation, arXiv 2110.07143; its other kind is <see cref="Aki"/>).
 /// </summary>
 public sealed record Net2Net : CloneWidth
 {

@@ -30,7 +30,7 @@ public abstract record WidthOperator : GrowthOperator
 
     /// <inheritdoc/>
     /// <exception cref="UserErrorException">The model cannot grow to these sizes; the message names the key.</exception>
-    public sealed override ModelConfig Grow(ModelConfig model)
+    public override ModelConfig Grow(ModelConfig model)
     {
         int hidden = HiddenSize ?? model.HiddenSize, ffn = FfnSize ?? model.FfnWidth;
         NotLess("hidden_size", hidden, model.HiddenSize);
@@ -90,7 +90,7 @@ public abstract record WidthOperator : GrowthOperator
     protected abstract AxisMap Units(AxisKind kind, int before, int after);
 
     /// <inheritdoc/>
-    protected sealed override AxisMap Units(AxisKind kind, ModelConfig model) =>
+    protected override AxisMap Units(AxisKind kind, ModelConfig model) =>
         Units(kind, model.UnitsOf(kind), Grow(model).UnitsOf(kind));
 
     /// <summary>The kinds whose number changes.</summary>
@@ -100,7 +100,8 @@ public abstract record WidthOperator : GrowthOperator
         return new[] { AxisKind.Hidden, AxisKind.Heads, AxisKind.Ffn }.Where(kind => model.UnitsOf(kind) != grown.UnitsOf(kind));
     }
 
-    private static void NotLess(string key, int after, int before)
+    /// <summary>Refuses a size that is less than the model's.</summary>
+    private protected static void NotLess(string key, int after, int before)
     {
         if (after < before)
         {

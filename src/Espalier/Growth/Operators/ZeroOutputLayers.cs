@@ -5,7 +5,8 @@ namespace Espalier.Growth;
 
 /// <summary>
 /// Stores more layers, spread evenly, each a copy of the one below it whose output projections are 0, their biases with them
-/// (LLaMA Pro, arXiv 2401.02415; the depth of LEMON, arXiv 2310.07999). It then adds nothing to the residual stream; where norms
+/// (LLaMA Pro, arXiv 2401.02415). LEMON's layers (arXiv 2310.07999) are the same at equal width; its authors put them above
+/// the highest layers alone where there are fewer than twice as many. A copy then adds nothing to the residual stream; where norms
 /// come after the sublayers, it still norms it twice. At first only the output projections have a gradient; all beneath them waits
 /// until they are no longer 0. The copies alone are marked as new, so that a method may freeze the rest.
 /// </summary>

@@ -1,0 +1,97 @@
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Torch;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Espalier.Tests.Growth;
+
+/// <summary>Every operator that has a name, over random shapes of both architectures: it makes a whole state, and keeps its promise.</summary>
+[Trait("Kind", "Slow")]
+public class OperatorPromiseTests
+{
+    private static readonly Gen<(ModelConfig Model, ModelConfig To, GrowthSettings Settings)> Growths =
+        from model in GrowthSample.Models
+        from layers in Gen.Choose(0, model.Layers)
+        from times in Gen.Choose(1, 2)
+        from heads in Gen.Choose(0, 1)
+        from ffn in Gen.Elements(model.FfnWidth, 2 * model.FfnWidth, model.FfnWidth + Math.Min(3, model.FfnWidth))
+        from seed in Gen.Choose(0, 1000)
+        let units = (times * model.Heads) + (times == 1 ? heads : 0)
+        select (
+            model,
+            model with { Layers = model.Layers + layers, Heads = units, HiddenSize = units * model.HeadSize, FfnSize = ffn },
+            new GrowthSettings { Seed = (ulong)seed, Noise = 10 + (seed % 20) });
+
+    public static TheoryData<string> Names => [.. GrowthOperators.All.Select(entry => entry.Name)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void AnOperatorMakesAWholeStateAndKeepsItsPromise(string name)
+    {
+        OperatorEntry entry = GrowthOperators.Of(name);
+        HashSet<(ModelType, Kept)> met = [];
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(40), Prop.ForAll(Growths.ToArbitrary(), growth =>
+        {
+            ModelConfig to = Within(entry, growth.Model, growth.To);
+            GrowthOperator grows = entry.Reach(growth.Model, to, new GrowthSettings
+            {
+                Seed = entry.Takes.Contains("--seed") ? growth.Settings.Seed : null,
+                Noise = entry.Takes.Contains("--noise") ? growth.Settings.Noise : null,
+            });
+            met.Add((growth.Model.ModelType, grows.Promise(growth.Model).Loss));
+            Holds(growth.Model, grows);
+        }));
+
+        // What the list says of a doubling has been met, so that nothing was held to less alone.
+        Assert.All(Enum.GetValues<ModelType>(), type => Assert.Contains((type, entry.Keeps(type)), met));
+    }
+
+    /// <summary>The sizes that an operator grows, and of those what it can reach.</summary>
+    private static ModelConfig Within(OperatorEntry entry, ModelConfig model, ModelConfig to)
+    {
+        bool isWide = entry.Grows.HasFlag(GrownSizes.Width);
+        ModelConfig within = model with
+        {
+            Layers = entry.Grows.HasFlag(GrownSizes.Depth) ? to.Layers : model.Layers,
+            HiddenSize = isWide ? to.HiddenSize : model.HiddenSize,
+            Heads = isWide ? to.Heads : model.Heads,
+            FfnSize = isWide || entry.Grows.HasFlag(GrownSizes.FeedForward) ? to.FfnWidth : model.FfnSize,
+        };
+        try
+        {
+            entry.Reach(model, within);
+            return within;
+        }
+        catch (UserErrorException)
+        {
+            return entry.Doubled(model);
+        }
+    }
+
+    private static void Holds(ModelConfig model, GrowthOperator growth)
+    {
+        TrainingState state = GrowthSample.State(model);
+        ModelBatch batch = GrowthSample.Batch(model);
+        Tensor scores = ForwardPass.Logits(state.Model, batch.Input, ForwardPlan.Plain(model.Layers));
+        using TrainingState grown = growth.Apply(state, WidthSample.Context);
+        ModelConfig config = grown.Model.Config;
+        Assert.Equal(growth.Grow(model), config);
+        Assert.Same(GrowthSample.Position, grown.Position);
+        Assert.Equal(
+            grown.Model.Architecture.Parameters(config).Select(spec => (spec.Name, Shape: string.Join(',', spec.Shape))),
+            grown.Model.Parameters.Select(p => (p.Name, Shape: string.Join(',', p.Value.Shape))));
+        Assert.All(grown.Model.Parameters, parameter =>
+        {
+            Assert.True(parameter.Value.RequiresGrad, parameter.Name);
+            Assert.All(grown.Optimizer[parameter.Name].Slots.Values, slot => Assert.Equal(parameter.Value.Shape, slot.Value.Shape));
+        });
+
+        Tensor after = ForwardPass.Logits(grown.Model, batch.Input, ForwardPlan.Plain(config.Layers));
+        Assert.All(Near.Values(after), value => Assert.True(double.IsFinite(value)));
+        if (growth.Promise(model).Loss == Kept.Exactly)
+        {
+            Near.Equal(scores, after, 5e-5, growth.ToString());
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using Espalier.Configuration;
+using Espalier.Data;
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Tests.Data;
+using Espalier.Training;
+
+namespace Espalier.Tests.Training;
+
+/// <summary>Every method, as it is by itself, trains a model of either architecture to its final sizes.</summary>
+[Trait("Kind", "Slow")]
+public sealed class EveryMethodTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new(inMemory: true);
+
+    public static IEnumerable<object[]> All =>
+        from method in Methods
+        from type in Enum.GetValues<ModelType>()
+        select new object[] { method.Name, type };
+
+    private static IEnumerable<MethodConfig> Methods =>
+        ConfigVariants.TypesOf(typeof(MethodConfig)).Select(type => (MethodConfig)Activator.CreateInstance(type)!);
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>Stopped early, before each growth and after it, a run ends in the very bytes of the uninterrupted one.</summary>
+    [Theory]
+    [MemberData(nameof(All))]
+    public void ARunThatIsStoppedAroundItsGrowthsEndsAsOneThatIsNot(string name, ModelType type)
+    {
+        Dataset? data = type == ModelType.Bert ? TinyRun.PrepareWordPieces(_folder) : null;
+        Recipe recipe = Of(name, type, (data ?? TinyRun.Data).Folder);
+        string whole = _folder.File("whole"), run = _folder.File("stopped");
+        Assert.True(TinyRun.Go(whole, recipe, data: data));
+        string end = TinyRun.Checkpoint(whole, TinyRun.Steps);
+        int[] growths = [.. TinyRun.State(end)["growths"]!.AsArray().Select(growth => (int)growth!["step"]!)];
+        Assert.Equal(recipe.Method is StagedGrowthConfig, growths.Length > 0);
+
+        foreach (int stop in growths.SelectMany(step => new[] { step, step + 1 }).Prepend(2).Append(20).Distinct().Order())
+        {
+            Assert.False(TinyRun.Go(run, recipe, stopAfter: stop, data: data), $"stop after {stop}");
+        }
+
+        Assert.True(TinyRun.Go(run, recipe, data: data));
+        TinyRun.SameEnd(whole, run);
+
+        using LoadedModel trained = LoadedModel.Load(whole, Espalier.Torch.Device.Cpu);
+        Assert.True(trained.Config.IsSameAs(recipe.Model with { VocabularySize = trained.Config.VocabularySize }));
+    }
+
+    /// <summary>Re-warm-ups of hundreds of updates are longer than the run.</summary>
+    private static MethodConfig Short(MethodConfig method) => method switch
+    {
+        StagedTrainingConfig staged => staged with { Rewarm = Duration.Steps(3) },
+        SparklingConfig sparkling => sparkling with { Rewarm = new RewarmChoice(Duration.Steps(4), 1, 1.3, RewarmScope.New) },
+        _ => method,
+    };
+
+    private static Recipe Of(string name, ModelType type, string data) => (TinyRun.Recipe with
+    {
+        Model = type == ModelType.Bert
+            ? new BertConfig { Layers = 4, HiddenSize = 16, Heads = 2, FfnSize = 64, ContextLength = 16, InitializerRange = 0.3 }
+            : new Gpt2Config { Layers = 4, HiddenSize = 16, Heads = 2, ContextLength = 16 },
+        Data = new DataConfig { Path = data },
+        Method = Short(Methods.Single(method => method.Name == name)),
+    }).Resolve();
+}
