@@ -29,6 +29,7 @@ internal static class Commands
             ImportCommand.Create(),
             ExportCommand.Create(),
             GrowCommand.Create(),
+            PlanCommand.Create(),
             CompareCommand.Create(),
             InfoCommand.Create(),
             SelfTestCommand.Create(),

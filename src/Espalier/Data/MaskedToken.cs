@@ -32,7 +32,10 @@ public sealed class MaskedToken : IObjective
     }
 
     /// <inheritdoc/>
-    public double PredictedShare(int contextLength) => Predicted * (contextLength - FrameTokens) / contextLength;
+    public double PredictedShare(int contextLength) => ShareOf(contextLength);
+
+    /// <inheritdoc cref="PredictedShare"/>
+    internal static double ShareOf(int contextLength) => Predicted * (contextLength - FrameTokens) / contextLength;
 
     /// <inheritdoc/>
     public ITrainingBatches Training(TokenShard shard, int batchSize, int contextLength, int microBatches, ulong seed) =>

@@ -68,6 +68,52 @@ public sealed class DepthSampler
             multiple >= ratio ? final : Math.Clamp((int)Math.Floor(multiple * stored), stored, final);
     }
 
+    /// <summary>The probability of every depth from N to L, in that order: what <see cref="Draw"/> gives, in closed form.</summary>
+    /// <inheritdoc cref="Draw"/>
+    internal double[] Distribution(int stored, int final)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(stored, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(final, stored);
+        int depths = final - stored + 1;
+        double ratio = (double)final / stored, begin = ratio + _config.LvpsBeginOffset, end = _config.LvpsEnd;
+        return _config.Sampler switch
+        {
+            _ when depths == 1 => [1],
+            DepthSamplerKind.None => [1, .. new double[depths - 1]],
+            DepthSamplerKind.Full => [.. new double[depths - 1], 1],
+            DepthSamplerKind.Uniform => [.. Enumerable.Repeat(1.0 / depths, depths)],
+            DepthSamplerKind.Lvps => Differences(LvpsAtLeast),
+            DepthSamplerKind.Sigmoid => Differences(multiple => 0.5 + (Math.Log((begin - multiple) / (multiple - end)) / 20)),
+            DepthSamplerKind.InversePower => InversePowers(),
+            _ => throw new InvalidOperationException($"{_config.Sampler} is no sampler"),
+        };
+
+        // The curve falls: it is at least a depth below the number at which it crosses it.
+        double LvpsAtLeast(double multiple)
+        {
+            double n = ((begin * SmallestDraw) - end) / (end - begin), m = end * (n + 1);
+            return ((m / multiple) - n - SmallestDraw) / (1 - SmallestDraw);
+        }
+
+        double[] Differences(Func<double, double> atLeast)
+        {
+            double[] tails =
+            [
+                1,
+                .. Enumerable.Range(stored + 1, depths - 1).Select(depth => Math.Clamp(atLeast((double)depth / stored), 0, 1)),
+                0,
+            ];
+            return [.. Enumerable.Range(0, depths).Select(i => tails[i] - tails[i + 1])];
+        }
+
+        double[] InversePowers()
+        {
+            double[] weights = [.. Enumerable.Range(1, depths).Select(place => Math.Pow(place, -_config.InversePower))];
+            double total = weights.Sum();
+            return [.. weights.Select(weight => weight / total)];
+        }
+    }
+
     /// <summary>A hyperbola through (x0, begin) and (1, end): mostly shallow, rarely deep.</summary>
     private double Lvps(double uniform, double ratio)
     {

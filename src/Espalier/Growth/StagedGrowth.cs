@@ -60,7 +60,7 @@ public abstract record StagedGrowthConfig : MethodConfig
 }
 
 /// <summary>Grows from stage to stage, and executes the stored layers; others draw what they execute.</summary>
-internal class StagedGrowth : IProgressiveMethod
+internal class StagedGrowth : IProgressiveMethod, IKnownPlans
 {
     private readonly StagedGrowthConfig _config;
     private readonly RunShape _run;
@@ -84,6 +84,9 @@ internal class StagedGrowth : IProgressiveMethod
 
     public virtual ForwardPlan Plan(ModelConfig model, TrainingPosition position, int microBatch) =>
         ForwardPlan.Plain(model.Layers);
+
+    public virtual IReadOnlyList<(double Probability, ForwardPlan Plan)> Plans(ModelConfig model, TrainingPosition position) =>
+        [(1, Plan(model, position, 0))];
 
     public virtual ForwardPlan EvaluationPlan(ModelConfig model, TrainingPosition position) => ForwardPlan.Plain(model.Layers);
 

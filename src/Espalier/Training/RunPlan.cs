@@ -10,6 +10,8 @@ internal sealed class RunPlan
     private const int CostSamples = 2000, LossPoints = 1000;
 
     private readonly double[] _costUpTo;
+    private readonly int _sequences;
+    private readonly double _predictedShare;
 
     /// <summary>Works a recipe out.</summary>
     /// <param name="recipe">The recipe.</param>
@@ -29,7 +31,8 @@ internal sealed class RunPlan
         {
             WarmupSteps = recipe.LearningRate.Warmup.ToSteps(TotalSteps, TokensPerStep),
         });
-        _costUpTo = Costs(training.MicroBatch * training.GradientAccumulation, predictedShare);
+        (_sequences, _predictedShare) = (training.MicroBatch * training.GradientAccumulation, predictedShare);
+        _costUpTo = Costs();
 
         long AtLeastOne(Duration every) => Math.Max(1, every.ToSteps(TotalSteps, TokensPerStep));
     }
@@ -122,27 +125,62 @@ internal sealed class RunPlan
         return cost / _costUpTo[^1];
     }
 
+    /// <summary>Whether the method tells what its plans cost on average; else one is drawn for each update that is looked at.</summary>
+    public bool CostIsExact => Method is IKnownPlans;
+
     /// <summary>
-    /// Plans depend on nothing but the position, so the future can be read: here at up to 2000 steps. Growth that waits for
-    /// the loss is not foreseen.
+    /// The run as it will go, at so many updates, spread evenly over it: plans depend on nothing but the position, so the future can
+    /// be read. Growth that waits for the loss is taken to come at its latest.
     /// </summary>
-    private double[] Costs(int sequences, double predictedShare)
+    /// <param name="samples">How many updates to look at, at most all.</param>
+    /// <param name="asDrawn">Whether to take the plans that the run will draw, also where their average is known.</param>
+    /// <returns>
+    /// The update, the model as it is stored then, what the update costs, forward and backward, and the most layers that a plan
+    /// executes.
+    /// </returns>
+    public IEnumerable<(long Step, ModelConfig Model, FlopsCount Cost, int Depth)> Foresee(long samples, bool asDrawn = false)
     {
-        int samples = (int)Math.Min(CostSamples, TotalSteps);
-        var costUpTo = new double[samples + 1];
+        samples = Math.Min(samples, TotalSteps);
         ModelConfig model = Method.InitialModel;
         var position = new TrainingPosition();
-        for (int i = 0; i < samples; i++)
+        (IReadOnlyList<(double, ForwardPlan)>? Plans, ModelConfig? Model, FlopsCount Cost, int Depth) last = default;
+        for (long i = 0; i < samples; i++)
         {
-            (model, position) = Grown(model, position with { Step = i * TotalSteps / samples });
-            ForwardPlan plan = Method.Plan(model, position, 0);
-            int length = plan.Length ?? model.ContextLength;
-            double tokens = (double)sequences * model.ContextLength;
-            costUpTo[i + 1] = costUpTo[i] + Ledger.ForwardAndBackward(
-                model, plan, (int)(tokens / length), length, predictedShare * tokens).Total;
+            long step = i * TotalSteps / samples;
+            (model, position) = Grown(model, position with { Step = step });
+            var plans = PlansAt(model, position, asDrawn);
+            if (!ReferenceEquals(plans, last.Plans) || !ReferenceEquals(model, last.Model))
+            {
+                last = (plans, model, plans.Aggregate(
+                    default(FlopsCount), (sum, plan) => sum + (CostOf(model, plan.Plan) * plan.Probability)), plans.Max(plan => plan.Plan.Depth));
+            }
+
+            yield return (step, model, last.Cost, last.Depth);
+        }
+    }
+
+    private double[] Costs()
+    {
+        var costUpTo = new double[Math.Min(CostSamples, TotalSteps) + 1];
+        int i = 0;
+        foreach (var (_, _, cost, _) in Foresee(CostSamples, asDrawn: true))
+        {
+            costUpTo[i + 1] = costUpTo[i] + cost.Total;
+            i++;
         }
 
         return costUpTo;
+    }
+
+    private IReadOnlyList<(double Probability, ForwardPlan Plan)> PlansAt(
+        ModelConfig model, TrainingPosition position, bool asDrawn) =>
+        Method is IKnownPlans known && !asDrawn ? known.Plans(model, position) : [(1, Method.Plan(model, position, 0))];
+
+    private FlopsCount CostOf(ModelConfig model, ForwardPlan plan)
+    {
+        int length = plan.Length ?? model.ContextLength;
+        double tokens = (double)_sequences * model.ContextLength;
+        return Ledger.ForwardAndBackward(model, plan, (int)(tokens / length), length, _predictedShare * tokens);
     }
 
     private (ModelConfig Model, TrainingPosition Position) Grown(ModelConfig model, TrainingPosition position)

@@ -296,7 +296,7 @@ public sealed class Trainer : IDisposable
             state.Model.Config.Layers, row));
     }
 
-    private static Device DeviceOf(Recipe recipe)
+    internal static Device DeviceOf(Recipe recipe)
     {
         try
         {

@@ -50,6 +50,23 @@ public class DepthSamplerTests
             pair => Assert.Equal(pair.First, pair.Second, 8e-5));
     }
 
+    /// <summary>What is told without drawing is what drawing gives.</summary>
+    [Fact]
+    public void TheDistributionIsThatOfTheDraws()
+    {
+        foreach (DepthSamplerKind kind in Enum.GetValues<DepthSamplerKind>())
+        {
+            foreach ((int stored, int final) in Sizes)
+            {
+                double[] told = Sampler(kind).Distribution(stored, final);
+                Assert.Equal(1, told.Sum(), 1e-12);
+                Assert.All(told.Zip(Distribution(Sampler(kind), stored, final)), pair => Assert.Equal(pair.First, pair.Second, 2e-5));
+            }
+
+            Assert.Equal([1.0], Sampler(kind).Distribution(12, 12));
+        }
+    }
+
     [Fact]
     public void LvpsFollowsItsParameters()
     {

@@ -84,6 +84,8 @@ public sealed record ApolloConfig : StagedDepthConfig
 
     private sealed class Method : StagedDepth
     {
+        private (int Stored, IReadOnlyList<(double, ForwardPlan)> Plans) _known = (0, []);
+
         private readonly DepthSampler _sampler;
         private readonly DepthDraw _draw;
 
@@ -95,6 +97,21 @@ public sealed record ApolloConfig : StagedDepthConfig
             int draw = _draw == DepthDraw.Update ? 0 : microBatch;
             double uniform = new CounterRandom(Seed, RandomPurpose.Depth, position.Step, draw).NextDouble();
             return Share(model.Layers, _sampler.Draw(uniform, model.Layers, FinalLayers));
+        }
+
+        public override IReadOnlyList<(double Probability, ForwardPlan Plan)> Plans(ModelConfig model, TrainingPosition position)
+        {
+            if (_known.Stored != model.Layers)
+            {
+                _known = (model.Layers,
+                [
+                    .. _sampler.Distribution(model.Layers, FinalLayers)
+                        .Select((probability, i) => (probability, Share(model.Layers, model.Layers + i)))
+                        .Where(plan => plan.probability > 0),
+                ]);
+            }
+
+            return _known.Plans;
         }
     }
 }

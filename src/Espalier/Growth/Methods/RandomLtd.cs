@@ -44,7 +44,7 @@ public sealed record RandomLtdConfig : MethodConfig
     /// <inheritdoc/>
     public override IProgressiveMethod Create(RunShape run) => new Method(this, run);
 
-    private sealed class Method(RandomLtdConfig config, RunShape run) : IProgressiveMethod
+    private sealed class Method(RandomLtdConfig config, RunShape run) : IProgressiveMethod, IKnownPlans
     {
         private readonly long _until = run.Steps(config.Until);
 
@@ -67,6 +67,10 @@ public sealed record RandomLtdConfig : MethodConfig
                         ? new TokenSubset(seen, seeds.NextUInt64((uint)layer)) : null)),
             ]);
         }
+
+        /// <summary>Whichever tokens are seen, they are as many.</summary>
+        public IReadOnlyList<(double Probability, ForwardPlan Plan)> Plans(ModelConfig model, TrainingPosition position) =>
+            [(1, Plan(model, position, 0))];
 
         public ForwardPlan EvaluationPlan(ModelConfig model, TrainingPosition position) => ForwardPlan.Plain(model.Layers);
 

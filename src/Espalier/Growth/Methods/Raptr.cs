@@ -58,7 +58,7 @@ public sealed record RaptrConfig : MethodConfig
     /// <inheritdoc/>
     public override IProgressiveMethod Create(RunShape run) => new Method((RaptrConfig)Resolve(run.FinalModel), run);
 
-    private sealed class Method(RaptrConfig config, RunShape run) : IProgressiveMethod
+    private sealed class Method(RaptrConfig config, RunShape run) : IProgressiveMethod, IKnownPlans
     {
         public ModelConfig InitialModel => run.FinalModel;
 
@@ -70,6 +70,10 @@ public sealed record RaptrConfig : MethodConfig
             int[] path = random.Subset(Math.Clamp(config.Stages[stage] - 2, 0, between), between);
             return ForwardPlan.Of([0, .. path.Select(layer => layer + 1), .. last > 0 ? [last] : Array.Empty<int>()]);
         }
+
+        /// <summary>Every path of a stage is as long as any other.</summary>
+        public IReadOnlyList<(double Probability, ForwardPlan Plan)> Plans(ModelConfig model, TrainingPosition position) =>
+            [(1, Plan(model, position, 0))];
 
         public ForwardPlan EvaluationPlan(ModelConfig model, TrainingPosition position) => ForwardPlan.Plain(model.Layers);
 

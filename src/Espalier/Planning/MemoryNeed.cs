@@ -1,0 +1,46 @@
+using Espalier.Models;
+
+namespace Espalier.Planning;
+
+/// <summary>The memory of a training step on one machine, in bytes, by formulas; what a backward pass needs for a moment, and the allocator, come on top.</summary>
+/// <param name="Parameters">P: the elements of all parameters.</param>
+/// <param name="Activations">What a micro-batch's forward pass keeps for its backward pass.</param>
+internal sealed record MemoryNeed(double Parameters, double Activations)
+{
+    /// <summary>How the parts come about.</summary>
+    public const string Formula =
+        "Memory: weights 4 P, gradients 4 P, optimizer 8 P (two moments of AdamW in f32); activations of a micro-batch of n tokens at depth d: "
+        + "n d (8 C + 2 F + H T) + 3 n C values of 4 bytes (in bf16, 2 for all but 2 n d C + 3 n C of them), "
+        + "H T the attention weights, which a GPU's fused attention does not keep. What a backward pass needs for a moment, and the allocator, come on top.";
+
+    /// <summary>4 P: they stay in single precision.</summary>
+    public double Weights => 4 * Parameters;
+
+    /// <summary>4 P.</summary>
+    public double Gradients => 4 * Parameters;
+
+    /// <summary>8 P: two moments.</summary>
+    public double Optimizer => 8 * Parameters;
+
+    /// <summary>All parts.</summary>
+    public double Total => Weights + Gradients + Optimizer + Activations;
+
+    /// <summary>The need of a stage.</summary>
+    /// <param name="model">The model as it is stored.</param>
+    /// <param name="depth">The most layers that a micro-batch executes.</param>
+    /// <param name="sequences">Sequences of a micro-batch.</param>
+    /// <param name="isBf16">Whether matrix products run in bfloat16.</param>
+    public static MemoryNeed Of(ModelConfig model, int depth, int sequences, bool isBf16)
+    {
+        double tokens = (double)sequences * model.ContextLength, hidden = model.HiddenSize;
+
+        // The stream before each of a layer's norms stays in single precision; then what enters the linear layers, queries, keys
+        // and values, and the feed-forward layer before and after its GELU.
+        double stream = tokens * ((2 * hidden * depth) + (3 * hidden));
+        double products = tokens * depth * ((6 * hidden) + (2.0 * model.FfnWidth) + ((double)model.Heads * model.ContextLength));
+        return new MemoryNeed(ParametersOf(model), (4 * stream) + ((isBf16 ? 2 : 4) * products));
+    }
+
+    private static double ParametersOf(ModelConfig model) => Architectures.Of(model.ModelType).Parameters(model)
+        .Sum(parameter => parameter.Shape.Aggregate(1.0, (product, size) => product * size));
+}

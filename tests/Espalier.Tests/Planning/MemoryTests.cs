@@ -1,0 +1,39 @@
+using Espalier.Models;
+using Espalier.Planning;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Espalier.Tests.Planning;
+
+public class MemoryTests
+{
+    private static readonly ModelConfig Model = new Gpt2Config
+    {
+        Layers = 12, HiddenSize = 768, Heads = 12, ContextLength = 1024, VocabularySize = 50257,
+    };
+
+    [Fact]
+    public void Gpt2HasItsPublishedParametersAndTheirBytes()
+    {
+        var need = MemoryNeed.Of(Model, 12, 1, isBf16: false);
+        Assert.Equal(124_439_808, need.Parameters);
+        Assert.Equal(16 * need.Parameters, need.Weights + need.Gradients + need.Optimizer);
+
+        // A token of a layer: 8 x 768 + 2 x 3072 + 12 x 1024 values; three more of the width outside.
+        Assert.Equal(4.0 * 1024 * ((12 * 24_576) + (3 * 768)), need.Activations);
+        Assert.True(MemoryNeed.Of(Model, 12, 1, isBf16: true).Activations < need.Activations);
+    }
+
+    [Fact]
+    public void RanksHoldTheModelAndNoFewerWould() => Prop.ForAll(
+        Gen.Choose(600, 1200).Select(hundredths => Math.Pow(10, hundredths / 100.0)).ToArbitrary(),
+        size =>
+        {
+            const double Memory = 64e9;
+            RankLayout layout = RankLayout.OfSize(size, Memory, 2048)!;
+            Assert.True(layout.BytesPerRank <= Memory);
+            Assert.True(long.IsPow2(layout.Ranks) && layout.Ranks >= layout.Split && layout.Split <= 8);
+            double running = layout.BytesPerRank - (16 * size / layout.Ranks);
+            Assert.True(layout.Ranks == layout.Split || (32 * size / layout.Ranks) + running > Memory);
+        }).QuickCheckThrowOnFailure();
+}
