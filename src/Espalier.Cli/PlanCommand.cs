@@ -100,12 +100,6 @@ internal static class PlanCommand
             HelpName = "X",
             DefaultValueFactory = _ => new PilotOptions().Tolerance,
         };
-        var decay = new Option<string>("--decay")
-        {
-            Description = "The end of the run in which the learning rate falls; growth must have caught up before.",
-            HelpName = "LENGTH",
-            DefaultValueFactory = _ => new PilotOptions().Decay.ToString(),
-        };
         var measure = new Option<bool>("--measure")
         {
             Description = "With a RECIPE alone: measures some updates of each stage here, on random tokens, and tells the time.",
@@ -115,7 +109,7 @@ internal static class PlanCommand
             "Plans growth before anything is trained: the most that it can save, when to grow, and what a schedule will cost.")
         {
             recipe, overrides, curves, kind, threshold, stop, column, law, size, loss, budget, stages, follows, constants, factor, rankMemory,
-            sequence, pilot, pilotLength, tolerance, decay, measure, json, output,
+            sequence, pilot, pilotLength, tolerance, measure, json, output,
         };
         command.Examples =
         [
@@ -171,7 +165,6 @@ internal static class PlanCommand
             {
                 Length = Length(parsed, pilotLength),
                 Tolerance = parsed.GetValue(tolerance),
-                Decay = Length(parsed, decay),
             })
             : Recipe(given, new RecipePlanOptions
             {

@@ -17,9 +17,6 @@ public sealed record PilotOptions
 
     /// <summary>The grown run has caught up once its loss is this share above the other's, or less.</summary>
     public double Tolerance { get; init; } = 0.005;
-
-    /// <summary>The end of the run in which the learning rate falls: mixing must be over before it. Default 10 %.</summary>
-    public Duration Decay { get; init; } = Duration.Percent(10);
 }
 
 /// <summary>
@@ -115,7 +112,8 @@ public sealed class PilotPlan
         long mix = gaps[caught].Step - _hop;
         long tokens = (long)_recipe.Training.MicroBatch * _recipe.Training.GradientAccumulation * _recipe.Model.ContextLength;
         bool isConstant = _recipe.LearningRate.Schedule == LearningRateSchedule.Constant;
-        long decay = isConstant ? 0 : _options.Decay.ToSteps(_total, tokens), tau = _total - decay - mix;
+        LearningRateConfig rate = isConstant ? _recipe.LearningRate : _recipe.LearningRate with { Schedule = LearningRateSchedule.Wsd };
+        long decay = isConstant ? 0 : rate.Decay.ToSteps(_total, tokens), tau = _total - decay - mix;
         if (tau <= _hop)
         {
             throw new UserErrorException(
@@ -123,7 +121,7 @@ public sealed class PilotPlan
                 "Lengthen training.length, or train from scratch.");
         }
 
-        Recipe planned = _recipe with { Name = _recipe.Name + "-late", Method = HopAt(tau) };
+        Recipe planned = _recipe with { Name = _recipe.Name + "-late", Method = HopAt(tau), LearningRate = rate };
         var data = Data.Dataset.Open(_recipe.Data.Path);
         double predicted = Models.Architectures.Of(_recipe.Model.ModelType).Objective(data.LoadTokenizer()).PredictedShare(_recipe.Model.ContextLength);
         var cost = ExpectedCost.Of(
@@ -142,7 +140,8 @@ public sealed class PilotPlan
                 Text($"t_mix: updates from the growth to where the training loss, over {Window} rows, is and stays at most {_options.Tolerance * 100:0.##} % above that of the fixed run on the same batches; both at a constant rate after the warm-up (arXiv 2511.04981)."),
                 isConstant
                     ? "The recipe's learning rate is constant: nothing is left for a decay."
-                    : $"The recipe's learning rate ({ConfigKeys.Kebab(_recipe.LearningRate.Schedule)}) is not constant up to its last {_options.Decay}: the paper's late growth holds for one that is; under cosine it failed from half of the run on.",
+                    : $"The rate is constant until the last {rate.Decay} (wsd)"
+                        + (_recipe.LearningRate == rate ? "." : $", and no {ConfigKeys.Kebab(_recipe.LearningRate.Schedule)}, under which late growth is known to fail from half of the run on; the recipe that --out writes says so."),
                 $"The pilot has cost {Figures.Flops(runs.Sum(run => run.Cost.Flops))} FLOPs, {Figures.Percent(runs.Sum(run => run.Cost.Flops) / cost.Scratch.Total)} of training from scratch.",
             ],
             new JsonObject

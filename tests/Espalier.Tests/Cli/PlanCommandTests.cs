@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Espalier.Growth;
+using Espalier.Optimization;
 using Espalier.Tests.Data;
 using Espalier.Tests.Planning;
 using Espalier.Tests.Training;
@@ -165,7 +166,10 @@ public sealed class PlanCommandTests : IDisposable
         JsonNode first = JsonNode.Parse(CommandLine.Succeed(args))!, again = JsonNode.Parse(CommandLine.Succeed(args))!;
         Assert.Equal(first.ToJsonString(), again.ToJsonString());
         Assert.Equal((long)first["total"]! - (long)first["decay"]! - (long)first["t_mix"]!, (long)first["tau"]!);
-        var method = Assert.IsType<LateGrowthConfig>(RecipeReader.Read(Path.Combine(output, "recipe.yaml")).Method);
+        Recipe planned = RecipeReader.Read(Path.Combine(output, "recipe.yaml"));
+        Assert.Equal(LearningRateSchedule.Wsd, planned.LearningRate.Schedule);
+        Assert.Equal(6, (long)first["decay"]!);
+        var method = Assert.IsType<LateGrowthConfig>(planned.Method);
         Assert.Equal($"{(long)first["tau"]!} steps", method.Boundaries[0].ToString());
 
         CommandLine.Fail(
