@@ -21,8 +21,8 @@ internal static class GrowCommand
         };
         var name = new Option<string?>("--operator")
         {
-            Description = "The growth operator: one of those that --list shows.",
-            HelpName = "NAME",
+            Description = "The growth operator: one of those that --list shows; or several, which grow in turn what they can.",
+            HelpName = "NAME,...",
         };
         var sizes = new Option<string?>("--to")
         {

@@ -68,10 +68,39 @@ public static class GrowthOperators
                     $"{layers.Count} layers are no more than the model's {model.Layers}.", "A model grows: list more layers than it has.");
         });
 
-    /// <summary>The operator of a name.</summary>
-    /// <param name="name">The name.</param>
+    /// <summary>The operator of a name, or several in turn.</summary>
+    /// <param name="name">The name, or several with commas between them.</param>
     /// <exception cref="UserErrorException">There is none.</exception>
     public static OperatorEntry Of(string name)
+    {
+        OperatorEntry[] entries = [.. name.Split(',', StringSplitOptions.TrimEntries).Select(One)];
+        return entries.Length == 1 ? entries[0] : InTurn(entries);
+    }
+
+    /// <summary>Several operators as one: each in turn grows what it can of what is still to grow.</summary>
+    internal static OperatorEntry InTurn(IReadOnlyList<OperatorEntry> entries) => new(
+        string.Join(", ", entries.Select(entry => entry.Name)),
+        entries.Aggregate(GrownSizes.None, (grown, entry) => grown | entry.Grows),
+        string.Join("; ", entries.Select(entry => entry.Source).Distinct()),
+        (model, to, settings) =>
+        {
+            GrowthOperator? growth = null;
+            ModelConfig reached = model;
+            foreach (OperatorEntry entry in entries.Where(entry => (entry.Grows & GrowthSize.Difference(reached, to)) != GrownSizes.None))
+            {
+                GrowthOperator next = entry.Make(reached, to, settings.Of(entry.Takes));
+                reached = next.Grow(reached);
+                growth = growth is null ? next : new InTurn(growth, next);
+            }
+
+            return growth ?? throw new UserErrorException(
+                "No operator grows it.", "Name one for all that grows; espalier grow --list shows what each grows.");
+        })
+    {
+        Takes = [.. entries.SelectMany(entry => entry.Takes).Distinct()],
+    };
+
+    private static OperatorEntry One(string name)
     {
         string[] names = [.. All.Select(entry => entry.Name)];
         string near = NearestName.Of(name, names);

@@ -11,6 +11,13 @@ public sealed record GrowthSettings
     /// <summary>`--noise`: the signal-to-noise ratio of HyperCloning's noise, in decibels.</summary>
     public double? Noise { get; init; }
 
+    /// <summary>Those of them that an operator takes.</summary>
+    internal GrowthSettings Of(IReadOnlyList<string> takes) => new()
+    {
+        Seed = takes.Contains(SeedOption) ? Seed : null,
+        Noise = takes.Contains(NoiseOption) ? Noise : null,
+    };
+
     /// <summary>The options of those that are given.</summary>
     internal IEnumerable<string> Given =>
         new (string Option, bool IsGiven)[] { (SeedOption, Seed is not null), (NoiseOption, Noise is not null) }

@@ -21,11 +21,12 @@ public enum LossRuleKind
 public readonly record struct LossRule(LossRuleKind Kind, double Threshold)
 {
     /// <summary>The fewest points that a slope is read off.</summary>
-    public const int LeastPoints = 5;
+    internal const int LeastPoints = 10;
 
-    // A line through the last fifth of the compute: the authors average five points that are fifty updates apart, where a thousandth
-    // of a run is a point here.
-    private const double Lookback = 0.8;
+    // A line through the last third of the compute, where the authors average five points of curves that are smooth: batches of half a
+    // million tokens. Of small batches the first slope that looks flat is soon there by chance, so that it must be flat by two standard
+    // errors.
+    private const double Lookback = 2 / 3.0, StandardErrors = 2;
 
     private const int PlateauPoints = 25;
 
@@ -43,14 +44,15 @@ public readonly record struct LossRule(LossRuleKind Kind, double Threshold)
 
     private bool IsFlatterAfterSteeper(IReadOnlyList<(double Steps, double Loss)> points)
     {
-        double[] slopes = [.. Slopes(points)];
-        return slopes.Length > 1 && slopes[^1] > Threshold && slopes[..^1].Min() <= Threshold;
+        (double Slope, double Error)[] lines = [.. Lines(points)];
+        return lines.Length > 1 && lines[^1].Slope - (StandardErrors * lines[^1].Error) > Threshold
+            && lines[..^1].Min(line => line.Slope) <= Threshold;
     }
 
-    /// <summary>The slopes of lines of least squares, each up to one point.</summary>
-    private static IEnumerable<double> Slopes(IReadOnlyList<(double Steps, double Loss)> points)
+    /// <summary>Lines of least squares, each up to one point: their slopes, and the standard errors of these.</summary>
+    private static IEnumerable<(double Slope, double Error)> Lines(IReadOnlyList<(double Steps, double Loss)> points)
     {
-        (double X, double Y, double XX, double XY) sum = default;
+        (double X, double Y, double XX, double XY, double YY) sum = default;
         int first = 0;
         for (int last = 0; last < points.Count; last++)
         {
@@ -63,14 +65,17 @@ public readonly record struct LossRule(LossRuleKind Kind, double Threshold)
             int count = last - first + 1;
             if (count >= LeastPoints)
             {
-                yield return ((count * sum.XY) - (sum.X * sum.Y)) / ((count * sum.XX) - (sum.X * sum.X));
+                double xx = sum.XX - (sum.X * sum.X / count), xy = sum.XY - (sum.X * sum.Y / count), yy = sum.YY - (sum.Y * sum.Y / count);
+                double slope = xy / xx, residual = Math.Max(0, yy - (slope * xy));
+                yield return (slope, Math.Sqrt(residual / (count - 2) / xx));
             }
         }
 
         void Count((double Steps, double Loss) point, int times)
         {
             double x = Math.Log10(point.Steps), y = Math.Log10(point.Loss);
-            sum = (sum.X + (times * x), sum.Y + (times * y), sum.XX + (times * x * x), sum.XY + (times * x * y));
+            sum = (
+                sum.X + (times * x), sum.Y + (times * y), sum.XX + (times * x * x), sum.XY + (times * x * y), sum.YY + (times * y * y));
         }
     }
 

@@ -9,10 +9,6 @@ internal static class OperatorNames
     public static IEnumerable<OperatorEntry> Entries(string[] names) => names
         .Select(name => GrowthOperators.All.FirstOrDefault(entry => entry.Name == name)).OfType<OperatorEntry>();
 
-    /// <summary>What an operator draws follows from a seed, if it draws anything.</summary>
-    public static GrowthSettings Seeded(OperatorEntry entry, ulong seed) =>
-        new() { Seed = entry.Takes.Contains(GrowthSettings.SeedOption) ? seed : null };
-
     /// <summary>What is wrong with the names.</summary>
     /// <param name="names">The names.</param>
     /// <param name="least">How many there must be.</param>

@@ -27,6 +27,19 @@ public class GrowthOperatorsTests
     }
 
     [Fact]
+    public void SeveralGrowInTurnWhatTheyCan()
+    {
+        ModelConfig model = GrowthSample.Gpt2(2), to = model with { Layers = 5, HiddenSize = 32, Heads = 4 };
+        Assert.Equal(
+            new InTurn(new HyperCloning { Seed = 3 }.To(to), new IdentityLayers(5)),
+            GrowthOperators.Of("hyper-cloning, identity-layers").Reach(model, to, new GrowthSettings { Seed = 3 }));
+        Assert.Equal(new IdentityLayers(5), GrowthOperators.Of("hyper-cloning,identity-layers").Reach(model, model with { Layers = 5 }));
+        Assert.Contains("'copy'", Assert.Throws<UserErrorException>(() => GrowthOperators.Of("net2net,copy")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "n_layer=2, not 5", Assert.Throws<UserErrorException>(() => GrowthOperators.Of("net2net,aki").Reach(model, to)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void NamesAreDistinct() => Assert.Distinct(GrowthOperators.All.Select(entry => entry.Name));
 
     [Theory]

@@ -22,20 +22,8 @@ public sealed record GrowConfig : StagedSizesConfig
 
     private protected override string Reaches => "name an operator for all that grows; espalier grow --list shows what each grows";
 
-    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed)
-    {
-        GrownSizes needed = GrowthSize.Difference(from, to);
-        GrowthOperator? growth = null;
-        ModelConfig reached = from;
-        foreach (OperatorEntry entry in OperatorNames.Entries(Operators).Where(entry => (entry.Grows & needed) != GrownSizes.None))
-        {
-            GrowthOperator next = entry.Make(reached, to, OperatorNames.Seeded(entry, seed));
-            reached = next.Grow(reached);
-            growth = growth is null ? next : new InTurn(growth, next);
-        }
-
-        return growth ?? throw new UserErrorException("no operator grows it.", Reaches);
-    }
+    internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) =>
+        GrowthOperators.InTurn([.. OperatorNames.Entries(Operators)]).Make(from, to, new GrowthSettings { Seed = seed });
 
     /// <inheritdoc/>
     internal override IEnumerable<ConfigProblem> Check(MethodSurroundings recipe)

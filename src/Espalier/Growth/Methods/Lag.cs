@@ -26,7 +26,7 @@ public sealed record LagConfig : StagedSizesConfig
     private protected override string Reaches => "try operators that grow all that differs; espalier grow --list shows what each grows";
 
     internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) =>
-        new BestOnTrial([.. OperatorNames.Entries(Operators).Select(entry => entry.Reach(from, to, OperatorNames.Seeded(entry, seed)))], TrialSteps);
+        new BestOnTrial([.. OperatorNames.Entries(Operators).Select(entry => entry.Reach(from, to, new GrowthSettings { Seed = seed }.Of(entry.Takes)))], TrialSteps);
 
     /// <inheritdoc/>
     public override IProgressiveMethod Create(RunShape run) =>
