@@ -31,6 +31,9 @@ public abstract record StagedDepthConfig : StagedGrowthConfig
     /// <summary>The fewest layers that the first stage may have.</summary>
     private protected virtual int LeastLayers => 1;
 
+    /// <summary>The most times the layers of one stage that the next may have; null for any.</summary>
+    private protected virtual int? MostTimes => null;
+
     /// <inheritdoc/>
     public override MethodConfig Resolve(ModelConfig final)
     {
@@ -88,6 +91,16 @@ public abstract record StagedDepthConfig : StagedGrowthConfig
         if (StageChecks.OfStages(resolved.Stages, recipe, LeastLayers) is ConfigProblem ofStages)
         {
             yield return ofStages;
+            yield break;
+        }
+
+        int[] stages = resolved.Stages;
+        if (MostTimes is int most
+            && Enumerable.Range(1, stages.Length - 1).FirstOrDefault(i => stages[i] > (long)most * stages[i - 1]) is int tooMany and > 0)
+        {
+            yield return new ConfigProblem(
+                "stages", $"{ConfigValue.Format(stages)} grows from {stages[tooMany - 1]} to {stages[tooMany]} layers",
+                "at most double them in each stage");
             yield break;
         }
 

@@ -19,6 +19,8 @@ public abstract record MiddleGrowthConfig : StagedDepthConfig
 
     private protected override MomentPolicy DefaultMoments => MomentPolicy.Map;
 
+    private protected override int? MostTimes => 2;
+
     private protected override (int, double)[] DefaultStages(int layers) => Quarters(layers);
 
     /// <summary>The old layer of each that is wanted.</summary>
@@ -36,20 +38,6 @@ public abstract record MiddleGrowthConfig : StagedDepthConfig
 
     /// <inheritdoc/>
     public override IProgressiveMethod Create(RunShape run) => new StagedDepth(this, run);
-
-    /// <inheritdoc/>
-    internal override IEnumerable<ConfigProblem> Check(MethodSurroundings recipe)
-    {
-        ConfigProblem[] problems = [.. base.Check(recipe)];
-        int[] stages = ((StagedDepthConfig)Resolve(recipe.Model)).Stages;
-        int tooMany = Enumerable.Range(1, stages.Length - 1).FirstOrDefault(i => stages[i] > 2L * stages[i - 1]);
-        return problems.Length > 0 || tooMany == 0 || !recipe.IsClean("stages") ? problems :
-        [
-            new ConfigProblem(
-                "stages", $"{ConfigValue.Format(stages)} grows from {stages[tooMany - 1]} to {stages[tooMany]} layers",
-                "at most double them in each stage"),
-        ];
-    }
 
     private GrowthTrigger[] ByAlpha(int stages)
     {

@@ -17,6 +17,8 @@ public sealed record RepeatLayersConfig : StagedDepthConfig
 
     private protected override MomentPolicy DefaultMoments => MomentPolicy.Map;
 
+    private protected override int? MostTimes => 2;
+
     /// <summary>A third of the layers is not stored until three quarters of the run have passed.</summary>
     private protected override (int, double)[] DefaultStages(int layers) => [(((2 * layers) + 2) / 3, 0), (layers, 75)];
 
@@ -40,10 +42,10 @@ public sealed record RepeatLayersConfig : StagedDepthConfig
         }
 
         int[] stages = resolved.Stages;
-        if (stages.Length > 2 || stages[^1] > 2 * stages[0])
+        if (stages.Length > 2)
         {
             yield return new ConfigProblem(
-                "stages", $"{ConfigValue.Format(stages)}: each layer runs once or twice", "take two stages, the second at most twice the first");
+                "stages", $"{ConfigValue.Format(stages)}: each layer runs once or twice", "take two stages");
         }
         else if (recipe.Run is { } run && run.Steps(RepeatFrom) > run.Steps(resolved.Boundaries[0].Latest))
         {
