@@ -17,6 +17,7 @@ namespace Espalier.Growth;
 [ConfigVariant("name", "mslt", typeof(MsltConfig))]
 [ConfigVariant("name", "late-growth", typeof(LateGrowthConfig))]
 [ConfigVariant("name", "g-stack", typeof(GStackConfig))]
+[ConfigVariant("name", "solar", typeof(SolarConfig))]
 [ConfigVariant("name", "staged-training", typeof(StagedTrainingConfig))]
 [ConfigVariant("name", "hyper-cloning", typeof(HyperCloningConfig))]
 [ConfigVariant("name", "lemon", typeof(LemonConfig))]

@@ -28,6 +28,7 @@ public class MethodConfigTests
     [InlineData("late-growth", 12, "1 12", "50 %")]
     [InlineData("late-growth", 1, "1", "")]
     [InlineData("g-stack", 12, "3 12", "10 %")]
+    [InlineData("solar", 48, "32 48", "50 %")]
     [InlineData("llama-pro", 40, "32 40", "50 %")]
     [InlineData("repeat-layers", 12, "8 12", "75 %")]
     public void StagesScaleWithTheModel(string name, int layers, string stages, string boundaries)
@@ -40,7 +41,7 @@ public class MethodConfigTests
     [Fact]
     public void StagesAreRightForEveryModel()
     {
-        Assert.Equal(10, Staged.Length);
+        Assert.Equal(11, Staged.Length);
         foreach (StagedDepthConfig unresolved in Staged)
         {
             for (int layers = 1; layers <= 200; layers++)

@@ -139,6 +139,7 @@ internal static class Generators
     private static Gen<MethodConfig> DepthMethods(int layers) => Gen.OneOf(
         Gen.Constant((MethodConfig)new ScratchConfig()),
         Halved(layers).Select(staged => (MethodConfig)new GStackConfig { Moments = staged.Moments, Schedule = ScheduleMove.Peak }),
+        Halved(layers).Select(staged => (MethodConfig)new SolarConfig { Stages = staged.Stages, Moments = staged.Moments }),
         Halved(layers).Select(staged => (MethodConfig)new LlamaProConfig { Stages = staged.Stages, Moments = staged.Moments }),
         Halved(layers).Select(staged => (MethodConfig)new RepeatLayersConfig { Stages = staged.Stages, RepeatFrom = Duration.Percent(20) }),
         Gen.Choose(1, 100).Select(i => (MethodConfig)new PldConfig { Theta = i / 100.0, Gamma = i * 1e-4 }),
@@ -173,7 +174,7 @@ internal static class Generators
         select (
             own ? (int[])[.. stages.Order(), layers] : [],
             own ? (GrowthTrigger[])[.. stages.Select((_, i) => new GrowthTrigger(
-                inPercent ? Duration.Percent((2 * i) + 1) : Duration.Steps((10 * i) + 5), rule))] : [],
+                inPercent ? Duration.Percent((2 * i) + 1) : Duration.Steps((10 * i) + 10), rule))] : [],
             own ? moments : (MomentPolicy?)null,
             own ? rewarm : null,
             own ? schedule : null);
