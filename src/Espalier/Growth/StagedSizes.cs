@@ -123,7 +123,7 @@ public abstract record StagedSizesConfig : StagedGrowthConfig
                         return new ConfigProblem(Key, $"`{sizes}` is no larger than the stage before", "let each stage be larger");
                     }
 
-                    ModelConfig grown = Growth(before, stage, seed: 0).Grow(before);
+                    ModelConfig grown = (Growth(before, stage, seed: 0) with { Moments = Moments!.Value }).Grow(before);
                     if (Array.Exists(all, size => size.In(grown) != size.In(stage)))
                     {
                         return new ConfigProblem(

@@ -196,6 +196,10 @@ public class SizeMethodTests
     public void OtherMistakesAreToldToo()
     {
         Assert.Contains("names 1", Assert.Single(Problems(new LagConfig { Operators = ["stack"] })).What, StringComparison.Ordinal);
+        Assert.Equal("moments", Assert.Single(Problems(new LigoConfig { Moments = MomentPolicy.Map })).Key);
+        Assert.Contains("`moments` map", Assert.Single(Problems(new GrowConfig { Operators = ["ligo"] })).What, StringComparison.Ordinal);
+        Assert.Contains("`moments` keep", Assert.Single(Problems(
+            new LagConfig { Operators = ["stack", "ligo"], Moments = MomentPolicy.Keep })).What, StringComparison.Ordinal);
         Assert.Contains("'stak'", Assert.Single(Problems(new GrowConfig { Operators = ["stak"] })).What, StringComparison.Ordinal);
         Assert.Contains("5 does not divide", Assert.Single(Problems(new CompoundGrowConfig { Lengths = [5, 12] })).What, StringComparison.Ordinal);
         Assert.Contains("ends with 6", Assert.Single(Problems(new CompoundGrowConfig { Lengths = [6, 6] })).What, StringComparison.Ordinal);

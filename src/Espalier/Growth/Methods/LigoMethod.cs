@@ -37,8 +37,9 @@ public sealed record LigoConfig : StagedSizesConfig
 
     /// <inheritdoc/>
     internal override IEnumerable<ConfigProblem> Check(MethodSurroundings recipe) =>
-        recipe.IsClean("moments") && Moments is not (null or MomentPolicy.Reset)
-            ? base.Check(recipe).Append(new ConfigProblem(
-                "moments", $"a learned map has no `{ConfigKeys.Kebab(Moments.Value)}`", "leave it out: what the optimizer remembers is reset"))
-            : base.Check(recipe);
+        !recipe.IsClean("moments") || Moments is null or MomentPolicy.Reset ? base.Check(recipe) :
+        [
+            new ConfigProblem(
+                "moments", $"a learned map has no `{ConfigKeys.Kebab(Moments.Value)}`", "leave it out: what the optimizer remembers is reset"),
+        ];
 }

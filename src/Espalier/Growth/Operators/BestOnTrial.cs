@@ -11,7 +11,11 @@ namespace Espalier.Growth;
 public sealed record BestOnTrial(IReadOnlyList<GrowthOperator> Ways, int Steps) : GrowthOperator
 {
     /// <inheritdoc/>
-    public override ModelConfig Grow(ModelConfig model) => Ways[0].Grow(model);
+    public override ModelConfig Grow(ModelConfig model)
+    {
+        ModelConfig[] grown = [.. Ways.Select(way => (way with { Moments = Moments }).Grow(model))];
+        return grown[0];
+    }
 
     /// <summary>What all of the ways keep.</summary>
     /// <inheritdoc/>

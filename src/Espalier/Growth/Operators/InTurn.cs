@@ -18,7 +18,8 @@ public sealed record InTurn(GrowthOperator First, GrowthOperator Second) : Growt
     }
 
     /// <inheritdoc/>
-    public override ModelConfig Grow(ModelConfig model) => Second.Grow(First.Grow(model));
+    public override ModelConfig Grow(ModelConfig model) =>
+        (Second with { Moments = Moments }).Grow((First with { Moments = Moments }).Grow(model));
 
     /// <summary>The less of the two.</summary>
     /// <inheritdoc/>
