@@ -23,9 +23,10 @@ internal static class Checkpoint
     /// <param name="state">The state.</param>
     /// <param name="fullDepth">What evaluation at full depth executes, so that the folder can be evaluated by itself.</param>
     /// <param name="tokenizer">The tokenizer of the text that the model was trained on.</param>
+    /// <param name="data">What the text was made from: the <see cref="Dataset.Inputs"/> of the run's dataset; null where that is not known.</param>
     /// <exception cref="UserErrorException">There is no space or no permission; what was there before is untouched.</exception>
     public static void Write(
-        string folder, TrainingState state, ForwardPlan fullDepth, Tokenizer tokenizer)
+        string folder, TrainingState state, ForwardPlan fullDepth, Tokenizer tokenizer, string? data = null)
     {
         AtomicFolder.Write(
             folder,
@@ -34,26 +35,37 @@ internal static class Checkpoint
                 ModelFolder.Write(partial, state.Model.Config, state.Model.Parameters, tokenizer);
                 SafetensorsWriter.Write(Path.Combine(partial, OptimizerFile), state.Optimizer.SelectMany(parameter =>
                     parameter.Value.Slots.Select(slot => TensorFile.Entry(NameOf(parameter.Key, slot.Key), slot.Value.Value))));
-                AtomicFile.Write(Path.Combine(partial, TrainingStateFile.Name), TrainingStateFile.Text(state, fullDepth));
+                AtomicFile.Write(Path.Combine(partial, TrainingStateFile.Name), TrainingStateFile.Text(state, fullDepth, data));
+                Checksums.Write(partial);
             },
             replace: true,
             "The checkpoint",
             "Free some space, or choose a folder that you may write to; the same command then goes on from the last complete checkpoint.");
     }
 
-    /// <summary>Reads a state back.</summary>
+    /// <summary>Reads a state back, once every file is found to be as it was written.</summary>
     /// <param name="folder">The checkpoint.</param>
     /// <param name="optimizer">The update rule; it says which slots there are.</param>
     /// <param name="plannedGrowths">
     /// The growths before a step, by the recipe: checkpoints of the first format only say how many there were.
     /// </param>
     /// <param name="device">Where to put the tensors.</param>
+    /// <param name="data">The <see cref="Dataset.Inputs"/> that the checkpoint must have been trained on; null for any.</param>
     /// <exception cref="UserErrorException">The folder is no complete checkpoint of Espalier.</exception>
     public static TrainingState Read(
-        string folder, IOptimizer optimizer, Func<long, IReadOnlyList<GrowthRecord>> plannedGrowths, Device device)
+        string folder, IOptimizer optimizer, Func<long, IReadOnlyList<GrowthRecord>> plannedGrowths, Device device,
+        string? data = null)
     {
+        Verify(folder);
         ModelConfig config = ModelFolder.ReadConfig(folder);
         TrainingStateFile file = TrainingStateFile.Read(Path.Combine(folder, TrainingStateFile.Name));
+        if (data is not null && file.Data is string trainedOn && trainedOn != data)
+        {
+            throw new UserErrorException(
+                $"{folder} was trained on other data than the recipe's data.path holds now (its dataset.json says inputs {trainedOn}).",
+                "Put that data back, or choose another run folder.");
+        }
+
         ParameterSet parameters = ModelFolder.ReadParameters(folder, config, device);
         using SafetensorsFile tensors = SafetensorsFile.Open(Path.Combine(folder, OptimizerFile));
         var states = parameters.ToDictionary(parameter => parameter.Name, parameter =>
@@ -88,6 +100,23 @@ internal static class Checkpoint
         return (layers.Count > 0) == (model.Layers > 0) && layers.All(layer => layer >= 0 && layer < model.Layers)
             ? ForwardPlan.Of(layers)
             : throw new UserErrorException($"{path}: full_depth_layers names a layer that the model has not.");
+    }
+
+    /// <summary>Holds a checkpoint to what was written.</summary>
+    /// <exception cref="UserErrorException">A file is not as it was, is missing, or does not belong there.</exception>
+    public static void Verify(string folder)
+    {
+        // Earlier ones have no list.
+        if (Checksums.AreIn(folder) && Checksums.Problems(folder).FirstOrDefault() is string problem)
+        {
+            string? before = Directory.EnumerateDirectories(Path.GetDirectoryName(Path.GetFullPath(folder))!, RunDirectory.Prefix + "*")
+                .Where(other => string.CompareOrdinal(Path.GetFileName(other), Path.GetFileName(folder)) < 0).Max(StringComparer.Ordinal);
+            throw new UserErrorException(
+                $"{folder} is damaged: {problem}.",
+                before is null
+                    ? "There is no checkpoint before it: restore it from a copy, or begin anew in another folder."
+                    : $"Go on from the checkpoint before it: write {Path.GetFileName(before)} into {Path.Combine(Path.GetDirectoryName(before)!, RunDirectory.LatestName)}.");
+        }
     }
 
     private static string NameOf(string parameter, string slot) => $"{parameter}.{slot}";

@@ -9,9 +9,9 @@ namespace Espalier.Training;
 public sealed class RunDirectory : IDisposable
 {
     private const string RecipeName = "recipe.yaml";
-    private const string Prefix = "step-";
+    internal const string Prefix = "step-";
     private const string CheckpointsName = "checkpoints";
-    private const string LatestName = "latest";
+    internal const string LatestName = "latest";
 
     // EWOULDBLOCK, which .NET reports for a file that another process holds.
     private const int WouldBlock = 11;
@@ -104,6 +104,14 @@ public sealed class RunDirectory : IDisposable
             : throw new UserErrorException(
                 $"{latest} does not name a checkpoint: '{name}' is not there.",
                 $"Write the name of a complete checkpoint into {latest}, or delete the file to begin anew.");
+    }
+
+    /// <summary>All checkpoints of a run, the oldest first; none where there is no run.</summary>
+    internal static string[] CheckpointsOf(string run)
+    {
+        string checkpoints = System.IO.Path.Combine(run, CheckpointsName);
+        return Directory.Exists(checkpoints)
+            ? [.. Directory.EnumerateDirectories(checkpoints, Prefix + "*").Order(StringComparer.Ordinal)] : [];
     }
 
     /// <summary>The folder of the checkpoint after a step.</summary>

@@ -21,6 +21,7 @@ public sealed class Trainer : IDisposable
     private readonly Compute _compute;
     private readonly RunPlan _plan;
     private readonly Tokenizer _tokenizer;
+    private readonly string _data;
     private readonly IObjective _objective;
     private readonly TokenShard _train, _valid;
     private readonly IOptimizer _optimizer;
@@ -43,7 +44,7 @@ public sealed class Trainer : IDisposable
     public Trainer(Recipe recipe, Dataset data, Action<TrainingProgress>? progress = null)
     {
         (_recipe, _progress) = (recipe, progress);
-        _tokenizer = data.LoadTokenizer();
+        (_tokenizer, _data) = (data.LoadTokenizer(), data.Inputs);
         _compute = Compute.Of(DeviceOf(recipe), recipe.Training.Precision);
         ModelConfig model = FinalModel(recipe, data);
         _objective = Architectures.Of(model.ModelType).Objective(_tokenizer);
@@ -108,7 +109,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Reads a checkpoint, which must be one that this very run has written.</summary>
     private TrainingState Resume(string checkpoint)
     {
-        TrainingState state = Checkpoint.Read(checkpoint, _optimizer, _plan.Forecast, _compute.Device);
+        TrainingState state = Checkpoint.Read(checkpoint, _optimizer, _plan.Forecast, _compute.Device, _data);
         TrainingPosition position = state.Position;
         bool isOfThisRun = position.Step >= 0 && position.Step <= _plan.TotalSteps
             && position.Tokens == position.Step * _plan.TokensPerStep
@@ -281,7 +282,7 @@ public sealed class Trainer : IDisposable
         Report(TrainingActivity.Saving, state, null);
         string folder = run.CheckpointFolder(state.Position.Step);
         Checkpoint.Write(
-            folder, state, _plan.Method.EvaluationPlan(state.Model.Config, state.Position), _tokenizer);
+            folder, state, _plan.Method.EvaluationPlan(state.Model.Config, state.Position), _tokenizer, _data);
         run.SetLatest(folder, _recipe.Checkpoint.Keep);
         Report(TrainingActivity.Saved, state, null);
         return state.Position.Step;

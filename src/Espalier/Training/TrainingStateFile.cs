@@ -31,6 +31,9 @@ internal sealed class TrainingStateFile
     /// <summary>The stored layers that evaluation at full depth executes.</summary>
     public IReadOnlyList<int> FullDepthLayers => _contents.FullDepthLayers;
 
+    /// <summary>What the run's data was made from; null in files that did not say so yet.</summary>
+    public string? Data => _contents.Data;
+
     /// <summary>Where the run stands.</summary>
     /// <param name="plannedGrowths">The growths before a step, by the recipe.</param>
     public TrainingPosition Position(Func<long, IReadOnlyList<GrowthRecord>> plannedGrowths)
@@ -89,13 +92,15 @@ internal sealed class TrainingStateFile
     /// <summary>The text of a state.</summary>
     /// <param name="state">The state.</param>
     /// <param name="fullDepth">What evaluation at full depth executes.</param>
-    public static string Text(TrainingState state, ForwardPlan fullDepth)
+    /// <param name="data">What the run's data was made from; null where that is not known.</param>
+    public static string Text(TrainingState state, ForwardPlan fullDepth, string? data)
     {
         TrainingPosition position = state.Position;
         var contents = new Contents(
             Format, position.Step, position.Tokens, position.Flops.Layers, position.Flops.Attention, position.Flops.Head,
             position.Seconds, [.. fullDepth.StoredLayers])
         {
+            Data = data,
             ScheduleStep = position.ScheduleStep,
             Growths = position.Growths,
             Losses = position.Losses,
@@ -109,6 +114,9 @@ internal sealed class TrainingStateFile
         int Format, long Step, long Tokens, double FlopsLayers, double FlopsAttention, double FlopsHead, double Seconds,
         IReadOnlyList<int> FullDepthLayers)
     {
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+        public string? Data { get; init; }
+
         public double? ScheduleStep { get; init; }
 
         public IReadOnlyList<GrowthRecord>? Growths { get; init; }

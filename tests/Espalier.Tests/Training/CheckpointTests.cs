@@ -135,7 +135,7 @@ public sealed class CheckpointTests : IDisposable
 
         JsonObject state = TinyRun.State(checkpoint);
         Assert.True(state.Remove(key));
-        File.WriteAllText(path, state.ToJsonString());
+        TinyRun.Rewrite(checkpoint, state);
         Assert.Equal(
             $"{path} is not a training state of Espalier.",
             Assert.Throws<UserErrorException>(() => TinyRun.Go(run, TinyRun.Recipe)).Message);
@@ -150,7 +150,14 @@ public sealed class CheckpointTests : IDisposable
         return run;
     }
 
-    private static void WriteFirstFormat(string checkpoint, int growths) => File.WriteAllText(
+    /// <summary>There were no checksums then.</summary>
+    private static void WriteFirstFormat(string checkpoint, int growths)
+    {
+        File.Delete(Path.Combine(checkpoint, Checksums.Name));
+        WriteFirstState(checkpoint, growths);
+    }
+
+    private static void WriteFirstState(string checkpoint, int growths) => File.WriteAllText(
         Path.Combine(checkpoint, "training_state.json"),
         $$"""
         {

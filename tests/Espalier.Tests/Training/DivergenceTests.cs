@@ -78,6 +78,7 @@ public sealed class DivergenceTests : IDisposable
         byte[] bytes = File.ReadAllBytes(weights);
         BitConverter.GetBytes(float.NaN).CopyTo(bytes, bytes.Length - sizeof(float));
         File.WriteAllBytes(weights, bytes);
+        Checksums.Write(Path.GetDirectoryName(weights)!);
         var exception = Assert.Throws<UserErrorException>(() => TinyRun.Go(run, TinyRun.Recipe));
         Assert.Contains("diverged at step 8: the loss of micro-batch 0 is NaN", exception.Message, StringComparison.Ordinal);
         Assert.Equal("step-00000008\n", File.ReadAllText(Path.Combine(run, "checkpoints", "latest")));

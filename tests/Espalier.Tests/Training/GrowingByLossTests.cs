@@ -126,12 +126,12 @@ public sealed class GrowingByLossTests : IDisposable
         JsonObject state = TinyRun.State(checkpoint);
         JsonNode? sound = state["growths"]![0]![key]?.DeepClone();
         state["growths"]![0]![key] = value is null ? null : JsonValue.Create(value);
-        File.WriteAllText(Path.Combine(checkpoint, "training_state.json"), state.ToJsonString());
+        TinyRun.Rewrite(checkpoint, state);
         var exception = Assert.Throws<UserErrorException>(() => Go(run, growth));
         Assert.StartsWith($"{checkpoint} is no checkpoint of this run: ", exception.Message, StringComparison.Ordinal);
 
         state["growths"]![0]![key] = sound;
-        File.WriteAllText(Path.Combine(checkpoint, "training_state.json"), state.ToJsonString());
+        TinyRun.Rewrite(checkpoint, state);
         Assert.True(Go(run, growth));
     }
 

@@ -112,7 +112,7 @@ public sealed class ResumeTests : IDisposable
                 break;
         }
 
-        File.WriteAllText(Path.Combine(checkpoint, "training_state.json"), state.ToJsonString());
+        TinyRun.Rewrite(checkpoint, state);
         Assert.True(TinyRun.Go(run, recipe));
         if (endsAlike)
         {

@@ -87,6 +87,7 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
         string path = Path.Combine(file == "latest" ? Path.Combine(run, "checkpoints") : TinyRun.Checkpoint(run, 8), file);
         byte[] sound = File.ReadAllBytes(path);
         Damage(path, sound, damage);
+        Checksums.Write(TinyRun.Checkpoint(run, 8));
         Dictionary<string, string> before = TinyRun.Files(run);
 
         var exception = Assert.Throws<UserErrorException>(() => TinyRun.Go(run, TinyRun.Recipe));
@@ -95,6 +96,7 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
         Assert.Equal(before, TinyRun.Files(run));
 
         File.WriteAllBytes(path, sound);
+        Checksums.Write(TinyRun.Checkpoint(run, 8));
         Assert.False(TinyRun.Go(run, TinyRun.Recipe, stopAfter: 9));
     }
 

@@ -160,6 +160,13 @@ internal static class TinyRun
         Assert.Equal(expectedState.ToJsonString(), actualState.ToJsonString());
     }
 
+    /// <summary>Changes a checkpoint's <c>training_state.json</c>, as if it had been written so.</summary>
+    public static void Rewrite(string checkpoint, JsonObject state)
+    {
+        File.WriteAllText(Path.Combine(checkpoint, "training_state.json"), state.ToJsonString());
+        Checksums.Write(checkpoint);
+    }
+
     /// <summary>The <c>training_state.json</c> of a checkpoint.</summary>
     public static JsonObject State(string checkpoint) =>
         JsonNode.Parse(File.ReadAllText(Path.Combine(checkpoint, "training_state.json")))!.AsObject();
