@@ -184,7 +184,7 @@ internal static class Generators
         select (
             own ? (int[])[.. stages.Order(), layers] : [],
             own ? (GrowthTrigger[])[.. stages.Select((_, i) => new GrowthTrigger(
-                inPercent ? Duration.Percent((2 * i) + 1) : Duration.Steps((10 * i) + 5), rule))] : [],
+                inPercent ? Duration.Percent((2 * i) + 1) : Duration.Steps((10 * i) + 10), rule))] : [],
             own ? moments : (MomentPolicy?)null,
             own ? rewarm : null,
             own ? schedule : null);
