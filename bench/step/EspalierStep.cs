@@ -20,7 +20,7 @@ public sealed class EspalierStep : IDisposable
     public EspalierStep(StepSetting setting, Device device, bool mixedPrecision, int? storedLayers = null)
     {
         (_setting, _device) = (setting, device);
-        var config = new OptimizerConfig();
+        var config = new AdamWConfig();
         var optimizer = new AdamW(config);
         _step = new TrainingStep(optimizer, config.ClipNorm, new Compute(device, mixedPrecision));
         _state = TrainingState.Begin(

@@ -53,7 +53,7 @@ public sealed class Finetuner(TaskConfig task, TaskData data, Device device)
             },
             total,
             tokensPerStep: 1);
-        var optimizer = new AdamW(new OptimizerConfig { WeightDecay = training.WeightDecay });
+        var optimizer = new AdamW(new AdamWConfig { WeightDecay = training.WeightDecay });
         using var state = OptimizerState.Begin(optimizer, model.Parameters);
         var epochs = new List<EpochResult>();
         double seconds = 0;

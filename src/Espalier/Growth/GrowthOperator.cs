@@ -39,7 +39,7 @@ public abstract record GrowthOperator
         LayerOrigin[] layers = Layers(old.Config);
         var sources = old.Parameters.ToDictionary(parameter => (parameter.Spec.Layer, parameter.Spec.Role));
         var fresh = new Lazy<ParameterSet>(() => Fresh(old.Architecture, config, context));
-        ParameterState template = state.Optimizer.First().Value;
+        IOptimizer rule = state.Optimizer.Rule;
 
         List<Parameter> parameters = [];
         Dictionary<string, ParameterState> states = [];
@@ -50,7 +50,7 @@ public abstract record GrowthOperator
             {
                 Tensor begun = Find(fresh.Value, spec) * NewLayerFactor(spec, old.Config);
                 parameters.Add(new Parameter(spec, ParameterSet.Trainable(begun)));
-                states.Add(spec.Name, new ParameterState(Empty(template, spec, old.Parameters.Device)) { New = NewUnits.All });
+                states.Add(spec.Name, new ParameterState(ParameterState.Begin(rule, spec, old.Parameters.Device).Slots) { New = NewUnits.All });
                 continue;
             }
 
@@ -67,8 +67,8 @@ public abstract record GrowthOperator
                 _ when spec.Layer is null => source,
                 _ => KeepsStateOf(spec.Layer.Value, layers, old.Config) is int before ? sources[(before, spec.Role)] : null,
             };
-            (Dictionary<string, Slot> slots, long steps) = remembers is null
-                ? (Empty(template, spec, old.Parameters.Device), 0)
+            (IReadOnlyDictionary<string, Slot> slots, long steps) = remembers is null
+                ? (ParameterState.Begin(rule, spec, old.Parameters.Device).Slots, 0L)
                 : (Remembered(remembers, above, spec, maps, state.Optimizer), state.Optimizer[remembers.Name].Steps);
             states.Add(spec.Name, new ParameterState(slots, steps)
             {
@@ -82,7 +82,7 @@ public abstract record GrowthOperator
         }
 
         var grown = new TrainingState(
-            new Model(old.Architecture, config, new ParameterSet(parameters)), new OptimizerState(states), state.Position);
+            new Model(old.Architecture, config, new ParameterSet(parameters)), new OptimizerState(rule, states), state.Position);
         state.Dispose();
         return grown;
     }
@@ -149,14 +149,6 @@ public abstract record GrowthOperator
     private static Tensor Find(ParameterSet parameters, ParameterSpec spec) =>
         spec.Layer is int layer ? parameters[layer, spec.Role] : parameters[spec.Role];
 
-    /// <summary>What the optimizer remembers of a parameter of which it remembers nothing.</summary>
-    /// <param name="template">What it remembers of another.</param>
-    /// <param name="spec">The parameter.</param>
-    /// <param name="device">Where it lies.</param>
-    private protected static Dictionary<string, Slot> Empty(ParameterState template, ParameterSpec spec, Device device) =>
-        template.Slots.ToDictionary(
-            slot => slot.Key, slot => slot.Value with { Value = Tensor.Zeros(spec.Shape, device: device) });
-
     private AxisMap MapOf(Axis before, Axis after, ModelConfig model) =>
         before.Units == after.Units ? AxisMap.Same(before.Units) : Units(after.Kind, model);
 
@@ -169,7 +161,7 @@ public abstract record GrowthOperator
         return scope.Keep(Finish(spec, maps, shares is null ? made : made + (Find(fresh.Value, spec) * shares)));
     }
 
-    private Dictionary<string, Slot> Remembered(
+    private IReadOnlyDictionary<string, Slot> Remembered(
         Parameter source, Parameter above, ParameterSpec spec, AxisMap[] maps, OptimizerState state) =>
         state[source.Name].Slots.ToDictionary(pair => pair.Key, pair => pair.Value with
         {

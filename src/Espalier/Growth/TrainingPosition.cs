@@ -21,7 +21,7 @@ public sealed record TrainingPosition
     /// <summary>The training loss so far.</summary>
     public LossCurve Losses { get; init; } = new(1);
 
-    /// <summary>What the executed plans have cost, forward and backward, and what growth has cost besides.</summary>
+    /// <summary>What the executed plans have cost, forward and backward, what updates have cost, and what growth has cost besides.</summary>
     public FlopsCount Flops { get; init; }
 
     /// <summary>Seconds of wall time spent in training steps; evaluation and checkpoints do not count.</summary>

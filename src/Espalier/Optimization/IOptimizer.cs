@@ -2,16 +2,19 @@ using Espalier.Models;
 
 namespace Espalier.Optimization;
 
-/// <summary>An update rule. What it remembers lies in the state, so that it has none of its own.</summary>
+/// <summary>An update rule, parameter by parameter. What it remembers lies in the state, so that it has none of its own.</summary>
 public interface IOptimizer
 {
-    /// <summary>What it remembers of a parameter before the first update.</summary>
-    ParameterState Begin(Parameter parameter);
+    /// <summary>What it remembers of every element of a parameter: names, and how each changes when the gradient does.</summary>
+    IReadOnlyDictionary<string, Follows> Slots(ParameterSpec parameter);
 
-    /// <summary>Updates parameters and state in place. Parameters without a gradient stay as they are, their counts too.</summary>
-    /// <param name="parameters">With their gradients.</param>
-    /// <param name="state">What is remembered of them.</param>
-    /// <param name="gradientScale">What every gradient is multiplied by on the way: clipping, and one over the targets.</param>
+    /// <summary>The matrix products of one update of a parameter; arithmetic element by element does not count.</summary>
+    FlopsCount UpdateCost(ParameterSpec parameter);
+
+    /// <summary>Updates a parameter and what is remembered of it, in place. Its count has moved on already.</summary>
+    /// <param name="parameter">With its gradient.</param>
+    /// <param name="state">What is remembered of it.</param>
+    /// <param name="gradientScale">What the gradient is multiplied by on the way: clipping, and one over the targets.</param>
     /// <param name="rates">Of this update.</param>
-    void Step(ParameterSet parameters, OptimizerState state, double gradientScale, LearningRates rates);
+    void Update(Parameter parameter, ParameterState state, double gradientScale, ElementRates rates);
 }

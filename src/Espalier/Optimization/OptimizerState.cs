@@ -9,7 +9,13 @@ public sealed class OptimizerState : IReadOnlyCollection<KeyValuePair<string, Pa
     private readonly Dictionary<string, ParameterState> _states;
 
     /// <summary>A state of the given parts, which from now on belong to it.</summary>
-    public OptimizerState(IEnumerable<KeyValuePair<string, ParameterState>> states) => _states = new(states);
+    /// <param name="rule">The update rule that remembers.</param>
+    /// <param name="states">What it remembers of every parameter.</param>
+    public OptimizerState(IOptimizer rule, IEnumerable<KeyValuePair<string, ParameterState>> states) =>
+        (Rule, _states) = (rule, new(states));
+
+    /// <summary>The update rule that remembers: it says what there is to remember of parameters that growth adds.</summary>
+    public IOptimizer Rule { get; }
 
     /// <inheritdoc/>
     public int Count => _states.Count;
@@ -18,11 +24,12 @@ public sealed class OptimizerState : IReadOnlyCollection<KeyValuePair<string, Pa
     public ParameterState this[string name] => _states[name];
 
     /// <summary>The state before the first update.</summary>
-    public static OptimizerState Begin(IOptimizer optimizer, ParameterSet parameters) => new(parameters.Select(
-        parameter => KeyValuePair.Create(parameter.Name, optimizer.Begin(parameter))));
+    public static OptimizerState Begin(IOptimizer optimizer, ParameterSet parameters) => new(
+        optimizer, parameters.Select(parameter => KeyValuePair.Create(
+            parameter.Name, ParameterState.Begin(optimizer, parameter.Spec, parameter.Value.Device))));
 
     /// <summary>A copy with its own memory.</summary>
-    public OptimizerState Copy() => new(_states.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.Copy())));
+    public OptimizerState Copy() => new(Rule, _states.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.Copy())));
 
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, ParameterState>> GetEnumerator() => _states.GetEnumerator();

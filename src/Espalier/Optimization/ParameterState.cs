@@ -1,3 +1,4 @@
+using Espalier.Models;
 using Espalier.Torch;
 
 namespace Espalier.Optimization;
@@ -23,6 +24,14 @@ public sealed class ParameterState(IReadOnlyDictionary<string, Slot> slots, long
 
     /// <summary>The elements that the last growth has added; null where there are none.</summary>
     public NewUnits? New { get; init; }
+
+    /// <summary>What an update rule remembers of a parameter before its first update: zeros.</summary>
+    /// <param name="rule">The update rule.</param>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="device">Where it lies.</param>
+    public static ParameterState Begin(IOptimizer rule, ParameterSpec parameter, Device device) =>
+        new(rule.Slots(parameter).ToDictionary(
+            slot => slot.Key, slot => new Slot(Tensor.Zeros(parameter.Shape, device: device), slot.Value)));
 
     /// <summary>A copy with its own memory.</summary>
     public ParameterState Copy() => new(

@@ -21,7 +21,7 @@ internal static class MeasuredStep
     public static double FlopsPerSecond(Recipe recipe, ModelConfig model, double predictedShare, CancellationToken stop = default)
     {
         var compute = Compute.Of(Trainer.DeviceOf(recipe), recipe.Training.Precision);
-        var optimizer = new AdamW(recipe.Optimizer);
+        IOptimizer optimizer = recipe.Optimizer.Create();
         var step = new TrainingStep(optimizer, recipe.Optimizer.ClipNorm, compute);
         using var state = TrainingState.Begin(model, model.Layers, optimizer, recipe.Seed, compute.Device);
         var plan = ForwardPlan.Plain(model.Layers);

@@ -1,15 +1,17 @@
 using Espalier.Models;
+using Espalier.Optimization;
 
 namespace Espalier.Planning;
 
 /// <summary>The memory of a training step on one machine, in bytes, by formulas; what a backward pass needs for a moment, and the allocator, come on top.</summary>
 /// <param name="Parameters">P: the elements of all parameters.</param>
+/// <param name="Remembered">S: the elements of all that the optimizer remembers.</param>
 /// <param name="Activations">What a micro-batch's forward pass keeps for its backward pass.</param>
-internal sealed record MemoryNeed(double Parameters, double Activations)
+internal sealed record MemoryNeed(double Parameters, double Remembered, double Activations)
 {
     /// <summary>How the parts come about.</summary>
     public const string Formula =
-        "Memory: weights 4 P, gradients 4 P, optimizer 8 P (two moments of AdamW in f32); activations of a micro-batch of n tokens at depth d: "
+        "Memory: weights 4 P, gradients 4 P, optimizer 4 for each element that it remembers (AdamW 8 P); activations of a micro-batch of n tokens at depth d: "
         + "n d (8 C + 2 F + H T) + 3 n C values of 4 bytes (in bf16, 2 for all but 2 n d C + 3 n C of them), "
         + "H T the attention weights, which a GPU's fused attention does not keep. What a backward pass needs for a moment, and the allocator, come on top.";
 
@@ -19,18 +21,19 @@ internal sealed record MemoryNeed(double Parameters, double Activations)
     /// <summary>4 P.</summary>
     public double Gradients => 4 * Parameters;
 
-    /// <summary>8 P: two moments.</summary>
-    public double Optimizer => 8 * Parameters;
+    /// <summary>4 S, which is 8 P of AdamW: two moments.</summary>
+    public double Optimizer => 4 * Remembered;
 
     /// <summary>All parts.</summary>
     public double Total => Weights + Gradients + Optimizer + Activations;
 
     /// <summary>The need of a stage.</summary>
     /// <param name="model">The model as it is stored.</param>
+    /// <param name="optimizer">The update rule.</param>
     /// <param name="depth">The most layers that a micro-batch executes.</param>
     /// <param name="sequences">Sequences of a micro-batch.</param>
     /// <param name="isBf16">Whether matrix products run in bfloat16.</param>
-    public static MemoryNeed Of(ModelConfig model, int depth, int sequences, bool isBf16)
+    public static MemoryNeed Of(ModelConfig model, IOptimizer optimizer, int depth, int sequences, bool isBf16)
     {
         double tokens = (double)sequences * model.ContextLength, hidden = model.HiddenSize;
 
@@ -38,9 +41,10 @@ internal sealed record MemoryNeed(double Parameters, double Activations)
         // and values, and the feed-forward layer before and after its GELU.
         double stream = tokens * ((2 * hidden * depth) + (3 * hidden));
         double products = tokens * depth * ((6 * hidden) + (2.0 * model.FfnWidth) + ((double)model.Heads * model.ContextLength));
-        return new MemoryNeed(ParametersOf(model), (4 * stream) + ((isBf16 ? 2 : 4) * products));
+        return new MemoryNeed(
+            ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + ((isBf16 ? 2 : 4) * products));
     }
 
-    private static double ParametersOf(ModelConfig model) => Architectures.Of(model.ModelType).Parameters(model)
-        .Sum(parameter => parameter.Shape.Aggregate(1.0, (product, size) => product * size));
+    private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => Architectures.Of(model.ModelType).Parameters(model)
+        .Sum(parameter => parameter.Shape.Aggregate((double)times(parameter), (product, size) => product * size));
 }

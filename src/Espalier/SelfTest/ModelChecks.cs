@@ -70,7 +70,7 @@ internal static class ModelChecks
             },
             steps,
             tokensPerStep: 1);
-        var optimizer = new AdamW(new OptimizerConfig
+        var optimizer = new AdamW(new AdamWConfig
         {
             Beta1 = Setting("beta1"),
             Beta2 = Setting("beta2"),

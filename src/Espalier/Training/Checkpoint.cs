@@ -69,20 +69,15 @@ internal static class Checkpoint
         ParameterSet parameters = ModelFolder.ReadParameters(folder, config, device);
         using SafetensorsFile tensors = SafetensorsFile.Open(Path.Combine(folder, OptimizerFile));
         var states = parameters.ToDictionary(parameter => parameter.Name, parameter =>
-        {
-            using ParameterState empty = optimizer.Begin(parameter);
-            return new ParameterState(
-                empty.Slots.ToDictionary(slot => slot.Key, slot => slot.Value with
-                {
-                    Value = TensorFile.Read(tensors, NameOf(parameter.Name, slot.Key), parameter.Spec.Shape, device),
-                }),
+            new ParameterState(
+                optimizer.Slots(parameter.Spec).ToDictionary(slot => slot.Key, slot => new Slot(
+                    TensorFile.Read(tensors, NameOf(parameter.Name, slot.Key), parameter.Spec.Shape, device), slot.Value)),
                 file.StepsOf(parameter.Name))
             {
                 New = file.NewIn(parameter.Name),
-            };
-        });
+            });
         return new TrainingState(
-            Model.Of(config, parameters), new OptimizerState(states), file.Position(plannedGrowths));
+            Model.Of(config, parameters), new OptimizerState(optimizer, states), file.Position(plannedGrowths));
     }
 
     /// <summary>What evaluation of a folder's model executes: its full depth through the map, if the folder says so.</summary>

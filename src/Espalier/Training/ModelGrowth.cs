@@ -55,8 +55,7 @@ public static class ModelGrowth
     /// <summary>A grown model; the one that it is made from stays as it is.</summary>
     private static Model Grow(Model model, GrowthOperator growth, IGrowthContext context)
     {
-        var nothing = new OptimizerState(model.Parameters.Select(parameter => KeyValuePair.Create(
-            parameter.Name, new ParameterState(new Dictionary<string, Slot>()))));
+        var nothing = Optimization.OptimizerState.Begin(new Sgd(new SgdConfig { Momentum = 0 }), model.Parameters);
         TrainingState state = new TrainingState(model, nothing, new TrainingPosition()).Copy();
         return growth.Apply(state, context).Model;
     }

@@ -29,8 +29,8 @@ public sealed record Recipe
     /// <summary>`training`: how long, in which portions, on which device.</summary>
     public required TrainingConfig Training { get; init; }
 
-    /// <summary>`optimizer`: AdamW.</summary>
-    public OptimizerConfig Optimizer { get; init; } = new();
+    /// <summary>`optimizer`: the update rule. Default AdamW.</summary>
+    public OptimizerConfig Optimizer { get; init; } = new AdamWConfig();
 
     /// <summary>`learning_rate`: its peak and its course over the run.</summary>
     public required LearningRateConfig LearningRate { get; init; }

@@ -1,6 +1,7 @@
 using Espalier.Configuration;
 using Espalier.Growth;
 using Espalier.Models;
+using Espalier.Optimization;
 
 namespace Espalier.Training;
 
@@ -12,6 +13,8 @@ internal sealed class RunPlan
     private readonly double[] _costUpTo;
     private readonly int _sequences;
     private readonly double _predictedShare;
+    private readonly IOptimizer _optimizer;
+    private (ModelConfig? Of, ILookup<int?, FlopsCount> ByLayer) _updateCosts;
 
     /// <summary>Works a recipe out.</summary>
     /// <param name="recipe">The recipe.</param>
@@ -32,6 +35,7 @@ internal sealed class RunPlan
             WarmupSteps = recipe.LearningRate.Warmup.ToSteps(TotalSteps, TokensPerStep),
         });
         (_sequences, _predictedShare) = (training.MicroBatch * training.GradientAccumulation, predictedShare);
+        _optimizer = recipe.Optimizer.Create();
         _costUpTo = Costs();
 
         long AtLeastOne(Duration every) => Math.Max(1, every.ToSteps(TotalSteps, TokensPerStep));
@@ -135,7 +139,7 @@ internal sealed class RunPlan
     /// <param name="samples">How many updates to look at, at most all.</param>
     /// <param name="asDrawn">Whether to take the plans that the run will draw, also where their average is known.</param>
     /// <returns>
-    /// The update, the model as it is stored then, what the update costs, forward and backward, and the most layers that a plan
+    /// The update, the model as it is stored then, what the update costs, forward, backward and by the optimizer's own products, and the most layers that a plan
     /// executes.
     /// </returns>
     public IEnumerable<(long Step, ModelConfig Model, FlopsCount Cost, int Depth)> Foresee(long samples, bool asDrawn = false)
@@ -180,7 +184,22 @@ internal sealed class RunPlan
     {
         int length = plan.Length ?? model.ContextLength;
         double tokens = (double)_sequences * model.ContextLength;
-        return Ledger.ForwardAndBackward(model, plan, (int)(tokens / length), length, _predictedShare * tokens);
+        return Ledger.ForwardAndBackward(model, plan, (int)(tokens / length), length, _predictedShare * tokens) + UpdateCost(model, plan);
+    }
+
+    /// <summary>What updating all parameters that a plan trains costs.</summary>
+    private FlopsCount UpdateCost(ModelConfig model, ForwardPlan plan)
+    {
+        if (!ReferenceEquals(_updateCosts.Of, model))
+        {
+            _updateCosts = (model, Architectures.Of(model.ModelType).Parameters(model)
+                .ToLookup(parameter => parameter.Layer, _optimizer.UpdateCost));
+        }
+
+        return plan.Layers.Where(run => run.Trains).Select(run => (int?)run.Stored).Distinct()
+            .Concat(plan.TrainsRest ? [null] : Array.Empty<int?>())
+            .SelectMany(layer => _updateCosts.ByLayer[layer])
+            .Aggregate(default(FlopsCount), (sum, cost) => sum + cost);
     }
 
     private (ModelConfig Model, TrainingPosition Position) Grown(ModelConfig model, TrainingPosition position)

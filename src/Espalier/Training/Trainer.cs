@@ -49,7 +49,7 @@ public sealed class Trainer : IDisposable
         ModelConfig model = FinalModel(recipe, data);
         _objective = Architectures.Of(model.ModelType).Objective(_tokenizer);
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
-        _optimizer = new AdamW(recipe.Optimizer);
+        _optimizer = recipe.Optimizer.Create();
         _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute);
         _learningRate = new LearningRate(recipe.LearningRate, _plan.TotalSteps, _plan.TokensPerStep);
         _train = data.OpenTrain();

@@ -78,7 +78,7 @@ public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute 
             throw Diverged(state, $"the gradient norm is {norm}");
         }
 
-        optimizer.Step(state.Model.Parameters, state.Optimizer, GradientNorm.ClipFactor(norm, clipNorm) / targets, rates);
+        flops += optimizer.Step(state.Model.Parameters, state.Optimizer, GradientNorm.ClipFactor(norm, clipNorm) / targets, rates);
         state.Model.Parameters.ClearGradients();
         Engine.Synchronize(compute.Device);
         var result = new StepResult(results, norm, rates.Rate);

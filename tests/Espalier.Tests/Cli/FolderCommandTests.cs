@@ -290,7 +290,7 @@ public sealed class FolderCommandTests : IDisposable
         ModelConfig model = shape with { VocabularySize = tokenizer.VocabularySize };
         _parameters = Sample.Parameters(model);
         var state = new TrainingState(
-            Model.Of(model, _parameters), OptimizerState.Begin(new AdamW(new OptimizerConfig()), _parameters),
+            Model.Of(model, _parameters), OptimizerState.Begin(new AdamW(new AdamWConfig()), _parameters),
             new TrainingPosition());
         Espalier.Training.Checkpoint.Write(_folder.File("checkpoint"), state, fullDepth, tokenizer);
         return _folder.File("checkpoint");

@@ -28,7 +28,7 @@ public sealed class ModelCommandTests : IDisposable
         _checkpoint = Path.Combine(_folder.Path, "run", "checkpoints", "step-00000007");
         Directory.CreateDirectory(Path.GetDirectoryName(_checkpoint)!);
         var state = new TrainingState(
-            _model, OptimizerState.Begin(new AdamW(new OptimizerConfig()), _model.Parameters),
+            _model, OptimizerState.Begin(new AdamW(new AdamWConfig()), _model.Parameters),
             new TrainingPosition { Step = 7 });
         Checkpoint.Write(_checkpoint, state, FullDepth, ByteLevelBpe.RawBytes);
         _folder.Write("run/checkpoints/latest", "step-00000007\n");

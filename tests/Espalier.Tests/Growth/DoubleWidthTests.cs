@@ -198,7 +198,7 @@ public class DoubleWidthTests
     {
         ModelBatch batch = GrowthSample.Batch(state.Model.Config);
         ForwardPass.LossSum(state.Model, batch, ForwardPlan.Plain(state.Model.Config.Layers)).Backward();
-        new AdamW(new OptimizerConfig { WeightDecay = 0, Epsilon = 1e-12 })
+        new AdamW(new AdamWConfig { WeightDecay = 0, Epsilon = 1e-12 })
             .Step(state.Model.Parameters, state.Optimizer, 1.0 / batch.TargetCount, rate);
     }
 

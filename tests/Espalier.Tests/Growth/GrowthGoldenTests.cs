@@ -69,7 +69,7 @@ public class GrowthGoldenTests
     {
         ModelConfig config = golden.Model() with { TiedHead = tied };
         ParameterSet parameters = golden.Parameters(config);
-        var optimizer = new OptimizerState(parameters.Select(parameter => KeyValuePair.Create(parameter.Name, new ParameterState(
+        var optimizer = new OptimizerState(new AdamW(new AdamWConfig()), parameters.Select(parameter => KeyValuePair.Create(parameter.Name, new ParameterState(
             new Dictionary<string, Slot>
             {
                 [AdamW.ExpAvg] = new(golden[$"{AdamW.ExpAvg}.{parameter.Name}"], Follows.Gradient),

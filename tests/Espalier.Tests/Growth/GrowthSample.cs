@@ -68,7 +68,7 @@ internal static class GrowthSample
                     Squared(Sample.Normal(6000 + i, parameter.Spec.Shape)) + Tensor.Full([], 0.5), Follows.Square),
             },
             10 + i)));
-        return new TrainingState(Model.Of(config, parameters), new OptimizerState(states), Position);
+        return new TrainingState(Model.Of(config, parameters), new OptimizerState(new AdamW(new AdamWConfig()), states), Position);
     }
 
     /// <summary>Sequences of the context's length, and something to predict at every position.</summary>

@@ -32,7 +32,7 @@ internal sealed class LigoContext(ModelConfig model) : IGrowthContext
     /// <summary>A new model that some updates have taught a little.</summary>
     public TrainingState Trained(int steps)
     {
-        var optimizer = new AdamW(new OptimizerConfig());
+        var optimizer = new AdamW(new AdamWConfig());
         TrainingState state = TrainingState.Begin(model, model.Layers, optimizer, seed: 3, Device.Cpu);
         for (int step = 0; step < steps; step++)
         {

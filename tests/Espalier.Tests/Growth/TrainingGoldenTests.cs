@@ -45,7 +45,7 @@ public class TrainingGoldenTests
             },
             steps,
             tokensPerStep: 1);
-        AdamW optimizer = new(new OptimizerConfig
+        AdamW optimizer = new(new AdamWConfig
         {
             Beta1 = Setting("beta1").GetDouble(),
             Beta2 = Setting("beta2").GetDouble(),

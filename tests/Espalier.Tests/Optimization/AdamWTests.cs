@@ -10,7 +10,7 @@ public class AdamWTests
     public void DecayShrinksMatricesOnly()
     {
         using ParameterSet parameters = Gradients.Of(_ => 0);
-        var optimizer = new AdamW(new OptimizerConfig { WeightDecay = 0.5 });
+        var optimizer = new AdamW(new AdamWConfig { WeightDecay = 0.5 });
         using var state = OptimizerState.Begin(optimizer, parameters);
         var before = parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Value.Clone());
         optimizer.Step(parameters, state, gradientScale: 1, rates: 0.1);
@@ -24,7 +24,7 @@ public class AdamWTests
     public void TheFirstStepMovesEveryWeightByTheLearningRateAgainstItsGradient()
     {
         using ParameterSet parameters = Gradients.Of(i => i % 2 == 0 ? 3 : -0.01);
-        var optimizer = new AdamW(new OptimizerConfig { WeightDecay = 0 });
+        var optimizer = new AdamW(new AdamWConfig { WeightDecay = 0 });
         using var state = OptimizerState.Begin(optimizer, parameters);
         var before = parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Value.Clone());
         optimizer.Step(parameters, state, gradientScale: 1, rates: 0.01);
@@ -46,7 +46,7 @@ public class AdamWTests
 
         double FirstMoment(double scale)
         {
-            var optimizer = new AdamW(new OptimizerConfig());
+            var optimizer = new AdamW(new AdamWConfig());
             using var state = OptimizerState.Begin(optimizer, parameters);
             optimizer.Step(parameters, state, scale, rates: 0);
             return Near.Values(state["transformer.wte.weight"].Slots[AdamW.ExpAvg].Value)[0];
@@ -59,7 +59,7 @@ public class AdamWTests
         using ParameterSet parameters = Gradients.Of(_ => 1);
         Parameter still = parameters.First(parameter => parameter.Name == "transformer.wpe.weight");
         still.Value.ClearGrad();
-        var optimizer = new AdamW(new OptimizerConfig());
+        var optimizer = new AdamW(new AdamWConfig());
         using var state = OptimizerState.Begin(optimizer, parameters);
         using var before = still.Value.Clone();
         optimizer.Step(parameters, state, 1, 0.1);
@@ -74,7 +74,7 @@ public class AdamWTests
     {
         using ParameterSet parameters = Gradients.Of(_ => 1);
         Parameter late = parameters.First(parameter => parameter.Name == "transformer.wpe.weight");
-        var optimizer = new AdamW(new OptimizerConfig { WeightDecay = 0 });
+        var optimizer = new AdamW(new AdamWConfig { WeightDecay = 0 });
         using var state = OptimizerState.Begin(optimizer, parameters);
         late.Value.ClearGrad();
         for (int step = 0; step < 20; step++)

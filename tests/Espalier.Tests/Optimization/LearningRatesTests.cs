@@ -17,7 +17,7 @@ public class LearningRatesTests
         [MixedVector] = new NewUnits([[0, 1, 2, 15]]),
     };
 
-    private static readonly AdamW Optimizer = new(new OptimizerConfig { WeightDecay = 0.3 });
+    private static readonly AdamW Optimizer = new(new AdamWConfig { WeightDecay = 0.3 });
 
     /// <summary>Each element as with its own rate alone: what is not mixed in the very bits, moments always.</summary>
     [Theory]
@@ -100,9 +100,9 @@ public class LearningRatesTests
         public Outcome(LearningRates rates, bool isNewKnown = true)
         {
             Parameters = Gradients.Of(i => 0.1 * (i - 7.5));
-            State = new OptimizerState(Parameters.Select(parameter => KeyValuePair.Create(
+            State = new OptimizerState(Optimizer, Parameters.Select(parameter => KeyValuePair.Create(
                 parameter.Name,
-                new ParameterState(Optimizer.Begin(parameter).Slots) { New = isNewKnown ? New.GetValueOrDefault(parameter.Name) : null })));
+                new ParameterState(ParameterState.Begin(Optimizer, parameter.Spec, Device.Cpu).Slots) { New = isNewKnown ? New.GetValueOrDefault(parameter.Name) : null })));
             for (int step = 0; step < 3; step++)
             {
                 Optimizer.Step(Parameters, State, 0.5, rates);

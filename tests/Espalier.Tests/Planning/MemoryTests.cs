@@ -1,4 +1,5 @@
 using Espalier.Models;
+using Espalier.Optimization;
 using Espalier.Planning;
 using FsCheck;
 using FsCheck.Fluent;
@@ -15,13 +16,13 @@ public class MemoryTests
     [Fact]
     public void Gpt2HasItsPublishedParametersAndTheirBytes()
     {
-        var need = MemoryNeed.Of(Model, 12, 1, isBf16: false);
+        var need = MemoryNeed.Of(Model, new AdamW(new AdamWConfig()), 12, 1, isBf16: false);
         Assert.Equal(124_439_808, need.Parameters);
         Assert.Equal(16 * need.Parameters, need.Weights + need.Gradients + need.Optimizer);
 
         // A token of a layer: 8 x 768 + 2 x 3072 + 12 x 1024 values; three more of the width outside.
         Assert.Equal(4.0 * 1024 * ((12 * 24_576) + (3 * 768)), need.Activations);
-        Assert.True(MemoryNeed.Of(Model, 12, 1, isBf16: true).Activations < need.Activations);
+        Assert.True(MemoryNeed.Of(Model, new AdamW(new AdamWConfig()), 12, 1, isBf16: true).Activations < need.Activations);
     }
 
     [Fact]

@@ -165,7 +165,7 @@ public class MemoryTests
     {
         long empty = Tensor.LiveCount;
         ModelConfig model = Sample.Model(3);
-        var optimizer = new AdamW(new OptimizerConfig());
+        var optimizer = new AdamW(new AdamWConfig());
         using (TrainingState state = TrainingState.Begin(model, 6, optimizer, 1, Device.Cpu))
         {
             TrainingStep[] steps =
@@ -196,7 +196,7 @@ public class MemoryTests
     public void AGrownStateOwnsItsTensorsAndTheOldOneNone(MomentPolicy moments)
     {
         long empty = Tensor.LiveCount;
-        TrainingState state = TrainingState.Begin(Sample.Model(2), 5, new AdamW(new OptimizerConfig()), 1, Device.Cpu);
+        TrainingState state = TrainingState.Begin(Sample.Model(2), 5, new AdamW(new AdamWConfig()), 1, Device.Cpu);
         TrainingState grown;
         using (new TensorScope())
         {
@@ -219,7 +219,7 @@ public class MemoryTests
         long empty = Tensor.LiveCount;
         ModelConfig model = Sample.Bert(2);
         var growth = new Ligo { LayerCount = 3, HiddenSize = 24, FfnSize = 70, Steps = 3, LearningRate = rate };
-        TrainingState state = TrainingState.Begin(model, 2, new AdamW(new OptimizerConfig()), 1, Device.Cpu);
+        TrainingState state = TrainingState.Begin(model, 2, new AdamW(new AdamWConfig()), 1, Device.Cpu);
         long before = Tensor.LiveCount;
         if (rate > 1)
         {

@@ -16,7 +16,7 @@ namespace Espalier.Tests.Training;
 /// <summary>Training states on disk, of this format and of the first.</summary>
 public sealed class CheckpointTests : IDisposable
 {
-    private static readonly AdamW Optimizer = new(new OptimizerConfig());
+    private static readonly AdamW Optimizer = new(new AdamWConfig());
 
     private readonly TemporaryFolder _folder = new(inMemory: true);
 

@@ -13,7 +13,7 @@ namespace Espalier.Tests.Training;
 /// <summary>A loss or gradient that is no number stops a run before it can do harm.</summary>
 public sealed class DivergenceTests : IDisposable
 {
-    private static readonly AdamW Optimizer = new(new OptimizerConfig());
+    private static readonly AdamW Optimizer = new(new AdamWConfig());
 
     private readonly TemporaryFolder _folder = new(inMemory: true);
 
@@ -51,7 +51,7 @@ public sealed class DivergenceTests : IDisposable
         Recipe recipe = TinyRun.Recipe with
         {
             LearningRate = new LearningRateConfig { Peak = 100, Schedule = LearningRateSchedule.Constant, Warmup = Duration.Steps(2) },
-            Optimizer = new OptimizerConfig { WeightDecay = 10 },
+            Optimizer = new AdamWConfig { WeightDecay = 10 },
             Checkpoint = new CheckpointConfig { Every = Duration.Steps(1), Keep = 100 },
         };
         string run = _folder.File("run");

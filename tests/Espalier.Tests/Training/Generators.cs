@@ -58,10 +58,7 @@ internal static class Generators
                 Warmup = Duration.Steps(warmup),
                 Final = final,
             }
-        from optimizer in Gen.Four(Fraction).Select(f => new OptimizerConfig
-        {
-            Beta1 = f.Item1, Beta2 = f.Item2, Epsilon = f.Item3 + 1e-9, WeightDecay = f.Item4, ClipNorm = f.Item1 * 3,
-        })
+        from optimizer in Optimizers
         from every in Durations.Where(d => d.Value > 0)
         from tokens in Gen.Choose(0, int.MaxValue)
         from name in Text
@@ -81,6 +78,20 @@ internal static class Generators
             Checkpoint = new CheckpointConfig { Every = every, Keep = 1 + tokens % 9 },
             Logging = new LoggingConfig { Every = every },
         };
+
+    private static Gen<OptimizerConfig> Optimizers =>
+        from decay in Fraction
+        from f in Gen.Four(Fraction)
+        from scale in Member<UpdateScale>()
+        from optimizer in Gen.Elements<OptimizerConfig>(
+            new AdamWConfig { Beta1 = f.Item1, Beta2 = f.Item2, Epsilon = f.Item3 + 1e-9 },
+            new MuonConfig
+            {
+                Momentum = f.Item4, UpdateScale = scale, AdamwRate = f.Item3 * 9, Beta1 = f.Item1, Beta2 = f.Item2, Epsilon = f.Item3 + 1e-9,
+            },
+            new MuonNsgdConfig { Momentum = f.Item1, UpdateScale = scale },
+            new SgdConfig { Momentum = f.Item1 })
+        select optimizer with { WeightDecay = decay, ClipNorm = f.Item1 * 3 };
 
     private static Gen<ModelConfig> Models => Gen.OneOf(
         Gpt2Models.Select(model => (ModelConfig)model),

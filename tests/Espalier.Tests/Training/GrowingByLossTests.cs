@@ -214,5 +214,5 @@ public sealed class GrowingByLossTests : IDisposable
     }
 
     private static TrainingState Read(string run, int step) => Checkpoint.Read(
-        TinyRun.Checkpoint(run, step), new AdamW(new OptimizerConfig()), _ => throw new InvalidOperationException(), Device.Cpu);
+        TinyRun.Checkpoint(run, step), new AdamW(new AdamWConfig()), _ => throw new InvalidOperationException(), Device.Cpu);
 }

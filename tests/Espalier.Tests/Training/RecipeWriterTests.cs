@@ -1,5 +1,6 @@
 using Espalier.Configuration;
 using Espalier.Growth;
+using Espalier.Optimization;
 using Espalier.Training;
 using FsCheck;
 using FsCheck.Fluent;
@@ -35,6 +36,11 @@ public class RecipeWriterTests
     public void TheGeneratorKnowsEveryMethod() => Assert.Equal(
         ConfigVariants.TypesOf(typeof(MethodConfig)).Select(type => type.Name).Order(StringComparer.Ordinal),
         Generators.Recipes.Sample(1000).Select(recipe => recipe.Method.GetType().Name).Distinct().Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void TheGeneratorKnowsEveryOptimizer() => Assert.Equal(
+        ConfigVariants.TypesOf(typeof(OptimizerConfig)).Select(type => type.Name).Order(StringComparer.Ordinal),
+        Generators.Recipes.Sample(100).Select(recipe => recipe.Optimizer.GetType().Name).Distinct().Order(StringComparer.Ordinal));
 
     [Fact]
     public void EveryKeyIsWritten()

@@ -269,5 +269,5 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
     }
 
     private static TrainingState Read(string checkpoint) => Checkpoint.Read(
-        checkpoint, new AdamW(new OptimizerConfig()), _ => throw new InvalidOperationException("its growths are in it"), Device.Cpu);
+        checkpoint, new AdamW(new AdamWConfig()), _ => throw new InvalidOperationException("its growths are in it"), Device.Cpu);
 }

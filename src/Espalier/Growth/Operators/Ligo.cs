@@ -88,10 +88,10 @@ public sealed record Ligo : WidthOperator
         Learn(map, context);
         ModelConfig config = Grow(state.Model.Config);
         ParameterSet parameters = map.MultipliedOut();
-        ParameterState template = state.Optimizer.First().Value;
-        var forgotten = new OptimizerState(parameters.Select(parameter => KeyValuePair.Create(
+        IOptimizer rule = state.Optimizer.Rule;
+        var forgotten = new OptimizerState(rule, parameters.Select(parameter => KeyValuePair.Create(
             parameter.Name,
-            new ParameterState(Empty(template, parameter.Spec, parameters.Device)) { New = map.Changes(parameter.Spec) ? NewUnits.All : null })));
+            new ParameterState(ParameterState.Begin(rule, parameter.Spec, parameters.Device).Slots) { New = map.Changes(parameter.Spec) ? NewUnits.All : null })));
         var grown = new TrainingState(new Model(state.Model.Architecture, config, parameters), forgotten, state.Position);
         state.Dispose();
         return grown;
