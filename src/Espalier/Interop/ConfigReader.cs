@@ -56,6 +56,12 @@ internal sealed class ConfigReader(string path, JsonObject json)
     {
         foreach (ConfigKey key in ConfigKeys.Of(model.GetType()))
         {
+            // A run may begin without layers (late growth); a recipe's final model has some.
+            if (model.Layers == 0 && key.Property.Name == nameof(ModelConfig.Layers))
+            {
+                continue;
+            }
+
             try
             {
                 RecordBinder.CheckLimits(key.Property, key.Property.GetValue(model));

@@ -27,7 +27,7 @@ public sealed class EveryOptimizerTests : IDisposable
     [
         TinyRun.Apollo with { Moments = MomentPolicy.Map },
         new SparklingConfig { Rewarm = new RewarmChoice(Duration.Steps(4), 1, 1.3, RewarmScope.New) },
-        new LateGrowthConfig { Stages = [1, 4] },
+        new LateGrowthConfig { Stages = [0, 4] },
     ];
 
     public void Dispose() => _folder.Dispose();
