@@ -5,24 +5,20 @@ using Espalier.Models;
 namespace Espalier.Interop;
 
 /// <summary>
-/// A tokenizer in a model's folder: <c>tokenizer.json</c>, and for a WordPiece <c>tokenizer_config.json</c>. Without the
-/// latter, the class that <c>transformers</c> has for BERT would lower all text, whatever <c>tokenizer.json</c> says.
+/// A tokenizer in a model's folder: <c>tokenizer.json</c> and <c>tokenizer_config.json</c>. Without the latter,
+/// <c>transformers</c> would take the class of the model: BERT's lowers all text, Llama's cuts it as SentencePiece does,
+/// whatever <c>tokenizer.json</c> says.
 /// </summary>
 internal static class TokenizerFiles
 {
-    private const string ConfigFile = "tokenizer_config.json";
-
     /// <summary>Writes the files.</summary>
     /// <exception cref="UserErrorException">A file cannot be written.</exception>
     public static void Write(string folder, ModelConfig model, Tokenizer tokenizer)
     {
         tokenizer.Save(Path.Combine(folder, ModelFolder.TokenizerFile));
-        if (tokenizer is WordPiece)
-        {
-            AtomicFile.Write(
-                Path.Combine(folder, ConfigFile),
-                Config(model, tokenizer).Indented() + "\n");
-        }
+        AtomicFile.Write(
+            Path.Combine(folder, TokenizerConfigFile.FileName),
+            Config(model, tokenizer).Indented() + "\n");
     }
 
     /// <summary>Asks for the class that takes <c>tokenizer.json</c> as it stands, and says what that does not know.</summary>
@@ -38,6 +34,7 @@ internal static class TokenizerFiles
         };
         foreach ((string name, int? id) in new[]
         {
+            ("bos_token", tokenizer.BeginOfSequence), ("eos_token", tokenizer.EndOfSequence),
             ("cls_token", tokenizer.Cls), ("mask_token", tokenizer.Mask), ("pad_token", tokenizer.Pad),
             ("sep_token", tokenizer.Sep), ("unk_token", tokenizer.Unknown),
         })
@@ -46,6 +43,11 @@ internal static class TokenizerFiles
             {
                 json[name] = tokenizer.TokenOf(token);
             }
+        }
+
+        if (tokenizer.AddsBeginOfSequence)
+        {
+            json["add_bos_token"] = true;
         }
 
         return json;
