@@ -16,6 +16,12 @@ internal static class SplitterComparison
     /// <summary>A table in Markdown.</summary>
     public static IEnumerable<string> Measure(Inputs inputs, int rounds)
     {
+        if (!File.Exists(inputs.TokenizerFile(Baseline)))
+        {
+            // It makes the file.
+            new HuggingFaceSide(inputs.Folder, Baseline, threads: 1).Dispose();
+        }
+
         yield return
             """
             | splitter | texts | tokens | tokens/s | ratio to gpt2: median (least to most) | first passes |

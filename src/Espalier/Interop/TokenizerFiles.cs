@@ -21,35 +21,13 @@ internal static class TokenizerFiles
             Config(model, tokenizer).Indented() + "\n");
     }
 
-    /// <summary>Asks for the class that takes <c>tokenizer.json</c> as it stands, and says what that does not know.</summary>
     private static JsonObject Config(ModelConfig model, Tokenizer tokenizer)
     {
-        var json = new JsonObject
-        {
-            ["tokenizer_class"] = "PreTrainedTokenizerFast",
-            ["model_max_length"] = model.ContextLength,
-            ["model_input_names"] = model.SegmentCount > 1
-                ? new JsonArray("input_ids", "token_type_ids", "attention_mask")
-                : new JsonArray("input_ids", "attention_mask"),
-        };
-        foreach ((string name, int? id) in new[]
-        {
-            ("bos_token", tokenizer.BeginOfSequence), ("eos_token", tokenizer.EndOfSequence),
-            ("cls_token", tokenizer.Cls), ("mask_token", tokenizer.Mask), ("pad_token", tokenizer.Pad),
-            ("sep_token", tokenizer.Sep), ("unk_token", tokenizer.Unknown),
-        })
-        {
-            if (id is int token)
-            {
-                json[name] = tokenizer.TokenOf(token);
-            }
-        }
-
-        if (tokenizer.AddsBeginOfSequence)
-        {
-            json["add_bos_token"] = true;
-        }
-
+        JsonObject json = TokenizerConfigFile.Of(tokenizer);
+        json["model_max_length"] = model.ContextLength;
+        json["model_input_names"] = model.SegmentCount > 1
+            ? new JsonArray("input_ids", "token_type_ids", "attention_mask")
+            : new JsonArray("input_ids", "attention_mask");
         return json;
     }
 }

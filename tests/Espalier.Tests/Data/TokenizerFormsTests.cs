@@ -150,6 +150,20 @@ public class TokenizerFormsTests
         Assert.False(configured.AddsBeginOfSequence);
     }
 
+    [Fact]
+    public void DatasetsKeepWhatOnlyTheConfigOfATokenizerSays()
+    {
+        using var folder = new TemporaryFolder();
+        Form("word-level").Save(folder.File("tokenizer.json"));
+        folder.Write("tokenizer_config.json", """{"bos_token": "<s>"}""");
+        string[] texts = [folder.Write("a.txt", "the trees grow"), folder.Write("b.txt", "a tree grows")];
+        var tokenizer = Tokenizer.Load(folder.File("tokenizer.json"));
+        string data = folder.File("data");
+        CorpusPreparer.Prepare(Corpus.Open(texts), data, new PreparationOptions { Tokenizer = tokenizer, HeldOutFiles = ["b.txt"] });
+        Assert.Equal(tokenizer.BeginOfSequence, Tokenizer.Load(data).BeginOfSequence);
+        Assert.NotNull(tokenizer.BeginOfSequence);
+    }
+
     private static class Hash
     {
         public const uint Empty = 0x811c9dc5;

@@ -22,8 +22,9 @@ internal sealed class HuggingFaceLibrary
             or FileNotFoundException or FileLoadException or TypeInitializationException)
         {
             throw new UserErrorException(
-                "Hugging Face's library, which would, cannot be loaded here (libhf_tokenizers of the package Tokenizers.DotNet).",
-                inner: e);
+                "Hugging Face's library, which would do it, cannot be loaded here (libhf_tokenizers of the package Tokenizers.DotNet).",
+                "It is built for Linux on x64 with glibc; the file has to lie beside Espalier's own.",
+                e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -88,10 +88,6 @@ public abstract class Tokenizer
     /// <summary>Whether the tokenizer sets <see cref="BeginOfSequence"/> before a text.</summary>
     internal bool AddsBeginOfSequence => FirstBesides(Cls) is not null;
 
-    /// <summary>Whether only a <c>tokenizer_config.json</c> knows some token of these.</summary>
-    internal bool NeedsConfig =>
-        (!AddsBeginOfSequence && _parts.Config.BeginOfSequence is not null) || _parts.Config.EndOfSequence is not null;
-
     /// <summary>The id that stands for words outside the vocabulary, or null when there are none such.</summary>
     public abstract int? Unknown { get; }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Espalier.Data;
 
@@ -35,6 +36,31 @@ internal sealed record TokenizerConfigFile(string? BeginOfSequence, string? EndO
         {
             throw BadFile.Unreadable(path, e);
         }
+    }
+
+    /// <summary>What the file says of a tokenizer: the class that takes <c>tokenizer.json</c> as it stands, and its tokens.</summary>
+    public static JsonObject Of(Tokenizer tokenizer)
+    {
+        var json = new JsonObject { ["tokenizer_class"] = "PreTrainedTokenizerFast" };
+        foreach ((string name, int? id) in new[]
+        {
+            ("bos_token", tokenizer.BeginOfSequence), ("eos_token", tokenizer.EndOfSequence),
+            ("cls_token", tokenizer.Cls), ("mask_token", tokenizer.Mask), ("pad_token", tokenizer.Pad),
+            ("sep_token", tokenizer.Sep), ("unk_token", tokenizer.Unknown),
+        })
+        {
+            if (id is int token)
+            {
+                json[name] = tokenizer.TokenOf(token);
+            }
+        }
+
+        if (tokenizer.AddsBeginOfSequence)
+        {
+            json["add_bos_token"] = true;
+        }
+
+        return json;
     }
 
     /// <summary>A token, written as its text or as an object that holds it.</summary>

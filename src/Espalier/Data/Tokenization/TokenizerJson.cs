@@ -247,5 +247,5 @@ internal sealed class TokenizerJson
 
     /// <summary>An error for something that Espalier's own tokenizers cannot do.</summary>
     public UnsupportedTokenizerException Unsupported(string what, string? supported = null) =>
-        new($"{Path} asks for {what}, which is not supported.", supported is null ? null : $"Supported: {supported}.");
+        new($"{Path} asks for {what}, which Espalier itself does not do.", supported is null ? null : $"It does: {supported}.");
 }
