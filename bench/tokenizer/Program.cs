@@ -16,10 +16,11 @@ vocabularies.AcceptOnlyFromAmong("gpt2", "bert");
 var rounds = new Option<int>("--rounds") { Description = "How often the sides take turns.", DefaultValueFactory = _ => 7 };
 var turn = new Option<double>("--turn") { Description = "Seconds of Espalier's turn, about; the other side encodes the text once.", DefaultValueFactory = _ => 1 };
 var toy = new Option<bool>("--toy") { Description = "Seconds, and no network: a few invented texts and vocabularies trained on them, Espalier alone." };
+var splitters = new Option<bool>("--splitters") { Description = "Compare the ways to cut text instead, GPT-2's, Llama 3's and Qwen's, Espalier alone." };
 var output = new Option<string?>("--out") { Description = "Also write the results here, as Markdown (bench/results/YYYY-MM-DD-NAME.md)." };
 var command = new RootCommand("Times encoding the State of the Union speeches, and Hugging Face's library in turn with it.")
 {
-    cache, vocabularies, rounds, turn, toy, output,
+    cache, vocabularies, rounds, turn, toy, splitters, output,
 };
 command.SetAction(parsed =>
 {
@@ -33,8 +34,24 @@ command.SetAction(parsed =>
         - Hardware: {Processor.Name}, {Environment.ProcessorCount} cores
         - System: {RuntimeInformation.OSDescription}; .NET {Environment.Version}; Espalier {typeof(UserErrorException).Assembly.GetName().Version!.ToString(3)}
 
-        {ComparisonResult.Header}
         """));
+    if (parsed.GetValue(splitters))
+    {
+        Inputs inputs = parsed.GetValue(toy) ? Inputs.Toy(parsed.GetValue(cache)!) : Inputs.In(parsed.GetValue(cache)!);
+        foreach (string line in SplitterComparison.Measure(inputs, parsed.GetValue(rounds)))
+        {
+            Print(line);
+        }
+
+        if (parsed.GetValue(output) is string results)
+        {
+            File.WriteAllText(results, text.ToString());
+        }
+
+        return 0;
+    }
+
+    Print(ComparisonResult.Header);
     string versions = "";
     bool alike = true;
     bool alone = parsed.GetValue(toy);

@@ -90,6 +90,8 @@ public sealed class CorpusPreparer
             {
                 Tokenizer tokenizer = _options.Tokenizer ?? TrainTokenizer(split, cancellation);
                 tokenizer.Save(Path.Combine(partial, Dataset.TokenizerFileName));
+                AtomicFile.Write(
+                    Path.Combine(partial, TokenizerConfigFile.FileName), TokenizerConfigFile.Of(tokenizer).Indented() + "\n");
                 (DatasetPart train, DatasetPart valid) = WriteShards(partial, tokenizer, split, cancellation);
                 dataset = new Dataset
                 {

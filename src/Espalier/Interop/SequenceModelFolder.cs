@@ -37,7 +37,7 @@ public static class SequenceModelFolder
             KeyValuePair.Create(id.ToString(CultureInfo.InvariantCulture), (JsonNode?)name)));
         json["label2id"] = new JsonObject(names.Select((name, id) => KeyValuePair.Create(name, (JsonNode?)id)));
         // GPT-2's class looks for the last token before the padding.
-        json["pad_token_id"] ??= tokenizer.Pad ?? tokenizer.EndOfText;
+        json["pad_token_id"] ??= tokenizer.Pad ?? tokenizer.EndOfSequence;
         AtomicFile.Write(config, json.Indented() + "\n");
         TokenizerFiles.Write(folder, model, tokenizer);
         SafetensorsWriter.Write(

@@ -151,7 +151,7 @@ public sealed class FolderCommandTests : IDisposable
         string said = CommandLine.Run(["import", source, "--out", imported]).Error;
         Assert.Contains("2 layers", said, StringComparison.Ordinal);
         Assert.Equal(
-            ["config.json", "model.safetensors", "tokenizer.json"],
+            ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
             Directory.EnumerateFiles(imported).Select(Path.GetFileName).Order());
         string text = _folder.Write("text.txt", "Der Baum wächst am Spalier.\n");
         Assert.Equal(

@@ -123,7 +123,7 @@ public sealed class GrowCommandTests : IDisposable
         Assert.Equal(0, grown.ExitCode);
         Assert.Contains("still grows to 3 layers; the 2 that it stores were grown", grown.Error, StringComparison.Ordinal);
         Assert.Contains("left out optimizer state", grown.Error, StringComparison.Ordinal);
-        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], Files(File("grown")));
+        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"], Files(File("grown")));
         Assert.Equal(before, Files(checkpoint));
     }
 

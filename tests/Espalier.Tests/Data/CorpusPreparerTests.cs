@@ -53,7 +53,7 @@ public sealed class CorpusPreparerTests : IDisposable
         Dataset read = Dataset.Open(Out);
         Assert.Equal(dataset with { Sources = read.Sources }, read);
         Assert.Equal(dataset.Sources, read.Sources);
-        Assert.Equal(["dataset.json", "tokenizer.json", "train.shard", "valid.shard"], FilesOf(Out));
+        Assert.Equal(["dataset.json", "tokenizer.json", "tokenizer_config.json", "train.shard", "valid.shard"], FilesOf(Out));
     }
 
     [Fact]

@@ -108,13 +108,9 @@ public class WordPieceTests
     }
 
     [Theory]
-    [InlineData("normalizer", """{"type":"NFKC"}""", "NFKC")]
-    [InlineData("normalizer.novelty", "1", "\"novelty\"")]
     [InlineData("pre_tokenizer", """{"type":"Metaspace"}""", "Metaspace")]
-    [InlineData("pre_tokenizer", "null", "pre_tokenizer")]
     [InlineData("decoder", """{"type":"Novel"}""", "Novel")]
     [InlineData("model.unk_token", "\"<none>\"", "<none>")]
-    [InlineData("model.novelty", "1", "\"novelty\"")]
     [InlineData("model.max_input_chars_per_word", "-1", "max_input_chars_per_word")]
     public void WhatIsNotSupportedIsAnErrorThatNamesIt(string key, string value, string named) =>
         OddTokenizer.IsRefused(Path.Combine(Golden, "bert-uncased.json"), key, value, named);

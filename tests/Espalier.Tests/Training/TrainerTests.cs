@@ -157,7 +157,7 @@ public sealed class TrainerTests : IClassFixture<TrainerTests.FinishedRun>
         Assert.Equal(Enumerable.Range(1, 15).Select(i => TinyRun.Checkpoint(_run.Path, 4 * i)), folders);
         Assert.Equal("step-00000060\n", File.ReadAllText(Path.Combine(_run.Path, "checkpoints", "latest")));
         Assert.All(folders, folder => Assert.Equal(
-            ["SHA256SUMS", "config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "training_state.json"],
+            ["SHA256SUMS", "config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "tokenizer_config.json", "training_state.json"],
             Directory.GetFileSystemEntries(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal)));
         using TrainingState state = Read(folders[^1]);
         Assert.Equal(_run.Recipe.Model with { VocabularySize = 257 }, state.Model.Config);

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Espalier.Data;
 
 /// <summary>
@@ -46,6 +48,45 @@ internal sealed class BpeMerges(IReadOnlyList<(int Left, int Right, int Merged)>
         {
             output.Add(space.Ids[i]);
         }
+    }
+
+    /// <summary>Reads the merges of a file.</summary>
+    public static List<(int Left, int Right, int Merged)> Read(TokenizerJson json, Dictionary<string, int> ids)
+    {
+        if (!json.Model.TryGetProperty("merges", out JsonElement list))
+        {
+            throw json.Damaged("its \"model\" has no \"merges\"");
+        }
+
+        var merges = new List<(int, int, int)>();
+        foreach (JsonElement merge in json.Items(list, "merges"))
+        {
+            // Written "a b" before 2024 and ["a", "b"] since.
+            string[] pair = merge.ValueKind switch
+            {
+                JsonValueKind.String => merge.GetString()!.Split(' '),
+                JsonValueKind.Array when merge.EnumerateArray().All(part => part.ValueKind == JsonValueKind.String) =>
+                    [.. merge.EnumerateArray().Select(part => part.GetString()!)],
+                _ => [],
+            };
+            if (pair is not [string left, string right])
+            {
+                throw json.Damaged($"its merge {merges.Count} is not a pair of tokens");
+            }
+
+            if (left.Contains(' ') || right.Contains(' '))
+            {
+                throw json.Unsupported($"the merge \"{left}\" + \"{right}\", which hold spaces");
+            }
+
+            merges.Add((IdOf(left), IdOf(right), IdOf(left + right)));
+        }
+
+        return merges;
+
+        int IdOf(string token) => ids.TryGetValue(token, out int id)
+            ? id
+            : throw json.Damaged($"its merge {merges.Count} needs \"{token}\", which is not in the vocabulary");
     }
 
     private void Offer(Workspace space, int left)

@@ -17,7 +17,9 @@ public sealed class ByteLevelBpe : Tokenizer
     private readonly string?[] _tokens;
     private readonly byte[][] _bytes;
     private readonly int[] _byteIds = new int[256];
-    private readonly bool _splitsWords, _addsPrefixSpace;
+    private readonly ByteLevelSplitting _splitting;
+    private readonly bool _composes;
+    private readonly Dictionary<byte[], int>? _whole;
     private readonly BpeMerges _merges;
     private readonly ConcurrentDictionary<byte[], int[]> _cache = new(ByteStringComparer.Instance);
     private readonly ConcurrentDictionary<byte[], int[]>.AlternateLookup<ReadOnlySpan<byte>> _cached;
@@ -25,22 +27,37 @@ public sealed class ByteLevelBpe : Tokenizer
 
     /// <param name="tokens">The token strings by id; null where only an added token has the id, or none.</param>
     /// <param name="merges">The merges in order of rank.</param>
-    /// <param name="splitsWords">Whether text is cut by GPT-2's expression first.</param>
+    /// <param name="splitting">How text is cut first.</param>
     /// <param name="parts">What stands around the model.</param>
-    /// <param name="addsPrefixSpace">Whether text that begins with no space is given one.</param>
+    /// <param name="composes">Whether text is brought into Unicode's form C before that.</param>
+    /// <param name="takesWhole">Whether a word that is a token becomes it at once, whatever the merges.</param>
     internal ByteLevelBpe(
         string?[] tokens,
         IReadOnlyList<(int Left, int Right, int Merged)> merges,
-        bool splitsWords,
+        ByteLevelSplitting splitting,
         TokenizerParts parts,
-        bool addsPrefixSpace = false)
+        bool composes = false,
+        bool takesWhole = false)
         : base(tokens, parts)
     {
         _cached = _cache.GetAlternateLookup<ReadOnlySpan<byte>>();
-        (_splitsWords, _addsPrefixSpace) = (splitsWords, addsPrefixSpace);
+        (_splitting, _composes) = (splitting, composes);
         _merges = new BpeMerges(merges);
         _tokens = tokens;
         _bytes = [.. _tokens.Select(token => token is null ? [] : ByteAlphabet.ToBytes(token))];
+        if (takesWhole)
+        {
+            _whole = new Dictionary<byte[], int>(ByteStringComparer.Instance);
+            for (int id = 0; id < tokens.Length; id++)
+            {
+                // Others stand for no bytes of a text.
+                if (tokens[id] is string token && ByteAlphabet.ToToken(_bytes[id]) == token)
+                {
+                    _whole[_bytes[id]] = id;
+                }
+            }
+        }
+
         foreach (AddedToken added in parts.AddedTokens)
         {
             _bytes[added.Id] = Encoding.UTF8.GetBytes(added.Content);
@@ -60,7 +77,11 @@ public sealed class ByteLevelBpe : Tokenizer
     public override int? Unknown => null;
 
     /// <inheritdoc/>
-    internal override bool EncodesPieces => (_splitsWords || MergeCount == 0) && base.EncodesPieces;
+    internal override bool EncodesPieces =>
+        !_composes && (_splitting.StandsCuts || (MergeCount == 0 && _whole is null)) && base.EncodesPieces;
+
+    /// <inheritdoc/>
+    internal override bool DecodesEachAlone => true;
 
     /// <summary>The number of merges; 0 for raw bytes.</summary>
     public int MergeCount => _merges.InOrder.Count;
@@ -83,7 +104,7 @@ public sealed class ByteLevelBpe : Tokenizer
         new(
             [.. tokens, EndOfTextToken],
             merges,
-            splitsWords,
+            new ByteLevelSplitting(splitsWords ? WordExpression.Gpt2 : WordExpression.None),
             new TokenizerParts([new AddedToken(tokens.Count, EndOfTextToken, IsSpecial: true)]));
 
     /// <summary>Builds the tokenizer that a <c>tokenizer.json</c> describes.</summary>
@@ -92,38 +113,45 @@ public sealed class ByteLevelBpe : Tokenizer
         JsonElement model = json.Model;
 
         // With all 256 bytes in the vocabulary nothing is ever unknown, so the unknown token and its fusing are idle.
-        json.AllowOnly(model, "the model", "type", "vocab", "merges", "unk_token", "fuse_unk");
-        JsonElement preTokenizer = RequireByteLevel(json, "pre_tokenizer");
-        if (json.Part("decoder") is not null)
+        json.AllowOnly(model, "the model", "type", "vocab", "merges", "unk_token", "fuse_unk", "ignore_merges");
+        ByteLevelSplitting splitting = ByteLevelSplitting.FromJson(json);
+        if (json.Part("decoder") is JsonElement decoder)
         {
-            RequireByteLevel(json, "decoder");
+            ByteLevelSplitting.ByteLevel(json, decoder, "decoder");
         }
 
-        if (json.Part("normalizer") is not null)
+        if (json.Part("normalizer") is JsonElement normalizer && json.String(normalizer, "normalizer", "type") != "NFC")
         {
-            throw json.Unsupported("a \"normalizer\" with byte-pair encoding");
+            throw json.Unsupported("a \"normalizer\" with byte-pair encoding", "NFC");
         }
 
         TokenizerParts parts = TokenizerParts.FromJson(json);
         Dictionary<string, int> ids = ReadVocabulary(json);
         return new ByteLevelBpe(
             json.TokensById(ids, [.. parts.AddedTokens]),
-            ReadMerges(json, ids),
-            json.Flag(preTokenizer, "use_regex", otherwise: true),
+            BpeMerges.Read(json, ids),
+            splitting,
             parts,
-            json.Flag(preTokenizer, "add_prefix_space"));
+            composes: json.Part("normalizer") is not null,
+            takesWhole: json.Flag(model, "ignore_merges"));
     }
 
-    private protected override void EncodeOrdinary(ReadOnlySpan<byte> utf8, List<int> ids)
+    private protected override void EncodeOrdinary(ReadOnlySpan<byte> utf8, List<int> ids, bool isStart) =>
+        EncodeNormalized(_composes ? CanonicalComposition.Normalize(utf8) : utf8, ids, isStart);
+
+    private protected override byte[] Normalize(ReadOnlySpan<byte> utf8) =>
+        (_composes ? CanonicalComposition.Normalize(utf8) : utf8).ToArray();
+
+    private protected override void EncodeNormalized(ReadOnlySpan<byte> utf8, List<int> ids, bool isStart)
     {
-        if (_addsPrefixSpace && !utf8.IsEmpty && utf8[0] != ' ')
+        if (_splitting.AddsPrefixSpace && !utf8.IsEmpty && utf8[0] != ' ')
         {
             utf8 = (byte[])[(byte)' ', .. utf8];
         }
 
         while (!utf8.IsEmpty)
         {
-            int length = _splitsWords ? Gpt2Splitter.NextWord(utf8) : utf8.Length;
+            int length = _splitting.NextWord(utf8);
             EncodeWord(utf8[..length], ids);
             utf8 = utf8[length..];
         }
@@ -131,12 +159,28 @@ public sealed class ByteLevelBpe : Tokenizer
 
     private protected override void WriteSplitting(Utf8JsonWriter json)
     {
-        json.WriteNull("normalizer");
-        WriteByteLevel(json, "pre_tokenizer", _splitsWords, _addsPrefixSpace);
+        if (_composes)
+        {
+            json.WriteStartObject("normalizer");
+            json.WriteString("type", "NFC");
+            json.WriteEndObject();
+        }
+        else
+        {
+            json.WriteNull("normalizer");
+        }
+
+        _splitting.Write(json);
     }
 
     private void EncodeWord(ReadOnlySpan<byte> word, List<int> ids)
     {
+        if (_whole is not null && _whole.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(word, out int whole))
+        {
+            ids.Add(whole);
+            return;
+        }
+
         if (MergeCount == 0)
         {
             int start = ids.Count;
@@ -178,19 +222,6 @@ public sealed class ByteLevelBpe : Tokenizer
         }
     }
 
-    private static JsonElement RequireByteLevel(TokenizerJson json, string name)
-    {
-        JsonElement part = json.Part(name) ?? throw json.Unsupported($"byte-pair encoding without a {name}", "ByteLevel");
-        string type = json.String(part, name, "type");
-        if (type != "ByteLevel")
-        {
-            throw json.Unsupported($"the {name} \"{type}\" with byte-pair encoding", "ByteLevel");
-        }
-
-        json.AllowOnly(part, $"the {name}", "type", "add_prefix_space", "trim_offsets", "use_regex");
-        return part;
-    }
-
     private static Dictionary<string, int> ReadVocabulary(TokenizerJson json)
     {
         Dictionary<string, int> ids = json.Vocabulary();
@@ -205,57 +236,10 @@ public sealed class ByteLevelBpe : Tokenizer
         return ids;
     }
 
-    private static List<(int Left, int Right, int Merged)> ReadMerges(TokenizerJson json, Dictionary<string, int> ids)
-    {
-        if (!json.Model.TryGetProperty("merges", out JsonElement list))
-        {
-            throw json.Damaged("its \"model\" has no \"merges\"");
-        }
-
-        var merges = new List<(int, int, int)>();
-        foreach (JsonElement merge in json.Items(list, "merges"))
-        {
-            // Written "a b" before 2024 and ["a", "b"] since.
-            string[] pair = merge.ValueKind switch
-            {
-                JsonValueKind.String => merge.GetString()!.Split(' '),
-                JsonValueKind.Array when merge.EnumerateArray().All(part => part.ValueKind == JsonValueKind.String) =>
-                    [.. merge.EnumerateArray().Select(part => part.GetString()!)],
-                _ => [],
-            };
-            if (pair is not [string left, string right])
-            {
-                throw json.Damaged($"its merge {merges.Count} is not a pair of tokens");
-            }
-
-            if (left.Contains(' ') || right.Contains(' '))
-            {
-                throw json.Unsupported($"the merge \"{left}\" + \"{right}\", which no byte-level text can contain");
-            }
-
-            merges.Add((IdOf(left), IdOf(right), IdOf(left + right)));
-        }
-
-        return merges;
-
-        int IdOf(string token) => ids.TryGetValue(token, out int id)
-            ? id
-            : throw json.Damaged($"its merge {merges.Count} needs \"{token}\", which is not in the vocabulary");
-    }
-
-    private static void WriteByteLevel(Utf8JsonWriter json, string name, bool useRegex, bool addPrefixSpace)
-    {
-        json.WriteStartObject(name);
-        json.WriteString("type", "ByteLevel");
-        json.WriteBoolean("add_prefix_space", addPrefixSpace);
-        json.WriteBoolean("trim_offsets", true);
-        json.WriteBoolean("use_regex", useRegex);
-        json.WriteEndObject();
-    }
-
     private protected override void WriteModel(Utf8JsonWriter json)
     {
-        WriteByteLevel(json, "decoder", useRegex: true, addPrefixSpace: false);
+        json.WritePropertyName("decoder");
+        ByteLevelSplitting.WriteByteLevel(json, useRegex: true, addPrefixSpace: false);
         json.WriteStartObject("model");
         json.WriteString("type", "BPE");
         json.WriteNull("dropout");
@@ -264,7 +248,7 @@ public sealed class ByteLevelBpe : Tokenizer
         json.WriteNull("end_of_word_suffix");
         json.WriteBoolean("fuse_unk", false);
         json.WriteBoolean("byte_fallback", false);
-        json.WriteBoolean("ignore_merges", false);
+        json.WriteBoolean("ignore_merges", _whole is not null);
         TokenizerJson.WriteVocabulary(json, _tokens);
 
         // The older form of merges: every version of Hugging Face's library reads it, and no token holds a space.

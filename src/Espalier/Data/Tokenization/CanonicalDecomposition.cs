@@ -13,6 +13,7 @@ internal static class CanonicalDecomposition
 
     private static readonly Dictionary<int, Rune[]> Parts = [];
     private static readonly Dictionary<int, byte> Classes = [];
+    private static readonly HashSet<int> Uncomposed = [];
 
     // eng/canonical-decompositions writes the table and says how to read it.
     static CanonicalDecomposition()
@@ -22,9 +23,15 @@ internal static class CanonicalDecomposition
         while (reader.ReadLine() is string line)
         {
             string[] words = line.Split(' ', '-');
-            if (words[^1][0] != '=')
+            if (words[^1][0] is not ('=' or '!'))
             {
                 Parts.Add(Hex(words[0]), [.. words[1..].Select(word => new Rune(Hex(word)))]);
+                continue;
+            }
+
+            if (words[^1] == "!")
+            {
+                Uncomposed.UnionWith(Enumerable.Range(Hex(words[0]), Hex(words[1]) - Hex(words[0]) + 1));
                 continue;
             }
 
@@ -82,5 +89,18 @@ internal static class CanonicalDecomposition
         }
     }
 
-    private static int ClassOf(Rune rune) => rune.Value < 0x300 ? 0 : Classes.GetValueOrDefault(rune.Value);
+    /// <summary>The combining class of a character.</summary>
+    public static int ClassOf(Rune rune) => rune.Value < 0x300 ? 0 : Classes.GetValueOrDefault(rune.Value);
+
+    /// <summary>Which two characters are together which one: what decomposes into one with a decomposition and one more.</summary>
+    public static Dictionary<(Rune First, Rune Second), Rune> Pairs()
+    {
+        var composed = Parts.Where(entry => !Uncomposed.Contains(entry.Key))
+            .ToDictionary(entry => string.Concat(entry.Value), entry => new Rune(entry.Key));
+        return composed.Values.ToDictionary(rune =>
+        {
+            Rune[] parts = Parts[rune.Value];
+            return (parts.Length == 2 ? parts[0] : composed[string.Concat(parts[..^1])], parts[^1]);
+        });
+    }
 }

@@ -1,7 +1,3 @@
-using System.Buffers;
-using System.Globalization;
-using System.Text;
-
 namespace Espalier.Data;
 
 /// <summary>
@@ -11,16 +7,6 @@ namespace Espalier.Data;
 /// </summary>
 internal static class Gpt2Splitter
 {
-    private enum Kind : byte
-    {
-        Other,
-        Letter,
-        Number,
-        Space,
-    }
-
-    private static readonly Kind[] AsciiKinds = [.. Enumerable.Range(0, 128).Select(c => KindOf(new Rune(c)))];
-
     /// <summary>The length in bytes of the word that <paramref name="text"/> starts with; 0 for empty text.</summary>
     public static int NextWord(ReadOnlySpan<byte> text)
     {
@@ -35,37 +21,21 @@ internal static class Gpt2Splitter
         }
 
         int start = text[0] == ' ' && text.Length > 1 ? 1 : 0;
-        Kind kind = KindAt(text[start..], out int width);
-        if (kind != Kind.Space)
+        CharacterKind kind = CharacterKinds.KindAt(text[start..], out int width);
+        if (kind != CharacterKind.Space)
         {
-            return EndOfRun(text, start + width, kind);
+            return CharacterKinds.EndOfRun(text, start + width, kind);
         }
 
         // White space: a run leaves its last character to the word that follows, if one does.
         int end = 0, last = 0;
-        while (end < text.Length && KindAt(text[end..], out width) == Kind.Space)
+        while (end < text.Length && CharacterKinds.KindAt(text[end..], out width) == CharacterKind.Space)
         {
             last = end;
             end += width;
         }
 
         return end == text.Length || last == 0 ? end : last;
-    }
-
-    private static int EndOfRun(ReadOnlySpan<byte> text, int end, Kind kind)
-    {
-        while (end < text.Length)
-        {
-            int width = 1;
-            if ((text[end] < 128 ? AsciiKinds[text[end]] : KindAt(text[end..], out width)) != kind)
-            {
-                break;
-            }
-
-            end += width;
-        }
-
-        return end;
     }
 
     private static int Contraction(ReadOnlySpan<byte> text)
@@ -78,23 +48,4 @@ internal static class Gpt2Splitter
 
         return rest.StartsWith("re"u8) || rest.StartsWith("ve"u8) || rest.StartsWith("ll"u8) ? 3 : 0;
     }
-
-    private static Kind KindAt(ReadOnlySpan<byte> text, out int width)
-    {
-        byte first = text[0];
-        if (first < 128)
-        {
-            width = 1;
-            return AsciiKinds[first];
-        }
-
-        return Rune.DecodeFromUtf8(text, out Rune rune, out width) == OperationStatus.Done ? KindOf(rune) : Kind.Other;
-    }
-
-    private static Kind KindOf(Rune rune) => Rune.GetUnicodeCategory(rune) switch
-    {
-        <= UnicodeCategory.OtherLetter => Kind.Letter,
-        UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => Kind.Number,
-        _ => Rune.IsWhiteSpace(rune) ? Kind.Space : Kind.Other,
-    };
 }

@@ -82,6 +82,9 @@ internal sealed class PostProcessor
         return new PostProcessor(templates.Item1, templates.Item2, part);
     }
 
+    /// <summary>The special token that it sets before one text, or null.</summary>
+    public int? First => _single is [{ Sequence: Special, Ids: [int id, ..] }, ..] ? id : null;
+
     /// <summary>How many tokens it adds.</summary>
     public int Added(bool isPair) => (isPair ? _pair : _single).Sum(piece => piece.Sequence == Special ? piece.Ids.Length : 0);
 

@@ -43,7 +43,7 @@ public abstract class Tokenizer
             _ids[added.Content] = added.Id;
         }
 
-        int?[] named = [Cls, Sep, Mask, Pad, EndOfText];
+        int?[] named = [Cls, Sep, Mask, Pad, EndOfText, ConfiguredId(parts.Config.BeginOfSequence), ConfiguredId(parts.Config.EndOfSequence)];
         _special = [.. parts.AddedTokens.Where(token => token.IsSpecial).Select(token => token.Id), .. named.OfType<int>()];
         _inText = new AddedTokenMatcher(
             parts.AddedTokens.Where(token => !token.Normalized).Select(token => (Encoding.UTF8.GetBytes(token.Content), token)));
@@ -69,14 +69,33 @@ public abstract class Tokenizer
     /// <summary>The id of BERT's <c>[MASK]</c>, or null.</summary>
     public int? Mask => IdOf("[MASK]");
 
-    /// <summary>The id of BERT's <c>[PAD]</c>, which fills up an input, or null.</summary>
-    public int? Pad => IdOf("[PAD]");
+    /// <summary>The id of BERT's <c>[PAD]</c>, or of <c>&lt;pad&gt;</c>, which fills up an input, or null.</summary>
+    public int? Pad => IdOf("[PAD]") ?? IdOf("<pad>");
+
+    /// <summary>
+    /// The id that begins a text: the one that the tokenizer sets before it, else the <c>bos_token</c> of a
+    /// <c>tokenizer_config.json</c> beside it, else <see cref="EndOfText"/>; null for BERT, whose <see cref="Cls"/> it is.
+    /// </summary>
+    public int? BeginOfSequence => FirstBesides(Cls) ?? ConfiguredId(_parts.Config.BeginOfSequence) ?? EndOfText;
+
+    /// <summary>
+    /// The id that ends a text: the <c>eos_token</c> of a <c>tokenizer_config.json</c> beside the tokenizer, else
+    /// <see cref="EndOfText"/>, Llama 3's <c>&lt;|end_of_text|&gt;</c> or Llama 2's <c>&lt;/s&gt;</c>; null when there is none.
+    /// </summary>
+    public int? EndOfSequence =>
+        ConfiguredId(_parts.Config.EndOfSequence) ?? EndOfText ?? IdOf("<|end_of_text|>") ?? IdOf("</s>");
+
+    /// <summary>Whether the tokenizer sets <see cref="BeginOfSequence"/> before a text.</summary>
+    internal bool AddsBeginOfSequence => FirstBesides(Cls) is not null;
 
     /// <summary>The id that stands for words outside the vocabulary, or null when there are none such.</summary>
     public abstract int? Unknown { get; }
 
-    /// <summary>The id that stands before every document: <see cref="EndOfText"/>, else <see cref="Sep"/>, else null.</summary>
-    public int? DocumentBoundary => EndOfText ?? Sep;
+    /// <summary>
+    /// The id that stands before every document: <see cref="EndOfText"/>, else <see cref="Sep"/>,
+    /// <see cref="BeginOfSequence"/> or <see cref="EndOfSequence"/>, else null.
+    /// </summary>
+    public int? DocumentBoundary => EndOfText ?? Sep ?? BeginOfSequence ?? EndOfSequence;
 
     /// <summary>The tokens outside the model's own segmentation.</summary>
     public IReadOnlyList<AddedToken> AddedTokens => _parts.AddedTokens;
@@ -108,11 +127,15 @@ public abstract class Tokenizer
     /// <param name="utf8">The text.</param>
     /// <param name="ids">Where the ids go.</param>
     /// <param name="allowSpecial">Whether special tokens written out in the text become their ids.</param>
-    public void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool allowSpecial = false)
+    public void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool allowSpecial = false) =>
+        EncodeText(utf8, ids, allowSpecial);
+
+    /// <inheritdoc cref="Encode(ReadOnlySpan{byte}, List{int}, bool)"/>
+    private protected virtual void EncodeText(ReadOnlySpan<byte> utf8, List<int> ids, bool allowSpecial)
     {
         if (_inText.IsEmpty || (!allowSpecial && !_inText.HasOrdinary))
         {
-            EncodeNext(utf8, ids, allowSpecial);
+            EncodeNext(utf8, ids, allowSpecial, isStart: true);
             return;
         }
 
@@ -121,14 +144,14 @@ public abstract class Tokenizer
         {
             if (consumed < found.Start)
             {
-                EncodeNext(utf8[consumed..found.Start], ids, allowSpecial);
+                EncodeNext(utf8[consumed..found.Start], ids, allowSpecial, isStart: consumed == 0);
             }
 
             ids.Add(found.Token.Id);
             consumed = found.End;
         }
 
-        EncodeNext(utf8[consumed..], ids, allowSpecial);
+        EncodeNext(utf8[consumed..], ids, allowSpecial, isStart: consumed == 0);
     }
 
     /// <summary>A text, or a pair of texts, as a model takes it in, with its special tokens.</summary>
@@ -163,7 +186,7 @@ public abstract class Tokenizer
     {
         if (!skipSpecial)
         {
-            return Encoding.UTF8.GetString(DecodeToBytes(ids));
+            return TextOf(ids);
         }
 
         var kept = new List<int>();
@@ -175,8 +198,14 @@ public abstract class Tokenizer
             }
         }
 
-        return Encoding.UTF8.GetString(DecodeToBytes([.. kept]));
+        return TextOf([.. kept]);
     }
+
+    /// <summary>The text of some ids.</summary>
+    private protected virtual string TextOf(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(DecodeToBytes(ids));
+
+    /// <summary>Whether the bytes of some ids are those of each, one after the other.</summary>
+    internal virtual bool DecodesEachAlone => false;
 
     /// <summary>The bytes of some ids, which need not end at the end of a character.</summary>
     /// <exception cref="UserErrorException">An id is outside the vocabulary.</exception>
@@ -214,29 +243,47 @@ public abstract class Tokenizer
             return VocabularyFiles.Load(path);
         }
 
-        TokenizerJson json = TokenizerJson.Read(path);
-        return json.ModelType switch
+        return Of(TokenizerJson.Read(path));
+    }
+
+    /// <summary>The tokenizer that a file describes: one of Espalier's own, else that of Hugging Face's library.</summary>
+    internal static Tokenizer Of(TokenizerJson json)
+    {
+        try
         {
-            "BPE" => ByteLevelBpe.FromJson(json),
-            "WordPiece" => WordPiece.FromJson(json),
-            string other => throw json.Unsupported($"the model \"{other}\"", "BPE, WordPiece"),
-        };
+            json.AllowOnlyKnownParts();
+            return json.ModelType switch
+            {
+                "BPE" when json.Flag(json.Model, "byte_fallback") => SentencePieceBpe.FromJson(json),
+                "BPE" => ByteLevelBpe.FromJson(json),
+                "WordPiece" => WordPiece.FromJson(json),
+                string other => throw json.Unsupported($"the model \"{other}\"", "BPE, WordPiece"),
+            };
+        }
+        catch (UnsupportedTokenizerException reason)
+        {
+            return HuggingFaceTokenizer.FromJson(json, reason);
+        }
     }
 
     /// <summary>Appends the ids of a text in which no added token is to be recognised.</summary>
-    private protected abstract void EncodeOrdinary(ReadOnlySpan<byte> utf8, List<int> ids);
+    /// <param name="utf8">The text.</param>
+    /// <param name="ids">Where the ids go.</param>
+    /// <param name="isStart">Whether nothing stands before it.</param>
+    private protected abstract void EncodeOrdinary(ReadOnlySpan<byte> utf8, List<int> ids, bool isStart);
 
     /// <summary>The same for text that has been normalized.</summary>
-    private protected virtual void EncodeNormalized(ReadOnlySpan<byte> utf8, List<int> ids) => EncodeOrdinary(utf8, ids);
+    private protected virtual void EncodeNormalized(ReadOnlySpan<byte> utf8, List<int> ids, bool isStart) =>
+        EncodeOrdinary(utf8, ids, isStart);
 
     /// <summary>The text as the model sees it, before it is cut into words.</summary>
     private protected virtual byte[] Normalize(ReadOnlySpan<byte> utf8) => utf8.ToArray();
 
     /// <summary>Writes the members <c>normalizer</c> and <c>pre_tokenizer</c>.</summary>
-    private protected abstract void WriteSplitting(Utf8JsonWriter json);
+    private protected virtual void WriteSplitting(Utf8JsonWriter json) => throw new NotSupportedException();
 
     /// <summary>Writes the members <c>decoder</c> and <c>model</c>.</summary>
-    private protected abstract void WriteModel(Utf8JsonWriter json);
+    private protected virtual void WriteModel(Utf8JsonWriter json) => throw new NotSupportedException();
 
     /// <summary>Refuses an id outside the vocabulary.</summary>
     private protected int Checked(int id) => (uint)id < (uint)_tokens.Length
@@ -259,6 +306,10 @@ public abstract class Tokenizer
         return tokens;
     }
 
+    private int? FirstBesides(int? id) => _parts.PostProcessor.First is int first && first != id ? first : null;
+
+    private int? ConfiguredId(string? token) => token is null ? null : IdOf(token);
+
     private List<int> List(string text, bool allowSpecial)
     {
         var ids = new List<int>();
@@ -277,12 +328,12 @@ public abstract class Tokenizer
     }
 
     /// <summary>Encodes what stands between the added tokens that are looked for in the text as it is.</summary>
-    private void EncodeNext(ReadOnlySpan<byte> utf8, List<int> ids, bool allowSpecial)
+    private void EncodeNext(ReadOnlySpan<byte> utf8, List<int> ids, bool allowSpecial, bool isStart)
     {
         AddedTokenMatcher matcher = _inNormalizedText.Value;
         if (matcher.IsEmpty || (!allowSpecial && !matcher.HasOrdinary))
         {
-            EncodeOrdinary(utf8, ids);
+            EncodeOrdinary(utf8, ids, isStart);
             return;
         }
 
@@ -292,14 +343,14 @@ public abstract class Tokenizer
         {
             if (consumed < found.Start)
             {
-                EncodeNormalized(normalized.AsSpan(consumed..found.Start), ids);
+                EncodeNormalized(normalized.AsSpan(consumed..found.Start), ids, isStart && consumed == 0);
             }
 
             ids.Add(found.Token.Id);
             consumed = found.End;
         }
 
-        EncodeNormalized(normalized.AsSpan(consumed), ids);
+        EncodeNormalized(normalized.AsSpan(consumed), ids, isStart && consumed == 0);
     }
 
     /// <summary>The tokenizer as <c>tokenizer.json</c>, always the same bytes for the same tokenizer.</summary>
@@ -314,18 +365,24 @@ public abstract class Tokenizer
         };
         using (var json = new Utf8JsonWriter(buffer, options))
         {
-            json.WriteStartObject();
-            json.WriteString("version", "1.0");
-            WritePart(json, "truncation", _parts.Source.Truncation);
-            WritePart(json, "padding", _parts.Source.Padding);
-            WriteAddedTokens(json);
-            WriteSplitting(json);
-            WritePart(json, "post_processor", _parts.PostProcessor.Source);
-            WriteModel(json);
-            json.WriteEndObject();
+            Write(json);
         }
 
         return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Writes the whole <c>tokenizer.json</c>.</summary>
+    private protected virtual void Write(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        json.WriteString("version", "1.0");
+        WritePart(json, "truncation", _parts.Source.Truncation);
+        WritePart(json, "padding", _parts.Source.Padding);
+        WriteAddedTokens(json);
+        WriteSplitting(json);
+        WritePart(json, "post_processor", _parts.PostProcessor.Source);
+        WriteModel(json);
+        json.WriteEndObject();
     }
 
     private static void WritePart(Utf8JsonWriter json, string name, JsonElement? part)

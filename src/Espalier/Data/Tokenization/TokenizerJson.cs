@@ -9,12 +9,11 @@ namespace Espalier.Data;
 /// </summary>
 internal sealed class TokenizerJson
 {
-    private readonly string _path;
     private readonly JsonElement _root;
 
     private TokenizerJson(string path, JsonElement root)
     {
-        _path = path;
+        Path = path;
         _root = root;
         Model = Part("model") ?? throw Damaged("it has no \"model\"");
 
@@ -22,10 +21,13 @@ internal sealed class TokenizerJson
         ModelType = Model.TryGetProperty("type", out _) ? String(Model, "model", "type")
             : Model.TryGetProperty("merges", out _) ? "BPE"
             : throw Damaged("its \"model\" has no \"type\"");
-        AllowOnly(
-            root, "the file", "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
-            "post_processor", "decoder", "model");
     }
+
+    /// <summary>The whole file.</summary>
+    public JsonElement Root => _root;
+
+    /// <summary>The file, or the one to name when something is wrong.</summary>
+    public string Path { get; }
 
     /// <summary>The segmentation model.</summary>
     public JsonElement Model { get; }
@@ -60,6 +62,11 @@ internal sealed class TokenizerJson
     /// <param name="path">The file to name when something is wrong.</param>
     /// <param name="root">What a <c>tokenizer.json</c> would hold.</param>
     public static TokenizerJson Of(string path, JsonObject root) => new(path, JsonSerializer.SerializeToElement(root));
+
+    /// <summary>Refuses parts of the file that are not known.</summary>
+    public void AllowOnlyKnownParts() => AllowOnly(
+        _root, "the file", "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
+        "post_processor", "decoder", "model");
 
     /// <summary>A part of the file, or null when it is missing or null.</summary>
     public JsonElement? Part(string name)
@@ -107,21 +114,29 @@ internal sealed class TokenizerJson
     /// <summary>The model's vocabulary.</summary>
     public Dictionary<string, int> Vocabulary()
     {
-        if (!Model.TryGetProperty("vocab", out JsonElement vocabulary) || vocabulary.ValueKind != JsonValueKind.Object)
+        if (!Model.TryGetProperty("vocab", out JsonElement vocabulary)
+            || vocabulary.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array))
         {
             throw Damaged("its \"model\" has no \"vocab\"");
         }
 
         var ids = new Dictionary<string, int>();
-        foreach (JsonProperty entry in vocabulary.EnumerateObject())
+        foreach ((string token, int id) in vocabulary.ValueKind == JsonValueKind.Object
+            ? vocabulary.EnumerateObject().Select(entry => (entry.Name, Id(entry.Value, $"\"{entry.Name}\"")))
+            : vocabulary.EnumerateArray().Select((entry, id) => (ScoredToken(entry), id)))
         {
-            if (!ids.TryAdd(entry.Name, Id(entry.Value, $"\"{entry.Name}\"")))
+            if (!ids.TryAdd(token, id))
             {
-                throw Damaged($"\"{entry.Name}\" is in its vocabulary twice");
+                throw Damaged($"\"{token}\" is in its vocabulary twice");
             }
         }
 
         return ids;
+
+        string ScoredToken(JsonElement entry) =>
+            entry.ValueKind == JsonValueKind.Array && entry.GetArrayLength() == 2 && entry[0].ValueKind == JsonValueKind.String
+                ? entry[0].GetString()!
+                : throw Damaged("its vocabulary is no list of tokens and their scores");
     }
 
     /// <summary>The tokens of the vocabulary by id; null where only an added token has the id.</summary>
@@ -228,9 +243,9 @@ internal sealed class TokenizerJson
     }
 
     /// <summary>An error for a file that contradicts itself or lacks something.</summary>
-    public UserErrorException Damaged(string how) => new($"{_path} is not a usable tokenizer: {how}.");
+    public UserErrorException Damaged(string how) => new($"{Path} is not a usable tokenizer: {how}.");
 
-    /// <summary>An error for something that this program cannot do.</summary>
-    public UserErrorException Unsupported(string what, string? supported = null) =>
-        new($"{_path} asks for {what}, which is not supported.", supported is null ? null : $"Supported: {supported}.");
+    /// <summary>An error for something that Espalier's own tokenizers cannot do.</summary>
+    public UnsupportedTokenizerException Unsupported(string what, string? supported = null) =>
+        new($"{Path} asks for {what}, which Espalier itself does not do.", supported is null ? null : $"It does: {supported}.");
 }

@@ -17,12 +17,16 @@ internal sealed record TokenizerParts(IReadOnlyList<AddedToken> AddedTokens)
     /// <summary>The <c>truncation</c> and <c>padding</c> of the file.</summary>
     public (JsonElement? Truncation, JsonElement? Padding) Source { get; init; }
 
+    /// <summary>What the file beside says.</summary>
+    public TokenizerConfigFile Config { get; init; } = new(null, null);
+
     /// <summary>Reads these parts of a file.</summary>
     public static TokenizerParts FromJson(TokenizerJson json) => new(json.AddedTokens())
     {
         PostProcessor = PostProcessor.FromJson(json),
         Truncation = Truncation.FromJson(json),
         Padding = Padding.FromJson(json),
+        Config = TokenizerConfigFile.Beside(json.Path),
         Source = (json.Part("truncation"), json.Part("padding")),
     };
 }

@@ -49,7 +49,7 @@ internal static class VocabularyFiles
         }
     }
 
-    private static ByteLevelBpe Gpt2(string vocabularyFile, string mergesFile)
+    private static Tokenizer Gpt2(string vocabularyFile, string mergesFile)
     {
         foreach ((string file, string other) in new[] { (vocabularyFile, mergesFile), (mergesFile, vocabularyFile) })
         {
@@ -85,7 +85,7 @@ internal static class VocabularyFiles
             });
         }
 
-        return ByteLevelBpe.FromJson(TokenizerJson.Of(vocabularyFile, new JsonObject
+        return Tokenizer.Of(TokenizerJson.Of(vocabularyFile, new JsonObject
         {
             ["added_tokens"] = added,
             ["pre_tokenizer"] = byteLevel,

@@ -129,7 +129,7 @@ public sealed class WordPiece : Tokenizer
             tokens, BertNormalizer.FromJson(json), WordPieceModel.FromJson(json, ids), WordPieceDecoder.FromJson(json), parts);
     }
 
-    private protected override void EncodeOrdinary(ReadOnlySpan<byte> utf8, List<int> ids)
+    private protected override void EncodeOrdinary(ReadOnlySpan<byte> utf8, List<int> ids, bool isStart)
     {
         while (!utf8.IsEmpty)
         {
@@ -145,7 +145,7 @@ public sealed class WordPiece : Tokenizer
 
     private protected override byte[] Normalize(ReadOnlySpan<byte> utf8) => _normalizer?.Normalize(utf8) ?? utf8.ToArray();
 
-    private protected override void EncodeNormalized(ReadOnlySpan<byte> utf8, List<int> ids) =>
+    private protected override void EncodeNormalized(ReadOnlySpan<byte> utf8, List<int> ids, bool isStart) =>
         EncodeWords(utf8, _normalizedSplitter, ids);
 
     private protected override void WriteSplitting(Utf8JsonWriter json)

@@ -1,0 +1,73 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Espalier.Data;
+
+/// <summary>What <c>tokenizer_config.json</c> beside a <c>tokenizer.json</c> says that the latter has no place for.</summary>
+/// <param name="BeginOfSequence">The <c>bos_token</c>, or null.</param>
+/// <param name="EndOfSequence">The <c>eos_token</c>, or null.</param>
+internal sealed record TokenizerConfigFile(string? BeginOfSequence, string? EndOfSequence)
+{
+    /// <summary>Its name.</summary>
+    public const string FileName = "tokenizer_config.json";
+
+    /// <summary>Reads the one beside a file; without one, nothing is said.</summary>
+    /// <exception cref="UserErrorException">It is no JSON object.</exception>
+    public static TokenizerConfigFile Beside(string tokenizerFile)
+    {
+        string path = Path.Combine(Path.GetDirectoryName(tokenizerFile) ?? "", FileName);
+        if (!File.Exists(path))
+        {
+            return new TokenizerConfigFile(null, null);
+        }
+
+        try
+        {
+            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(path));
+            return json.RootElement.ValueKind == JsonValueKind.Object
+                ? new TokenizerConfigFile(Token(json.RootElement, "bos_token"), Token(json.RootElement, "eos_token"))
+                : throw new UserErrorException($"{path} holds no JSON object.");
+        }
+        catch (JsonException e)
+        {
+            throw BadFile.NotJson(path, e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw BadFile.Unreadable(path, e);
+        }
+    }
+
+    /// <summary>What the file says of a tokenizer: the class that takes <c>tokenizer.json</c> as it stands, and its tokens.</summary>
+    public static JsonObject Of(Tokenizer tokenizer)
+    {
+        var json = new JsonObject { ["tokenizer_class"] = "PreTrainedTokenizerFast" };
+        foreach ((string name, int? id) in new[]
+        {
+            ("bos_token", tokenizer.BeginOfSequence), ("eos_token", tokenizer.EndOfSequence),
+            ("cls_token", tokenizer.Cls), ("mask_token", tokenizer.Mask), ("pad_token", tokenizer.Pad),
+            ("sep_token", tokenizer.Sep), ("unk_token", tokenizer.Unknown),
+        })
+        {
+            if (id is int token)
+            {
+                json[name] = tokenizer.TokenOf(token);
+            }
+        }
+
+        if (tokenizer.AddsBeginOfSequence)
+        {
+            json["add_bos_token"] = true;
+        }
+
+        return json;
+    }
+
+    /// <summary>A token, written as its text or as an object that holds it.</summary>
+    private static string? Token(JsonElement json, string name) =>
+        !json.TryGetProperty(name, out JsonElement token) ? null
+        : token.ValueKind == JsonValueKind.String ? token.GetString()
+        : token.ValueKind == JsonValueKind.Object && token.TryGetProperty("content", out JsonElement content)
+            && content.ValueKind == JsonValueKind.String ? content.GetString()
+        : null;
+}
