@@ -90,7 +90,7 @@ public sealed class HuggingFaceConfigTests : IDisposable
     [InlineData("n_layer", "1.5", "the key 'n_layer' has the wrong type")]
     [InlineData("n_layer", "99999999999999999999", "the key 'n_layer' has the wrong type")]
     [InlineData("n_layer", "1000000000", "n_layer is 1000000000")]
-    [InlineData("n_layer", "0", "n_layer is 0")]
+    [InlineData("n_layer", "-1", "n_layer is -1")]
     [InlineData("n_embd", "-16", "n_embd is -16")]
     [InlineData("n_head", "3", "n_head 3 does not divide n_embd 16")]
     [InlineData("layer_norm_epsilon", "0", "layer_norm_epsilon is 0")]
