@@ -15,8 +15,11 @@ public enum AxisKind
     /// <summary>Units of the residual stream.</summary>
     Hidden,
 
-    /// <summary>Attention heads, each of several elements.</summary>
+    /// <summary>Attention heads, each of several elements: a key/value head with all query heads that share it is one unit.</summary>
     Heads,
+
+    /// <summary>Elements of one head, where all heads share a parameter.</summary>
+    HeadElement,
 
     /// <summary>Units of the feed-forward layer.</summary>
     Ffn,
