@@ -55,7 +55,7 @@ internal static class QuickstartCommand
                 ModelType.Bert => ("quickstart-bert", new PreparationOptions { Tokenizer = WordPiece.Characters }),
                 ModelType.Gpt2 => ("quickstart", new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes }),
                 _ => throw new UserErrorException(
-                    "There are quickstarts of gpt2 and bert only.", "Take gpt2 or bert, or train recipes/tiny-llama.yaml."),
+                    "There are quickstarts of gpt2 and bert only.", "Take gpt2 or bert, or train recipes/llama-tiny.yaml."),
             };
             return Run(name, data, parsed.GetValue(output) ?? Path.Combine("runs", name), parsed.GetValue(overrides)!);
         });

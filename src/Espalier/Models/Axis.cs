@@ -18,14 +18,14 @@ public enum AxisKind
     /// <summary>Attention heads, each of several elements: a key/value head with all query heads that share it is one unit.</summary>
     Heads,
 
-    /// <summary>Elements of one head, where all heads share a parameter.</summary>
-    HeadElement,
-
     /// <summary>Units of the feed-forward layer.</summary>
     Ffn,
 
     /// <summary>Scores of a whole sequence: one for each class.</summary>
     Class,
+
+    /// <summary>Elements of one head, where all heads share a parameter.</summary>
+    HeadElement,
 }
 
 /// <summary>Whether a parameter reads an axis, writes it, or neither.</summary>

@@ -12,7 +12,7 @@ namespace Espalier.Tests.Growth;
 public class DoubleWidthTests
 {
     private static readonly Gen<(ModelConfig Model, MomentPolicy Moments)> Growths =
-        from model in GrowthSample.Models
+        from model in GrowthSample.All
         from moments in Gen.Elements(Enum.GetValues<MomentPolicy>())
         select (model, moments);
 
