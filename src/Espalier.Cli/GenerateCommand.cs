@@ -16,7 +16,7 @@ internal static class GenerateCommand
     {
         var checkpoint = new Argument<string>("CHECKPOINT")
         {
-            Description = "A checkpoint, any GPT-2 in Hugging Face's form, or a run: then its latest checkpoint.",
+            Description = "A checkpoint, any GPT-2, Llama or Qwen3 in Hugging Face's form, or a run: then its latest checkpoint.",
         };
         var prompt = new Option<string>("--prompt")
         {

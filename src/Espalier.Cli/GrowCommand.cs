@@ -203,18 +203,18 @@ internal static class GrowCommand
             {
                 entry.Name,
                 Grows = Grown(entry),
-                Keeps = new { Gpt2 = Keeps(entry, ModelType.Gpt2), Bert = Keeps(entry, ModelType.Bert) },
+                Keeps = new { Gpt2 = Keeps(entry, ModelType.Gpt2), Bert = Keeps(entry, ModelType.Bert), Llama = Keeps(entry, ModelType.Llama) },
                 entry.Source,
             }));
             return;
         }
 
-        Table table = Tables.Of(["operator", "grows", "keeps a GPT-2", "keeps a BERT", "source"]);
+        Table table = Tables.Of(["operator", "grows", "keeps a GPT-2", "keeps a BERT", "keeps a Llama", "source"]);
         foreach (OperatorEntry entry in GrowthOperators.All)
         {
             table.AddRow(
             [
-                .. new[] { entry.Name, Grown(entry), Keeps(entry, ModelType.Gpt2), Keeps(entry, ModelType.Bert), entry.Source }
+                .. new[] { entry.Name, Grown(entry), Keeps(entry, ModelType.Gpt2), Keeps(entry, ModelType.Bert), Keeps(entry, ModelType.Llama), entry.Source }
                     .Select(Markup.Escape),
             ]);
         }

@@ -53,7 +53,9 @@ internal static class QuickstartCommand
             (string name, PreparationOptions data) = parsed.GetValue(model) switch
             {
                 ModelType.Bert => ("quickstart-bert", new PreparationOptions { Tokenizer = WordPiece.Characters }),
-                _ => ("quickstart", new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes }),
+                ModelType.Gpt2 => ("quickstart", new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes }),
+                _ => throw new UserErrorException(
+                    "There are quickstarts of gpt2 and bert only.", "Take gpt2 or bert, or train recipes/llama-tiny.yaml."),
             };
             return Run(name, data, parsed.GetValue(output) ?? Path.Combine("runs", name), parsed.GetValue(overrides)!);
         });

@@ -45,6 +45,33 @@ public static class Functional
     public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, Tensor mask, double epsilon) =>
         Check(esp_masked_layer_norm(x, weight, bias, mask, epsilon));
 
+    /// <summary>x / sqrt(mean of squares + epsilon) * weight over the last axis, in single precision.</summary>
+    /// <param name="x">(..., C).</param>
+    /// <param name="weight">(C).</param>
+    /// <param name="epsilon">Added to the mean of squares.</param>
+    /// <param name="mask">(C), each from 0, closed, to 1, open: closed units are as if they were not there. Null for all open.</param>
+    public static Tensor RmsNorm(Tensor x, Tensor weight, double epsilon, Tensor? mask = null) =>
+        Check(esp_rms_norm(x, weight, mask ?? Tensor.None, epsilon));
+
+    /// <summary>silu(gate) * x, element by element (SwiGLU, arXiv 2002.05202).</summary>
+    public static Tensor SiluGate(Tensor gate, Tensor x) => Check(esp_silu_gate(gate, x));
+
+    /// <summary>
+    /// Rotates the elements i and i + d/2 of every head by its position times a frequency (RoPE, arXiv 2104.09864).
+    /// </summary>
+    /// <param name="x">(B, T, heads x d).</param>
+    /// <param name="frequencies">(d/2).</param>
+    /// <param name="positions">(B, T), int64; null for 0 to T - 1.</param>
+    public static Tensor RotateHeads(Tensor x, Tensor frequencies, Tensor? positions = null) =>
+        Check(esp_rotate_heads(x, frequencies, positions ?? Tensor.None));
+
+    /// <summary>Each head as often as said, one beside the other: key/value heads for the query heads that share them.</summary>
+    /// <param name="x">(B, T, heads x d).</param>
+    /// <param name="heads">The heads.</param>
+    /// <param name="times">How often each.</param>
+    public static Tensor RepeatHeads(Tensor x, int heads, int times) =>
+        times == 1 ? x : Check(esp_repeat_heads(x, heads, times));
+
     /// <summary>GELU, exact or by GPT-2's tanh approximation.</summary>
     public static Tensor Gelu(Tensor x, bool tanhApproximation) => Check(esp_gelu(x, tanhApproximation ? 1 : 0));
 

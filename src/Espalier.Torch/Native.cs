@@ -95,6 +95,10 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial Tensor esp_linear(Tensor x, Tensor weight, Tensor bias, int transposed);
     [LibraryImport(Library)] internal static partial Tensor esp_layer_norm(Tensor x, Tensor weight, Tensor bias, double epsilon, int keepType);
     [LibraryImport(Library)] internal static partial Tensor esp_masked_layer_norm(Tensor x, Tensor weight, Tensor bias, Tensor mask, double epsilon);
+    [LibraryImport(Library)] internal static partial Tensor esp_rms_norm(Tensor x, Tensor weight, Tensor mask, double epsilon);
+    [LibraryImport(Library)] internal static partial Tensor esp_silu_gate(Tensor gate, Tensor x);
+    [LibraryImport(Library)] internal static partial Tensor esp_rotate_heads(Tensor x, Tensor frequencies, Tensor positions);
+    [LibraryImport(Library)] internal static partial Tensor esp_repeat_heads(Tensor x, long heads, long times);
     [LibraryImport(Library)] internal static partial Tensor esp_gelu(Tensor x, int tanhApproximation);
     [LibraryImport(Library)] internal static partial Tensor esp_self_attention(Tensor qkv, long heads, int causal, double dropout, Tensor lengths);
     [LibraryImport(Library)] internal static partial Tensor esp_cross_entropy(Tensor logits, Tensor targets, long ignored);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Torch;
@@ -26,6 +27,11 @@ internal sealed class Golden : IDisposable
     public ModelConfig Model()
     {
         JsonElement config = Metadata("config");
+        if (config.GetProperty("model_type").GetString() is "llama" or "qwen3")
+        {
+            return HuggingFaceConfig.Read("golden", JsonNode.Parse(config.GetRawText())!.AsObject());
+        }
+
         return config.GetProperty("model_type").GetString() == "bert"
             ? new BertConfig
             {

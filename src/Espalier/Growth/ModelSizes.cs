@@ -51,7 +51,7 @@ public sealed record ModelSizes(string Text) : IConfigValue<ModelSizes>
         int hidden = Asked(nameof(ModelConfig.HiddenSize)) ?? model.HiddenSize;
         int heads = Asked(nameof(ModelConfig.Heads))
             ?? Follows(model.Heads, nameof(ModelConfig.Heads), $"heads of the size {model.HeadSize}, as the model has them, do not divide it");
-        if (hidden % heads != 0)
+        if (model is not RotaryConfig && hidden % heads != 0)
         {
             throw new UserErrorException(
                 $"{heads} heads do not divide a hidden size of {hidden}.",
@@ -61,13 +61,11 @@ public sealed record ModelSizes(string Text) : IConfigValue<ModelSizes>
         int? ffn = Asked(nameof(ModelConfig.FfnSize)) ?? (model.FfnSize is int width
             ? Follows(width, nameof(ModelConfig.FfnSize), $"the feed-forward layer's {width} cannot change in the same ratio")
             : null);
-        return model with
+        ModelConfig sized = model.WithWidth(hidden, heads, model.FfnSize is null && ffn == 4 * hidden ? null : ffn) with
         {
             Layers = Asked(nameof(ModelConfig.Layers)) ?? model.Layers,
-            HiddenSize = hidden,
-            Heads = heads,
-            FfnSize = model.FfnSize is null && ffn == 4 * hidden ? null : ffn,
         };
+        return sized.HeadProblem() is var (key, what, remedy) ? throw new UserErrorException($"{key} {what}: {remedy}.") : sized;
 
         int? Asked(string property) => asked.TryGetValue(property, out int value) ? value : null;
 

@@ -64,9 +64,13 @@ public sealed record OperatorEntry(
     /// <param name="type">The model's architecture.</param>
     public Kept Keeps(ModelType type)
     {
-        ModelConfig model = type == ModelType.Bert
-            ? new BertConfig { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 }
-            : new Gpt2Config { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 };
+        ModelConfig model = type switch
+        {
+            ModelType.Bert => new BertConfig { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 },
+            ModelType.Llama => new LlamaConfig { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 },
+            ModelType.Qwen3 => new Qwen3Config { HiddenSize = 64, Heads = 4, HeadDim = 16, ContextLength = 16, VocabularySize = 64 },
+            _ => new Gpt2Config { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 },
+        };
         return Make(model, Doubled(model), new GrowthSettings()).Promise(model).Loss;
     }
 
@@ -75,7 +79,7 @@ public sealed record OperatorEntry(
     {
         ModelConfig deeper = Grows.HasFlag(GrownSizes.Depth) ? model with { Layers = 2 * model.Layers } : model;
         return Grows.HasFlag(GrownSizes.Width)
-            ? deeper with { HiddenSize = 2 * model.HiddenSize, Heads = 2 * model.Heads, FfnSize = 2 * model.FfnSize }
+            ? deeper.WithWidth(2 * model.HiddenSize, 2 * model.Heads, 2 * model.FfnSize)
             : Grows.HasFlag(GrownSizes.FeedForward) ? deeper with { FfnSize = 2 * model.FfnWidth } : deeper;
     }
 

@@ -47,7 +47,8 @@ public abstract record StagedSizesConfig : StagedGrowthConfig
             yield return problem;
         }
 
-        if (!recipe.IsClean("stages") || recipe.Model.Heads < 1 || recipe.Model.HiddenSize % recipe.Model.Heads != 0)
+        if (!recipe.IsClean("stages") || recipe.Model.Heads < 1 || recipe.Model.HeadProblem() is not null
+            || (recipe.Model is not RotaryConfig && recipe.Model.HiddenSize % recipe.Model.Heads != 0))
         {
             yield break;
         }
@@ -73,9 +74,9 @@ public abstract record StagedSizesConfig : StagedGrowthConfig
             half = half with { Layers = final.Layers / 2 };
         }
 
-        if (Grows.HasFlag(GrownSizes.Width) && final.Heads > 1 && final.Heads % 2 == 0 && (final.FfnSize ?? 0) % 2 == 0)
+        if (Grows.HasFlag(GrownSizes.Width) && final.HeadGroups % 2 == 0 && final.HiddenSize % 2 == 0 && (final.FfnSize ?? 0) % 2 == 0)
         {
-            half = half with { HiddenSize = final.HiddenSize / 2, Heads = final.Heads / 2, FfnSize = final.FfnSize / 2 };
+            half = half.WithWidth(final.HiddenSize / 2, final.Heads / 2, final.FfnSize / 2);
         }
 
         return half == final ? [final] : [half, final];

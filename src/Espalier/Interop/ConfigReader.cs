@@ -10,6 +10,18 @@ namespace Espalier.Interop;
 /// </summary>
 internal sealed class ConfigReader(string path, JsonObject json)
 {
+    /// <summary>A section without keys.</summary>
+    public static ConfigReader Empty { get; } = new("", []);
+
+    /// <summary>A section; null where it is missing, null or empty.</summary>
+    public ConfigReader? Section(string key) => json[key] is JsonObject { Count: > 0 } section ? new ConfigReader($"{path}: {key}", section) : null;
+
+    /// <summary>The words of a list; none where it is missing or null.</summary>
+    public IEnumerable<string> Values(string key) => json[key] is JsonArray list ? list.Select(item => item?.ToString() ?? "null") : [];
+
+    /// <summary>Why a file cannot be read.</summary>
+    public UserErrorException Refused(string key, string what, string hint) => new($"{path}: {key} {what}.", hint);
+
     /// <summary>A key that must be there.</summary>
     public T Required<T>(string key) => json[key] is null
         ? throw new UserErrorException($"{path}: the key '{key}' is missing.")
@@ -72,7 +84,12 @@ internal sealed class ConfigReader(string path, JsonObject json)
             }
         }
 
-        return model.HiddenSize % model.Heads == 0
+        if (model.HeadProblem() is var (headKey, what, remedy))
+        {
+            throw new UserErrorException($"{path}: {headKey} {what}: {remedy}.");
+        }
+
+        return model is RotaryConfig || model.HiddenSize % model.Heads == 0
             ? model
             : throw new UserErrorException(
                 $"{path}: {Key(nameof(ModelConfig.Heads))} {model.Heads} does not divide " +

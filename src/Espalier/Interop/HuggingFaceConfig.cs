@@ -26,6 +26,7 @@ internal static class HuggingFaceConfig
         {
             Gpt2Config gpt2 => Gpt2Json.Write(gpt2, tokenizer),
             BertConfig bert => BertJson.Write(bert, tokenizer),
+            RotaryConfig rotary => RotaryJson.Write(rotary, tokenizer),
             _ => throw new ArgumentException($"no config.json of {model.ModelType}", nameof(model)),
         };
         json["model_type"] = model.ModelType.ToString().ToLowerInvariant();
@@ -51,7 +52,9 @@ internal static class HuggingFaceConfig
         {
             "gpt2" => Gpt2Json.Read(json),
             "bert" => BertJson.Read(json),
-            _ => throw new UserErrorException($"{path}: model_type is '{type}'.", "Espalier reads gpt2 and bert."),
+            "llama" => RotaryJson.ReadLlama(json),
+            "qwen3" => RotaryJson.ReadQwen3(json),
+            _ => throw new UserErrorException($"{path}: model_type is '{type}'.", "Espalier reads gpt2, bert, llama and qwen3."),
         });
     }
 }

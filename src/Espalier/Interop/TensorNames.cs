@@ -56,11 +56,20 @@ internal sealed partial record TensorNames
         TaskHeads = BertTaskHeads(),
     };
 
+    private static TensorNames Llama { get; } = new()
+    {
+        Prefix = "model.",
+        Copies = new Dictionary<string, string> { ["lm_head.weight"] = "model.embed_tokens.weight" },
+        Constants = LlamaFrequencies(),
+        TaskHeads = LlamaTaskHeads(),
+    };
+
     /// <summary>The table of an architecture.</summary>
     public static TensorNames Of(ModelType type) => type switch
     {
         ModelType.Gpt2 => Gpt2,
         ModelType.Bert => Bert,
+        ModelType.Llama or ModelType.Qwen3 => Llama,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not an architecture"),
     };
 
@@ -94,6 +103,12 @@ internal sealed partial record TensorNames
         @"^(score\.weight|(classifier|qa_outputs)\.(weight|bias)|multiple_choice_head\..+)$",
         RegexOptions.CultureInvariant)]
     private static partial Regex Gpt2TaskHeads();
+
+    [GeneratedRegex(@"^model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq$", RegexOptions.CultureInvariant)]
+    private static partial Regex LlamaFrequencies();
+
+    [GeneratedRegex(@"^(score|qa_outputs)\.(weight|bias)$", RegexOptions.CultureInvariant)]
+    private static partial Regex LlamaTaskHeads();
 
     [GeneratedRegex(@"^(classifier|qa_outputs)\.(weight|bias)$", RegexOptions.CultureInvariant)]
     private static partial Regex BertTaskHeads();

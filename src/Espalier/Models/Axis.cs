@@ -15,7 +15,7 @@ public enum AxisKind
     /// <summary>Units of the residual stream.</summary>
     Hidden,
 
-    /// <summary>Attention heads, each of several elements.</summary>
+    /// <summary>Attention heads, each of several elements: a key/value head with all query heads that share it is one unit.</summary>
     Heads,
 
     /// <summary>Units of the feed-forward layer.</summary>
@@ -23,6 +23,9 @@ public enum AxisKind
 
     /// <summary>Scores of a whole sequence: one for each class.</summary>
     Class,
+
+    /// <summary>Elements of one head, where all heads share a parameter.</summary>
+    HeadElement,
 }
 
 /// <summary>Whether a parameter reads an axis, writes it, or neither.</summary>

@@ -17,8 +17,7 @@ public static class ForwardPass
         Tensor x_BTC = Scoped(() => architecture.Embed(Rest(model, plan, training), input));
         foreach (LayerRun run in plan.Layers)
         {
-            x_BTC = Next(
-                x_BTC, x => Run(architecture, new ModelPart(model, run, training), run.Tokens, x, input.Lengths));
+            x_BTC = Next(x_BTC, x => Run(model, run, training, x, input.Lengths));
         }
 
         return Next(x_BTC, x => architecture.Finish(Rest(model, plan, training), x));
@@ -72,12 +71,12 @@ public static class ForwardPass
 
     private static ModelPart Rest(Model model, ForwardPlan plan, bool training) => new(model, plan, training);
 
-    private static Tensor Run(
-        IArchitecture architecture, ModelPart layer, TokenSubset? tokens, Tensor x_BTC, Tensor? lengths_B)
+    private static Tensor Run(Model model, LayerRun run, bool training, Tensor x_BTC, Tensor? lengths_B)
     {
-        if (tokens is null)
+        IArchitecture architecture = model.Architecture;
+        if (run.Tokens is not TokenSubset tokens)
         {
-            return architecture.Layer(layer, x_BTC, lengths_B);
+            return architecture.Layer(new ModelPart(model, run, training), x_BTC, lengths_B);
         }
 
         // Rows are counted through B x T.
@@ -88,6 +87,10 @@ public static class ForwardPass
         Tensor rows = Tensor.From<long>(rowNumbers, [rowNumbers.Length], x_BTC.Device);
         Tensor all = x_BTC.Reshape(-1, width);
         Tensor seen_BKC = all.IndexSelect(0, rows).Reshape(sequences, kept, width);
+        var layer = new ModelPart(model, run, training)
+        {
+            Positions = Tensor.From<long>(positions, [sequences, kept], x_BTC.Device),
+        };
         Tensor made_BKC = architecture.Layer(layer, seen_BKC, lengths_B is null ? null : Kept(lengths_B, positions, kept));
         return all.IndexCopy(0, rows, made_BKC.Reshape(-1, width)).Reshape(sequences, length, width);
     }

@@ -14,6 +14,14 @@ public interface IArchitecture
     /// </summary>
     bool NormsComeFirst { get; }
 
+    /// <summary>Whether norms take a mean from what they read, as layer norm does and root-mean-square norm does not.</summary>
+    bool NormsTakeMean => true;
+
+    /// <summary>
+    /// Whether feed-forward units are products of two: where both are 0, no gradient reaches what they are made from.
+    /// </summary>
+    bool UnitsAreGated => false;
+
     /// <summary>What such a model is pre-trained to do.</summary>
     /// <exception cref="UserErrorException">The tokenizer lacks a token that it takes.</exception>
     IObjective Objective(Tokenizer tokenizer);

@@ -10,6 +10,12 @@ public enum ModelType
 
     /// <summary>BERT as Hugging Face defines it: post-norm encoder, learned positions and segments, exact GELU.</summary>
     Bert,
+
+    /// <summary>Llama as Hugging Face defines it: pre-norm decoder, root-mean-square norms, rotary positions, gated feed-forward.</summary>
+    Llama,
+
+    /// <summary>Qwen3 as Hugging Face defines it: a Llama that norms queries and keys.</summary>
+    Qwen3,
 }
 
 /// <summary>
@@ -18,6 +24,8 @@ public enum ModelType
 /// </summary>
 [ConfigVariant("model_type", ModelType.Gpt2, typeof(Gpt2Config), IsDefault = true)]
 [ConfigVariant("model_type", ModelType.Bert, typeof(BertConfig))]
+[ConfigVariant("model_type", ModelType.Llama, typeof(LlamaConfig))]
+[ConfigVariant("model_type", ModelType.Qwen3, typeof(Qwen3Config))]
 public abstract record ModelConfig
 {
     private protected ModelConfig(ModelType type) => ModelType = type;
@@ -31,7 +39,7 @@ public abstract record ModelConfig
     /// <summary>C: the width of the residual stream.</summary>
     public abstract int HiddenSize { get; init; }
 
-    /// <summary>Attention heads; they divide <see cref="HiddenSize"/>.</summary>
+    /// <summary>Attention heads, counted by their queries; without a head size of their own they divide <see cref="HiddenSize"/>.</summary>
     public abstract int Heads { get; init; }
 
     /// <summary>T: tokens of one training sequence, and the most the model can read.</summary>
@@ -43,7 +51,7 @@ public abstract record ModelConfig
     /// <summary>Rows of the token embedding; null for the size of the data's tokenizer.</summary>
     public abstract int? VocabularySize { get; init; }
 
-    /// <summary>Added to the variance in every layer norm.</summary>
+    /// <summary>Added to the variance, or to the mean of squares, in every norm.</summary>
     public abstract double LayerNormEpsilon { get; init; }
 
     /// <summary>Standard deviation of initial weights.</summary>
@@ -60,7 +68,18 @@ public abstract record ModelConfig
 
     /// <summary>Whether two are the same model, be a feed-forward width of 4 x <see cref="HiddenSize"/> said or left out.</summary>
     internal bool IsSameAs(ModelConfig? other) =>
-        other is not null && (this with { FfnSize = FfnWidth }) == (other with { FfnSize = other.FfnWidth });
+        other is not null && Explicit() == other.Explicit();
+
+    /// <summary>The same model with all sizes said that follow from others where they are left out.</summary>
+    private protected virtual ModelConfig Explicit() => this with { FfnSize = FfnWidth };
+
+    /// <summary>The same model of another width.</summary>
+    /// <param name="hidden">C.</param>
+    /// <param name="heads">Its attention heads; those of keys and values stay in their ratio to them.</param>
+    /// <param name="ffn">The feed-forward width; null for 4 x C.</param>
+    /// <exception cref="UserErrorException">The heads do not share out among those of keys and values.</exception>
+    internal virtual ModelConfig WithWidth(int hidden, int heads, int? ffn) =>
+        this with { HiddenSize = hidden, Heads = heads, FfnSize = ffn };
 
     /// <summary>The units of a kind that can grow or be masked.</summary>
     /// <param name="kind">Hidden, Heads or Ffn.</param>
@@ -68,13 +87,19 @@ public abstract record ModelConfig
     internal int UnitsOf(AxisKind kind) => kind switch
     {
         AxisKind.Hidden => HiddenSize,
-        AxisKind.Heads => Heads,
+        AxisKind.Heads => HeadGroups,
         AxisKind.Ffn => FfnWidth,
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "neither grows nor is masked"),
     };
 
     /// <summary>Elements of an attention head.</summary>
-    public int HeadSize => HiddenSize / Heads;
+    public virtual int HeadSize => HiddenSize / Heads;
+
+    /// <summary>The heads of keys and values, each shared by equally many query heads.</summary>
+    public virtual int HeadGroups => Heads;
+
+    /// <summary>Why the sizes of heads do not go together, and what to do; null where they do.</summary>
+    internal virtual (string Key, string What, string Remedy)? HeadProblem() => null;
 
     /// <summary>V: the rows of the token embedding.</summary>
     /// <exception cref="InvalidOperationException">Neither the recipe nor the data has said yet.</exception>

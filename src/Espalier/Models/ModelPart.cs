@@ -44,6 +44,9 @@ public sealed class ModelPart
     /// <summary>Whether dropout is on.</summary>
     public bool HasDropout { get; }
 
+    /// <summary>Where in their sequences the tokens stand that this part sees, (B, T), int64; null for 0 to T - 1.</summary>
+    public Tensor? Positions { get; init; }
+
     /// <summary>A weight of this part, by its role.</summary>
     public Tensor this[string role]
     {
@@ -54,9 +57,17 @@ public sealed class ModelPart
         }
     }
 
-    /// <summary>x W + b, or x W^T + b, by the weights <c>role.weight</c> and <c>role.bias</c>.</summary>
-    public Tensor Linear(string role, Tensor x, bool transposed = false) =>
-        Functional.Linear(x, this[role + ".weight"], this[role + ".bias"], transposed);
+    /// <summary>x W + b, or x W^T + b, by the weights <c>role.weight</c> and, where the model has it, <c>role.bias</c>.</summary>
+    public Tensor Linear(string role, Tensor x, bool transposed = false)
+    {
+        Tensor? bias = _parameters.Find(_layer, role + ".bias");
+        return Functional.Linear(
+            x, this[role + ".weight"], bias is null ? Tensor.None : _trains ? bias : bias.Detach(), transposed);
+    }
+
+    /// <summary>Root-mean-square norm over the open units, by the weight <c>role.weight</c>.</summary>
+    public Tensor RmsNorm(string role, Tensor x) =>
+        Functional.RmsNorm(x, this[role + ".weight"], Config.LayerNormEpsilon, _hidden);
 
     /// <summary>Layer norm over the open units, by the weights <c>role.weight</c> and <c>role.bias</c>.</summary>
     public Tensor LayerNorm(string role, Tensor x, bool keepType = false)

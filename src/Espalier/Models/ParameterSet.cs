@@ -42,6 +42,10 @@ public sealed class ParameterSet : IReadOnlyCollection<Parameter>, IDisposable
     /// <summary>A parameter of a layer.</summary>
     public Tensor this[int layer, string role] => _layered[(layer, role)];
 
+    /// <summary>A parameter, or null where the model has none of that role.</summary>
+    internal Tensor? Find(int? layer, string role) =>
+        layer is int index ? _layered.GetValueOrDefault((index, role)) : _shared.GetValueOrDefault(role);
+
     /// <summary>Freshly initialised parameters, the same on every device, for every libtorch and number of threads.</summary>
     /// <param name="specs">What to make.</param>
     /// <param name="config">Gives the initializer range.</param>

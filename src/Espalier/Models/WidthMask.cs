@@ -12,7 +12,7 @@ public readonly record struct UnitMask(int Open, double Rest);
 /// closed is as if it were not there, in norms too.
 /// </summary>
 /// <param name="Hidden">Units of the residual stream; null for all open.</param>
-/// <param name="Heads">Attention heads; null for all open.</param>
+/// <param name="Heads">Attention heads, those that share keys and values counted as one; null for all open.</param>
 /// <param name="Ffn">Units of the feed-forward layer; null for all open.</param>
 public sealed record WidthMask(UnitMask? Hidden = null, UnitMask? Heads = null, UnitMask? Ffn = null)
 {
@@ -31,7 +31,7 @@ public sealed record WidthMask(UnitMask? Hidden = null, UnitMask? Heads = null, 
             return null;
         }
 
-        int units = config.UnitsOf(kind), unitSize = kind == AxisKind.Heads ? config.HeadSize : 1;
+        int units = config.UnitsOf(kind), unitSize = kind == AxisKind.Heads ? config.Heads / config.HeadGroups * config.HeadSize : 1;
         float[] shares = [.. Enumerable.Range(0, units * unitSize).Select(i => i / unitSize < open ? 1f : (float)rest)];
         return Tensor.From<float>(shares, [shares.Length], device);
     }

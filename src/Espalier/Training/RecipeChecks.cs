@@ -38,7 +38,19 @@ internal sealed class RecipeChecks
     {
         int width = _recipe.Model.HiddenSize, heads = _recipe.Model.Heads;
         string widthKey = ModelKey(nameof(ModelConfig.HiddenSize)), headsKey = "model." + ModelKey(nameof(ModelConfig.Heads));
-        if (_problems.AreClean("model." + widthKey, headsKey) && width % heads != 0)
+        if (!_problems.AreClean("model." + widthKey, headsKey))
+        {
+            return;
+        }
+
+        if (_recipe.Model is RotaryConfig rotary)
+        {
+            if (_problems.AreClean("model.num_key_value_heads", "model.head_dim") && rotary.HeadProblem() is var (key, what, how))
+            {
+                Report("model." + key, what, how, headsKey);
+            }
+        }
+        else if (width % heads != 0)
         {
             int fewer = heads, more = heads;
             while (width % fewer != 0)

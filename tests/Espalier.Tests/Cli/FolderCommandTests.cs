@@ -6,6 +6,7 @@ using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Optimization;
 using Espalier.Tests.Data;
+using Espalier.Tests.Growth;
 using Espalier.Tests.Interop;
 using Espalier.Torch;
 
@@ -102,6 +103,8 @@ public sealed class FolderCommandTests : IDisposable
     [Theory]
     [InlineData(ModelType.Gpt2)]
     [InlineData(ModelType.Bert)]
+    [InlineData(ModelType.Llama)]
+    [InlineData(ModelType.Qwen3)]
     public void AnExportAtFullDepthComputesWhatTheCheckpointComputesThroughItsMap(ModelType type)
     {
         string checkpoint = Checkpoint(ForwardPlan.Of([1, 0, 0, 1, 0]), type);
@@ -284,9 +287,15 @@ public sealed class FolderCommandTests : IDisposable
 
     private string Checkpoint(ForwardPlan fullDepth, ModelType type = ModelType.Gpt2)
     {
-        (ModelConfig shape, Tokenizer tokenizer) = type == ModelType.Gpt2
-            ? ((ModelConfig)Sample.Model(2), (Tokenizer)ByteLevelBpe.RawBytes)
-            : (Sample.Bert(2), WordPiece.Characters);
+        (ModelConfig shape, Tokenizer tokenizer) = type switch
+        {
+            ModelType.Bert => ((ModelConfig)Sample.Bert(2), (Tokenizer)WordPiece.Characters),
+            ModelType.Llama => (GrowthSample.Llama(2), ByteLevelBpe.RawBytes),
+            ModelType.Qwen3 => (
+                new Qwen3Config { Layers = 2, HiddenSize = 16, Heads = 4, KeyValueHeads = 2, HeadDim = 6, ContextLength = 12 },
+                ByteLevelBpe.RawBytes),
+            _ => (Sample.Model(2), ByteLevelBpe.RawBytes),
+        };
         ModelConfig model = shape with { VocabularySize = tokenizer.VocabularySize };
         _parameters = Sample.Parameters(model);
         var state = new TrainingState(

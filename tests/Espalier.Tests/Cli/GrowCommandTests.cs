@@ -254,7 +254,7 @@ public sealed class GrowCommandTests : IDisposable
             Assert.Contains($"| `{entry.Name}` |", docs, StringComparison.Ordinal);
         });
         JsonNode wide = json.Single(entry => (string?)entry!["name"] == "double-width")!;
-        Assert.Equal("""{"gpt2":"exactly","bert":"exactly"}""", wide["keeps"]!.ToJsonString());
+        Assert.Equal("""{"gpt2":"exactly","bert":"exactly","llama":"exactly"}""", wide["keeps"]!.ToJsonString());
         Assert.Equal("width", (string?)wide["grows"]);
     }
 

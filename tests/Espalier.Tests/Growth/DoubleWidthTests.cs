@@ -12,7 +12,7 @@ namespace Espalier.Tests.Growth;
 public class DoubleWidthTests
 {
     private static readonly Gen<(ModelConfig Model, MomentPolicy Moments)> Growths =
-        from model in GrowthSample.Models
+        from model in GrowthSample.All
         from moments in Gen.Elements(Enum.GetValues<MomentPolicy>())
         select (model, moments);
 
@@ -27,7 +27,7 @@ public class DoubleWidthTests
         Assert.Equal(
             (2 * model.HiddenSize, 2 * model.Heads, 2 * model.FfnWidth), (grown.HiddenSize, grown.Heads, grown.FfnWidth));
         Assert.Equal(
-            model, grown with { HiddenSize = model.HiddenSize, Heads = model.Heads, FfnSize = model.FfnSize });
+            model, grown.WithWidth(model.HiddenSize, model.Heads, model.FfnSize));
         Assert.Equal($"double-width, moments {moments.ToString().ToLowerInvariant()}", new DoubleWidth { Moments = moments }.ToString());
     });
 
@@ -204,10 +204,13 @@ public class DoubleWidthTests
 
     private static bool IsHeadNorm(Parameter parameter) =>
         parameter.Name.StartsWith("transformer.ln_f.", StringComparison.Ordinal)
+        || parameter.Name == "model.norm.weight"
         || parameter.Name.StartsWith("cls.predictions.transform.LayerNorm.", StringComparison.Ordinal);
 
     private static double GradientFactor(Parameter parameter) =>
-        IsHeadNorm(parameter) || parameter.Name == "cls.predictions.bias" ? 1 : 0.5;
+        IsHeadNorm(parameter) || parameter.Name == "cls.predictions.bias" || IsSharedByHeads(parameter) ? 1 : 0.5;
+
+    private static bool IsSharedByHeads(Parameter parameter) => parameter.Spec.Role.EndsWith("_norm.weight", StringComparison.Ordinal);
 
     private static Dictionary<string, (double[] Values, long[] Shape)> Values(
         TrainingState state, Func<Parameter, ParameterState, Tensor> tensor) => state.Model.Parameters.ToDictionary(

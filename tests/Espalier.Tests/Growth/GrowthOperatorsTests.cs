@@ -16,7 +16,7 @@ public class GrowthOperatorsTests
         OperatorEntry entry = GrowthOperators.Of(name);
         Assert.NotEqual(GrownSizes.None, entry.Grows);
         Assert.Matches(@"^[a-z0-9]+(-[a-z0-9]+)*$", entry.Name);
-        foreach (ModelConfig model in new ModelConfig[] { GrowthSample.Gpt2(2), GrowthSample.Bert(2) })
+        foreach (ModelConfig model in new ModelConfig[] { GrowthSample.Gpt2(2), GrowthSample.Bert(2), GrowthSample.Llama(2) with { KeyValueHeads = null, HeadDim = null } })
         {
             ModelConfig to = entry.Doubled(model);
             Assert.Equal(to, entry.Reach(model, to).Grow(model));

@@ -22,7 +22,43 @@ internal static class GrowthSample
         Layers = layers, HiddenSize = 16, Heads = 2, ContextLength = 12, VocabularySize = 31,
     };
 
-    /// <summary>Both architectures; layers, heads, head size, feed-forward width, vocabulary, head: no two need agree.</summary>
+    /// <summary>A small Llama whose query heads share keys and values, and whose heads have a size of their own.</summary>
+    public static LlamaConfig Llama(int layers) => new()
+    {
+        Layers = layers, HiddenSize = 16, Heads = 4, KeyValueHeads = 2, HeadDim = 6, ContextLength = 12, VocabularySize = 31,
+    };
+
+    /// <summary>Llamas and Qwen3s: query heads share those of keys and values or do not, a head has a size of its own.</summary>
+    public static Gen<ModelConfig> Rotary { get; } =
+        from isQwen in Gen.Elements(false, true)
+        from layers in Gen.Choose(1, 4)
+        from groups in Gen.Choose(1, 3)
+        from shared in Gen.Choose(1, 2)
+        from headSize in Gen.Elements(2, 4, 6)
+        from wide in Gen.Choose(2, 4)
+        from ffn in Gen.Choose(0, 17)
+        from vocabulary in Gen.Choose(5, 23)
+        from context in Gen.Choose(3, 7)
+        from tied in Gen.Elements(false, true)
+        let heads = groups * shared
+        let groupsOrNone = shared == 1 ? null : (int?)groups
+        select isQwen
+            ? (ModelConfig)new Qwen3Config
+            {
+                Layers = layers, HiddenSize = heads * wide, Heads = heads, KeyValueHeads = groupsOrNone, HeadDim = headSize,
+                FfnSize = ffn == 0 ? null : ffn, VocabularySize = vocabulary, ContextLength = context, TiedHead = tied,
+            }
+            : new LlamaConfig
+            {
+                Layers = layers, HiddenSize = heads * wide, Heads = heads, KeyValueHeads = groupsOrNone, HeadDim = headSize,
+                FfnSize = ffn == 0 ? null : ffn, VocabularySize = vocabulary, ContextLength = context, TiedHead = tied,
+                AttentionBias = ffn % 2 == 1, MlpBias = ffn % 3 == 1,
+            };
+
+    /// <summary>Models of every architecture.</summary>
+    public static Gen<ModelConfig> All => Gen.OneOf(Models, Rotary);
+
+    /// <summary>GPT-2s and BERTs; layers, heads, head size, feed-forward width, vocabulary, head: no two need agree.</summary>
     public static Gen<ModelConfig> Models { get; } =
         from isBert in Gen.Elements(false, true)
         from layers in Gen.Choose(1, 4)

@@ -11,16 +11,19 @@ namespace Espalier.Tests.Growth;
 public class OperatorPromiseTests
 {
     private static readonly Gen<(ModelConfig Model, ModelConfig To, GrowthSettings Settings)> Growths =
-        from model in GrowthSample.Models
+        from model in GrowthSample.All
         from layers in Gen.Choose(0, model.Layers)
         from times in Gen.Choose(1, 2)
         from heads in Gen.Choose(0, 1)
         from ffn in Gen.Elements(model.FfnWidth, 2 * model.FfnWidth, model.FfnWidth + Math.Min(3, model.FfnWidth))
         from seed in Gen.Choose(0, 1000)
-        let units = (times * model.Heads) + (times == 1 ? heads : 0)
+        let groups = (times * model.HeadGroups) + (times == 1 ? heads : 0)
         select (
             model,
-            model with { Layers = model.Layers + layers, Heads = units, HiddenSize = units * model.HeadSize, FfnSize = ffn },
+            model.WithWidth(model.HiddenSize / model.HeadGroups * groups, model.Heads / model.HeadGroups * groups, ffn) with
+            {
+                Layers = model.Layers + layers,
+            },
             new GrowthSettings { Seed = (ulong)seed, Noise = 10 + (seed % 20) });
 
     public static TheoryData<string> Names => [.. GrowthOperators.All.Select(entry => entry.Name)];
@@ -31,7 +34,7 @@ public class OperatorPromiseTests
     {
         OperatorEntry entry = GrowthOperators.Of(name);
         HashSet<(ModelType, Kept)> met = [];
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(40), Prop.ForAll(Growths.ToArbitrary(), growth =>
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(60), Prop.ForAll(Growths.Where(growth => IsFor(entry, growth.Model)).ToArbitrary(), growth =>
         {
             ModelConfig to = Within(entry, growth.Model, growth.To);
             GrowthOperator grows = Quickly(entry.Reach(growth.Model, to, new GrowthSettings
@@ -47,6 +50,9 @@ public class OperatorPromiseTests
         Assert.All(Enum.GetValues<ModelType>(), type => Assert.Contains((type, entry.Keeps(type)), met));
     }
 
+    /// <summary>A learned map has no way to query heads that share keys and values, and says so.</summary>
+    private static bool IsFor(OperatorEntry entry, ModelConfig model) => entry.Name != "ligo" || model.HeadGroups == model.Heads;
+
     /// <summary>A learned map learns for a moment only.</summary>
     private static GrowthOperator Quickly(GrowthOperator growth) => growth is Ligo ligo ? ligo with { Steps = 2 } : growth;
 
@@ -54,12 +60,12 @@ public class OperatorPromiseTests
     private static ModelConfig Within(OperatorEntry entry, ModelConfig model, ModelConfig to)
     {
         bool isWide = entry.Grows.HasFlag(GrownSizes.Width);
-        ModelConfig within = model with
+        ModelConfig within = model.WithWidth(
+            isWide ? to.HiddenSize : model.HiddenSize,
+            isWide ? to.Heads : model.Heads,
+            isWide || entry.Grows.HasFlag(GrownSizes.FeedForward) ? to.FfnWidth : model.FfnSize) with
         {
             Layers = entry.Grows.HasFlag(GrownSizes.Depth) ? to.Layers : model.Layers,
-            HiddenSize = isWide ? to.HiddenSize : model.HiddenSize,
-            Heads = isWide ? to.Heads : model.Heads,
-            FfnSize = isWide || entry.Grows.HasFlag(GrownSizes.FeedForward) ? to.FfnWidth : model.FfnSize,
         };
         try
         {

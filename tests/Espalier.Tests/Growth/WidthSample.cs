@@ -10,7 +10,7 @@ internal static class WidthSample
 {
     /// <summary>Operators that keep the scores: whole rounds of hidden units, and of the others as each of them can.</summary>
     public static Gen<(ModelConfig Model, WidthOperator Operator)> Exact { get; } =
-        from model in GrowthSample.Models
+        from model in GrowthSample.All
         from hidden in Gen.Choose(1, 3)
         from ffn in Gen.Choose(1, 3)
         from more in Gen.Choose(0, 9)

@@ -3,6 +3,7 @@ using Espalier.Data;
 using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Tests.Data;
+using Espalier.Tests.Growth;
 
 namespace Espalier.Tests.Interop;
 
@@ -36,7 +37,24 @@ public sealed class HuggingFaceConfigTests : IDisposable
             TypeVocabularySize = 3,
             TiedHead = false,
         };
-        foreach (ModelConfig model in new ModelConfig[] { gpt2, bert, Sample.Model(1), Sample.Bert(1) })
+        LlamaConfig llama = GrowthSample.Llama(3) with
+        {
+            FfnSize = 40,
+            LayerNormEpsilon = 1e-5,
+            InitializerRange = 0.1,
+            RopeTheta = 500000,
+            RopeScaling = new RopeScaling(RopeType.Llama3, 8, 1, 4, 8192),
+            AttentionBias = true,
+            AttentionDropout = 0.2,
+            MlpBias = true,
+            TiedHead = true,
+        };
+        Qwen3Config qwen = new()
+        {
+            Layers = 2, HiddenSize = 16, Heads = 4, ContextLength = 12, VocabularySize = 31,
+            RopeScaling = new RopeScaling(RopeType.Linear, 2.5),
+        };
+        foreach (ModelConfig model in new ModelConfig[] { gpt2, bert, llama, qwen, Sample.Model(1), Sample.Bert(1), GrowthSample.Llama(1) })
         {
             Assert.Equal(model, Read(HuggingFaceConfig.Write(model, ByteLevelBpe.RawBytes)));
         }
@@ -83,7 +101,7 @@ public sealed class HuggingFaceConfigTests : IDisposable
     [InlineData("is_encoder_decoder", "true", "is_encoder_decoder is true")]
     [InlineData("pruned_heads", "{\"0\":[1]}", "pruned_heads is set")]
     [InlineData("quantization_config", "{\"bits\":4}", "quantization_config is set")]
-    [InlineData("model_type", "\"llama\"", "model_type is 'llama'")]
+    [InlineData("model_type", "\"mistral\"", "model_type is 'mistral'")]
     [InlineData("model_type", "null", "the key 'model_type' is missing")]
     [InlineData("n_layer", "null", "the key 'n_layer' is missing")]
     [InlineData("n_layer", "\"12\"", "the key 'n_layer' has the wrong type")]
@@ -108,6 +126,35 @@ public sealed class HuggingFaceConfigTests : IDisposable
     [InlineData("intermediate_size", "null", "the key 'intermediate_size' is missing")]
     public void WhatBertDoesNotComputeIsNamed(string key, string value, string says) =>
         Refuses(Sample.Bert(2), key, value, says);
+
+    [Theory]
+    [InlineData("hidden_act", "\"gelu\"", "hidden_act is \"gelu\"")]
+    [InlineData("rope_scaling", "{\"rope_type\":\"yarn\",\"factor\":4}", "rope_scaling has the type \"yarn\"")]
+    [InlineData("rope_scaling", "{\"type\":\"dynamic\",\"factor\":4}", "rope_scaling has the type \"dynamic\"")]
+    [InlineData("rope_parameters", "{\"rope_type\":\"longrope\"}", "rope_parameters has the type \"longrope\"")]
+    [InlineData("rope_scaling", "{\"type\":\"linear\"}", "rope_scaling: the key 'factor' is missing")]
+    [InlineData("rope_scaling", "{\"type\":\"linear\",\"factor\":0}", "rope_scaling has a factor that is not above 0")]
+    [InlineData("num_key_value_heads", "3", "num_key_value_heads 3 does not divide num_attention_heads 4")]
+    [InlineData("head_dim", "5", "head_dim is 5")]
+    public void WhatLlamaDoesNotComputeIsNamed(string key, string value, string says) => Refuses(GrowthSample.Llama(2), key, value, says);
+
+    [Theory]
+    [InlineData("use_sliding_window", "true", "use_sliding_window is true")]
+    [InlineData("layer_types", "[\"full_attention\",\"sliding_attention\"]", "layer_types has \"sliding_attention\"")]
+    public void WhatQwen3DoesNotComputeIsNamed(string key, string value, string says) => Refuses(
+        new Qwen3Config { Layers = 2, HiddenSize = 16, Heads = 4, ContextLength = 12, VocabularySize = 31 }, key, value, says);
+
+    /// <summary>Transformers 5 writes one section of rotary keys, 4 two keys.</summary>
+    [Fact]
+    public void RotaryKeysOfBothVersions()
+    {
+        const string Sizes = "\"hidden_size\":64,\"num_attention_heads\":4,\"num_hidden_layers\":2,\"intermediate_size\":100,\"vocab_size\":9";
+        var older = (LlamaConfig)Read($"{{\"model_type\":\"llama\",{Sizes},\"rope_theta\":500000,\"rope_scaling\":{{\"type\":\"linear\",\"factor\":2}}}}");
+        var newer = (LlamaConfig)Read($"{{\"model_type\":\"llama\",{Sizes},\"rope_parameters\":{{\"rope_theta\":500000,\"rope_type\":\"linear\",\"factor\":2}}}}");
+        Assert.Equal(older, newer);
+        Assert.Equal((500000, "linear 2", 2048, false), (older.RopeTheta, older.RopeScaling.ToString(), older.ContextLength, older.TiedHead));
+        Assert.Equal(128, Read($"{{\"model_type\":\"qwen3\",{Sizes},\"num_key_value_heads\":2}}").HeadSize);
+    }
 
     [Theory]
     [InlineData("")]

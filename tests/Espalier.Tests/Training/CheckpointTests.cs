@@ -26,7 +26,7 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void WhatIsWrittenReadsBackEqual() => Check.One(
         Config.QuickThrowOnFailure.WithMaxTest(25),
-        Prop.ForAll((from model in GrowthSample.Models from widens in Gen.Elements(true, false) select (model, widens)).ToArbitrary(), at =>
+        Prop.ForAll((from model in GrowthSample.All from widens in Gen.Elements(true, false) select (model, widens)).ToArbitrary(), at =>
         {
             GrowthOperator growth = at.widens ? new DoubleWidth() : new CopyLayers(at.model.Layers + 1, LayerMapKind.Stack);
             using TrainingState state = growth.Apply(GrowthSample.State(at.model), GrowthSample.NoContext);

@@ -106,6 +106,20 @@ internal static class Generators
             HiddenDropout = model.ResidualDropout,
             AttentionDropout = model.AttentionDropout,
             TiedHead = model.TiedHead,
+        }),
+        Gpt2Models.Select(model => (ModelConfig)new LlamaConfig
+        {
+            Layers = model.Layers,
+            HiddenSize = model.HiddenSize,
+            Heads = model.Heads,
+            KeyValueHeads = model.Heads % 2 == 0 ? model.Heads / 2 : null,
+            HeadDim = 2 * (1 + model.HeadSize),
+            ContextLength = model.ContextLength,
+            FfnSize = model.FfnSize,
+            VocabularySize = model.VocabularySize,
+            RopeScaling = model.TiedHead ? new RopeScaling(RopeType.Linear, 1 + model.AttentionDropout) : RopeScaling.None,
+            AttentionDropout = model.AttentionDropout,
+            TiedHead = model.TiedHead,
         }));
 
     private static Gen<Gpt2Config> Gpt2Models =>

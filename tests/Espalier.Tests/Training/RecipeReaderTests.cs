@@ -45,6 +45,7 @@ public class RecipeReaderTests
     [Theory]
     [InlineData("tiny.yaml")]
     [InlineData("tiny-bert.yaml")]
+    [InlineData("llama-tiny.yaml")]
     public void TinyShowsEveryKey(string file)
     {
         string path = Path.Combine(Root, "recipes", file), written = File.ReadAllText(path);
@@ -205,7 +206,7 @@ public class RecipeReaderTests
     [InlineData("learning_rate={peak: 1e-3, schedule: wsd, warmup: 60 %, decay: 50 %}", "learning_rate.decay: warm-up and decay, `60 %` and `50 %`, are longer than the run of")]
     [InlineData("micro_batch=7", "micro_batch: is not a key of a recipe — did you mean `training.micro_batch`?")]
     [InlineData("training.micro_batches=7", "training.micro_batches: is not a key of a recipe — did you mean")]
-    [InlineData("model.hidden_size=64", "model.hidden_size: is a key of bert, and this model is gpt2 — its key is `model.n_embd`")]
+    [InlineData("model.hidden_size=64", "model.hidden_size: is a key of bert and llama and qwen3, and this model is gpt2 — its key is `model.n_embd`")]
     [InlineData("model.type_vocab_size=2", "model.type_vocab_size: is a key of bert, and this model is gpt2 — leave it out, or set `model.model_type` to bert")]
     [InlineData("trainig.micro_batch=7", "trainig: is not a key of a recipe — did you mean")]
     [InlineData("training.length.steps=7", "training.length.steps: `length` has a value at r.yaml:7, and no keys")]

@@ -45,7 +45,7 @@ public sealed record MsgConfig : StagedSizesConfig
             ModelConfig before = Stage(position.Growths.Count - 1);
             WidthMask? mask = GrowthSize.Difference(before, model).HasFlag(GrownSizes.Width)
                 ? new WidthMask(
-                    new UnitMask(before.HiddenSize, open), new UnitMask(before.Heads, open), new UnitMask(before.FfnWidth, open))
+                    new UnitMask(before.HiddenSize, open), new UnitMask(before.HeadGroups, open), new UnitMask(before.FfnWidth, open))
                 : null;
             return new ForwardPlan(
                 [

@@ -15,12 +15,8 @@ public sealed record DoubleWidth : GrowthOperator
     private const int Times = 2;
 
     /// <inheritdoc/>
-    public override ModelConfig Grow(ModelConfig model) => model with
-    {
-        HiddenSize = Times * model.HiddenSize,
-        Heads = Times * model.Heads,
-        FfnSize = Times * model.FfnSize,
-    };
+    public override ModelConfig Grow(ModelConfig model) =>
+        model.WithWidth(Times * model.HiddenSize, Times * model.Heads, Times * model.FfnSize);
 
     /// <inheritdoc/>
     public override Promise Promise(ModelConfig model) => new(Kept.Exactly, Dynamics: Moments == MomentPolicy.Map);

@@ -10,7 +10,8 @@ namespace Espalier.Growth;
 /// what attention mixes of them; the feed-forward units are GELU(0), which is 0; and the layer is exactly the identity, while its
 /// matrices are copies. Where norms come after, the output projections and their biases are 0 in place of that, and the
 /// norms are copies. Such a layer is still no identity: it gives LN(LN(x)), which is x only if x is what those norms make of it, as
-/// at initialisation.
+/// at initialisation. Where feed-forward units are products of two, as in a Llama, zeros beneath them would never have a gradient:
+/// there too the output projections are 0, which is exact, and not what the paper claims the dynamics of.
 /// </summary>
 /// <param name="Count">The layers to store from now on; no fewer than before.</param>
 /// <param name="Map">
@@ -22,11 +23,11 @@ public sealed record IdentityLayers(int Count, LayerMapKind Map = LayerMapKind.I
     /// <inheritdoc/>
     public override ModelConfig Grow(ModelConfig model) => model with { Layers = Count };
 
-    /// <summary>The dynamics are the paper's claim, for norms that come first and moments that follow the weights.</summary>
+    /// <summary>The dynamics are the paper's claim, for norms that come first, units that are no products, and moments that follow the weights.</summary>
     /// <inheritdoc/>
-    public override Promise Promise(ModelConfig model) => Architectures.Of(model.ModelType).NormsComeFirst
-        ? new Promise(Kept.Exactly, Dynamics: Moments == MomentPolicy.Map)
-        : new Promise(Kept.Approximately, Dynamics: false);
+    public override Promise Promise(ModelConfig model) => new(
+        Architectures.Of(model.ModelType).NormsComeFirst ? Kept.Exactly : Kept.Approximately,
+        Dynamics: VectorsAreZero(model) && Moments == MomentPolicy.Map);
 
     /// <inheritdoc/>
     public override string ToString() =>
@@ -38,5 +39,8 @@ public sealed record IdentityLayers(int Count, LayerMapKind Map = LayerMapKind.I
 
     /// <inheritdoc/>
     protected override double NewLayerFactor(ParameterSpec parameter, ModelConfig model) =>
-        (Architectures.Of(model.ModelType).NormsComeFirst ? parameter.Axes.Count == 1 : parameter.AddsToStream) ? 0 : 1;
+        (VectorsAreZero(model) ? parameter.Axes.Count == 1 : parameter.AddsToStream) ? 0 : 1;
+
+    private static bool VectorsAreZero(ModelConfig model) =>
+        Architectures.Of(model.ModelType) is { NormsComeFirst: true, UnitsAreGated: false };
 }

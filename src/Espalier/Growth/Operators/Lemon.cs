@@ -11,8 +11,8 @@ namespace Espalier.Growth;
 /// so that what reads them, which is fresh, reads 0.
 /// </summary>
 /// <remarks>
-/// So it is exact at any width where norms come first. A norm that comes after a sublayer makes the residual stream itself, in which
-/// these units would be 0 and no mean: there hidden units are copied in turn, exactly in whole rounds, as in the authors' code.
+/// So it is exact at any width where layer norms come first. A root-mean-square norm takes no mean from such units, and a norm that comes after a sublayer makes the residual stream itself, in which
+/// they would be 0 and no mean: there hidden units are copied in turn, exactly in whole rounds, as in the authors' code.
 /// The epsilon of the norms shrinks with the variance, and `config.json` says so.
 /// </remarks>
 public sealed record Lemon : CloneWidth
@@ -83,7 +83,7 @@ public sealed record Lemon : CloneWidth
 
     /// <summary>How many units are the mean of the others.</summary>
     private static int Means(AxisKind kind, ModelConfig model, ModelConfig grown) =>
-        kind == AxisKind.Hidden && Architectures.Of(model.ModelType).NormsComeFirst ? grown.HiddenSize % model.HiddenSize : 0;
+        kind == AxisKind.Hidden && Architectures.Of(model.ModelType) is { NormsComeFirst: true, NormsTakeMean: true } ? grown.HiddenSize % model.HiddenSize : 0;
 
     /// <summary>The variance over all units, of that over those that are copies.</summary>
     private static double Variance(int units, int means) => (double)(units - means) / units;

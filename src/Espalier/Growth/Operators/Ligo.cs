@@ -103,6 +103,13 @@ public sealed record Ligo : WidthOperator
     /// <inheritdoc/>
     protected override void Check(ModelConfig model, ModelConfig grown)
     {
+        if (model.HeadGroups != model.Heads && grown.Heads != model.Heads)
+        {
+            throw new UserErrorException(
+                $"num_key_value_heads {model.HeadGroups}: query heads share keys and values, and a map learned for the ones does not fit the others.",
+                "Grow by copies: HyperCloning, Net2Net, LEMON; or take a model with as many num_key_value_heads as num_attention_heads.");
+        }
+
         if (Steps < 0)
         {
             throw new UserErrorException($"`steps` {Steps} is less than 0.", "Give the updates of the map, or 0 for its start.");

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Espalier.Configuration;
 using Espalier.Models;
 
@@ -36,30 +37,29 @@ public abstract record WidthOperator : GrowthOperator
         NotLess("hidden_size", hidden, model.HiddenSize);
         NotLess("heads", Heads ?? model.Heads, model.Heads);
         NotLess("ffn_size", ffn, model.FfnWidth);
-        if (hidden % model.HeadSize != 0)
+        int step = model.HiddenSize / (int)BigInteger.GreatestCommonDivisor(model.HiddenSize, model.HeadGroups);
+        if (hidden % step != 0)
         {
-            int below = hidden / model.HeadSize * model.HeadSize;
+            int below = hidden / step * step;
+            string why = step == model.HeadSize
+                ? $"the size of a head, {step}"
+                : $"{step}: heads, those of keys and values too (`num_key_value_heads`), grow in its ratio";
             throw new UserErrorException(
-                $"`hidden_size` {hidden} is not a multiple of the size of a head, {model.HeadSize}.",
-                $"Heads keep their size: give {below} or {below + model.HeadSize}.");
+                $"`hidden_size` {hidden} is not a multiple of {why}.",
+                $"Heads keep their size: give {below} or {below + step}.");
         }
 
-        int heads = hidden / model.HeadSize;
+        int heads = (int)((long)model.Heads * hidden / model.HiddenSize);
         if (Heads is int given && given != heads)
         {
-            string wrong = hidden % given == 0
+            string wrong = hidden % given == 0 && hidden / given != model.HeadSize
                 ? $"of `hidden_size` {hidden} are of size {hidden / given}" : $"do not divide `hidden_size` {hidden}";
             throw new UserErrorException(
                 $"`heads` {given} {wrong}; heads keep their size, {model.HeadSize}.",
                 $"Give `heads` {heads}, or leave it out.");
         }
 
-        ModelConfig grown = model with
-        {
-            HiddenSize = hidden,
-            Heads = heads,
-            FfnSize = model.FfnSize is null && ffn == 4 * hidden ? null : ffn,
-        };
+        ModelConfig grown = model.WithWidth(hidden, heads, model.FfnSize is null && ffn == 4 * hidden ? null : ffn);
         Check(model, grown);
         return grown;
     }

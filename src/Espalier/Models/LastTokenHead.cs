@@ -5,18 +5,20 @@ using static Espalier.Torch.Functional;
 namespace Espalier.Models;
 
 /// <summary>
-/// Hugging Face's <c>GPT2ForSequenceClassification</c>: the last token, which has seen all others, goes through a linear
-/// layer without a bias.
+/// Hugging Face's sequence classification of decoders, such as <c>GPT2ForSequenceClassification</c>: the last token, which has
+/// seen all others, goes through a linear layer without a bias.
 /// </summary>
-internal sealed class Gpt2SequenceHead : ISequenceHead
+/// <param name="className">Hugging Face's class.</param>
+/// <param name="backbonePrefix">How the names of the parameters below the head begin.</param>
+internal sealed class LastTokenHead(string className, string backbonePrefix) : ISequenceHead
 {
     private const string Score = "score.weight";
 
     /// <inheritdoc/>
-    public string ClassName => "GPT2ForSequenceClassification";
+    public string ClassName => className;
 
     /// <inheritdoc/>
-    public string BackbonePrefix => "transformer.";
+    public string BackbonePrefix => backbonePrefix;
 
     /// <inheritdoc/>
     public IReadOnlyList<ParameterSpec> Parameters(ModelConfig config, int outputs) =>
