@@ -51,13 +51,6 @@ public sealed record ModelSizes(string Text) : IConfigValue<ModelSizes>
         int hidden = Asked(nameof(ModelConfig.HiddenSize)) ?? model.HiddenSize;
         int heads = Asked(nameof(ModelConfig.Heads))
             ?? Follows(model.Heads, nameof(ModelConfig.Heads), $"heads of the size {model.HeadSize}, as the model has them, do not divide it");
-        if (model is not RotaryConfig && hidden % heads != 0)
-        {
-            throw new UserErrorException(
-                $"{heads} heads do not divide a hidden size of {hidden}.",
-                $"Choose {Key(nameof(ModelConfig.Heads))} such that it divides {Key(nameof(ModelConfig.HiddenSize))}.");
-        }
-
         int? ffn = Asked(nameof(ModelConfig.FfnSize)) ?? (model.FfnSize is int width
             ? Follows(width, nameof(ModelConfig.FfnSize), $"the feed-forward layer's {width} cannot change in the same ratio")
             : null);

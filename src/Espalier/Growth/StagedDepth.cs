@@ -31,8 +31,8 @@ public abstract record StagedDepthConfig : StagedGrowthConfig
     /// <summary>The fewest layers that the first stage may have.</summary>
     private protected virtual int LeastLayers => 1;
 
-    /// <summary>The most times the layers of one stage that the next may have; null for any.</summary>
-    private protected virtual int? MostTimes => null;
+    /// <summary>Whether a stage may have at most twice the layers of the one before.</summary>
+    private protected virtual bool AtMostDoubles => false;
 
     /// <inheritdoc/>
     public override MethodConfig Resolve(ModelConfig final)
@@ -95,8 +95,8 @@ public abstract record StagedDepthConfig : StagedGrowthConfig
         }
 
         int[] stages = resolved.Stages;
-        if (MostTimes is int most
-            && Enumerable.Range(1, stages.Length - 1).FirstOrDefault(i => stages[i] > (long)most * stages[i - 1]) is int tooMany and > 0)
+        if (AtMostDoubles
+            && Enumerable.Range(1, stages.Length - 1).FirstOrDefault(i => stages[i] > 2L * stages[i - 1]) is int tooMany and > 0)
         {
             yield return new ConfigProblem(
                 "stages", $"{ConfigValue.Format(stages)} grows from {stages[tooMany - 1]} to {stages[tooMany]} layers",

@@ -47,8 +47,7 @@ public abstract record StagedSizesConfig : StagedGrowthConfig
             yield return problem;
         }
 
-        if (!recipe.IsClean("stages") || recipe.Model.Heads < 1 || recipe.Model.HeadProblem() is not null
-            || (recipe.Model is not RotaryConfig && recipe.Model.HiddenSize % recipe.Model.Heads != 0))
+        if (!recipe.IsClean("stages") || recipe.Model.Heads < 1 || recipe.Model.HeadProblem() is not null)
         {
             yield break;
         }

@@ -84,17 +84,7 @@ internal sealed class ConfigReader(string path, JsonObject json)
             }
         }
 
-        if (model.HeadProblem() is var (headKey, what, remedy))
-        {
-            throw new UserErrorException($"{path}: {headKey} {what}: {remedy}.");
-        }
-
-        return model is RotaryConfig || model.HiddenSize % model.Heads == 0
-            ? model
-            : throw new UserErrorException(
-                $"{path}: {Key(nameof(ModelConfig.Heads))} {model.Heads} does not divide " +
-                $"{Key(nameof(ModelConfig.HiddenSize))} {model.HiddenSize}.");
-
-        string Key(string property) => ConfigKeys.NameOf(model.GetType(), property);
+        return model.HeadProblem() is var (head, what, remedy)
+            ? throw new UserErrorException($"{path}: {head} {what}: {remedy}.") : model;
     }
 }

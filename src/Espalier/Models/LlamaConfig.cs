@@ -20,7 +20,7 @@ public sealed record LlamaConfig() : RotaryConfig(ModelType.Llama)
 
     /// <inheritdoc/>
     internal override (string Key, string What, string Remedy)? HeadProblem() => HeadDim is null && HiddenSize % Heads != 0
-        ? ("num_attention_heads", $"{Heads} heads do not divide hidden_size {HiddenSize}", "choose others, or say their size by head_dim")
+        ? ("num_attention_heads", $"{Heads} does not divide hidden_size {HiddenSize}", "choose others, or say their size by head_dim")
         : base.HeadProblem();
 
     /// <inheritdoc/>

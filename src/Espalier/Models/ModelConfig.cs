@@ -99,7 +99,22 @@ public abstract record ModelConfig
     public virtual int HeadGroups => Heads;
 
     /// <summary>Why the sizes of heads do not go together, and what to do; null where they do.</summary>
-    internal virtual (string Key, string What, string Remedy)? HeadProblem() => null;
+    internal virtual (string Key, string What, string Remedy)? HeadProblem()
+    {
+        if (HiddenSize % Heads == 0)
+        {
+            return null;
+        }
+
+        int fewer = Enumerable.Range(1, Heads).Last(heads => HiddenSize % heads == 0);
+        int? more = Enumerable.Range(Heads, Math.Max(0, HiddenSize - Heads + 1)).Where(heads => HiddenSize % heads == 0)
+            .Select(heads => (int?)heads).FirstOrDefault();
+        return (
+            KeyOf(nameof(Heads)), $"{Heads} does not divide {KeyOf(nameof(HiddenSize))} {HiddenSize}",
+            more is null ? $"{fewer} does" : $"{fewer} and {more} do");
+
+        string KeyOf(string property) => ConfigKeys.NameOf(GetType(), property);
+    }
 
     /// <summary>V: the rows of the token embedding.</summary>
     /// <exception cref="InvalidOperationException">Neither the recipe nor the data has said yet.</exception>

@@ -36,35 +36,12 @@ internal sealed class RecipeChecks
 
     private void CheckHeads()
     {
-        int width = _recipe.Model.HiddenSize, heads = _recipe.Model.Heads;
-        string widthKey = ModelKey(nameof(ModelConfig.HiddenSize)), headsKey = "model." + ModelKey(nameof(ModelConfig.Heads));
-        if (!_problems.AreClean("model." + widthKey, headsKey))
+        string headsKey = "model." + ModelKey(nameof(ModelConfig.Heads));
+        bool isClean = _problems.AreClean(
+            "model." + ModelKey(nameof(ModelConfig.HiddenSize)), headsKey, "model.num_key_value_heads", "model.head_dim");
+        if (isClean && _recipe.Model.HeadProblem() is var (key, what, remedy))
         {
-            return;
-        }
-
-        if (_recipe.Model is RotaryConfig rotary)
-        {
-            if (_problems.AreClean("model.num_key_value_heads", "model.head_dim") && rotary.HeadProblem() is var (key, what, how))
-            {
-                Report("model." + key, what, how, headsKey);
-            }
-        }
-        else if (width % heads != 0)
-        {
-            int fewer = heads, more = heads;
-            while (width % fewer != 0)
-            {
-                fewer--;
-            }
-
-            while (more < width && width % more != 0)
-            {
-                more++;
-            }
-
-            string remedy = more <= width && width % more == 0 ? $"{fewer} and {more} do" : $"{fewer} does";
-            Report(headsKey, $"{heads} heads do not divide {widthKey} {width}", remedy);
+            Report("model." + key, what, remedy, headsKey);
         }
     }
 

@@ -149,7 +149,7 @@ public class RecipeReaderTests
             """;
         Assert.Equal(
             [
-                "bad.yaml:3: model.n_head: 5 heads do not divide n_embd 64 — 4 and 8 do",
+                "bad.yaml:3: model.n_head: 5 does not divide n_embd 64 — 4 and 8 do",
                 "bad.yaml:7: training.length: `1000` is not a duration: its unit is missing (steps, % or tokens) — write a number and its unit: `2000 steps`, `5 %` or `1.5e9 tokens`",
                 "bad.yaml:8: training.mirco_batch: is not a key of a recipe — did you mean `training.micro_batch`?",
                 "bad.yaml:10: learning_rate.peak: `high` is of the wrong type — write a number, such as 0.1 or 1e-4",

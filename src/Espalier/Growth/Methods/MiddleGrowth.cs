@@ -19,7 +19,7 @@ public abstract record MiddleGrowthConfig : StagedDepthConfig
 
     private protected override MomentPolicy DefaultMoments => MomentPolicy.Map;
 
-    private protected override int? MostTimes => 2;
+    private protected override bool AtMostDoubles => true;
 
     private protected override (int, double)[] DefaultStages(int layers) => Quarters(layers);
 

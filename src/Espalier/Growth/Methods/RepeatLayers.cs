@@ -17,7 +17,7 @@ public sealed record RepeatLayersConfig : StagedDepthConfig
 
     private protected override MomentPolicy DefaultMoments => MomentPolicy.Map;
 
-    private protected override int? MostTimes => 2;
+    private protected override bool AtMostDoubles => true;
 
     /// <summary>A third of the layers is not stored until three quarters of the run have passed.</summary>
     private protected override (int, double)[] DefaultStages(int layers) => [(((2 * layers) + 2) / 3, 0), (layers, 75)];

@@ -11,7 +11,7 @@ public sealed record SolarConfig : StagedDepthConfig
 
     private protected override MomentPolicy DefaultMoments => MomentPolicy.Reset;
 
-    private protected override int? MostTimes => 2;
+    private protected override bool AtMostDoubles => true;
 
     private protected override ScheduleMove DefaultSchedule => ScheduleMove.Restart;
 
