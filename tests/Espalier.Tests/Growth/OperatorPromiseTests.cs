@@ -56,6 +56,25 @@ public class OperatorPromiseTests
     /// <summary>A learned map learns for a moment only.</summary>
     private static GrowthOperator Quickly(GrowthOperator growth) => growth is Ligo ligo ? ligo with { Steps = 2 } : growth;
 
+    /// <summary>Where norms take no mean, hidden units and heads are added without a change too.</summary>
+    [Fact]
+    public void ComposableWidensWhatTakesNoMean() => Check.One(Config.QuickThrowOnFailure.WithMaxTest(40), Prop.ForAll(
+        GrowthSample.Rotary.ToArbitrary(), model =>
+        {
+            var growth = new Composable { HiddenSize = 2 * model.HiddenSize, FfnSize = model.FfnWidth + 3, Count = model.Layers + 1 };
+            ModelConfig grown = growth.Grow(model);
+            Assert.Equal((2 * model.HiddenSize, 2 * model.Heads, model.FfnWidth + 3), (grown.HiddenSize, grown.Heads, grown.FfnWidth));
+            Assert.Equal(model is LlamaConfig ? Kept.Exactly : Kept.Approximately, growth.Promise(model).Loss);
+            Holds(model, growth);
+
+            // A Qwen3's norms of queries and keys notice the epsilon, which is small.
+            TrainingState state = GrowthSample.State(model);
+            ModelInput input = GrowthSample.Batch(model).Input;
+            Tensor scores = ForwardPass.Logits(state.Model, input, ForwardPlan.Plain(model.Layers));
+            using TrainingState wider = growth.Apply(state, WidthSample.Context);
+            Near.Equal(scores, ForwardPass.Logits(wider.Model, input, ForwardPlan.Plain(grown.Layers)), 1e-3, growth.ToString());
+        }));
+
     /// <summary>The sizes that an operator grows, and of those what it can reach.</summary>
     private static ModelConfig Within(OperatorEntry entry, ModelConfig model, ModelConfig to)
     {

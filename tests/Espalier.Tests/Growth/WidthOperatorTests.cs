@@ -85,7 +85,7 @@ public class WidthOperatorTests
     /// </summary>
     [Fact]
     public void MappedMomentsFollowTheGradients() => WidthSample.ForAll(
-        Gen.OneOf(WidthSample.ExactInGradients, Added, AddedInDepth.Where(growth => growth.Model is Gpt2Config)), 120, (model, growth) =>
+        Gen.OneOf(WidthSample.ExactInGradients, Added, AddedInWidth, AddedInDepth.Where(growth => growth.Model is Gpt2Config)), 150, (model, growth) =>
         {
             using TrainingState grown = (growth with { Moments = MomentPolicy.Map }).Apply(WithGradients(model), WidthSample.Context);
             ForwardPass.LossSum(grown.Model, GrowthSample.Batch(model), ForwardPlan.Plain(grown.Model.Config.Layers)).Backward();
@@ -94,10 +94,10 @@ public class WidthOperatorTests
                 ParameterState own = grown.Optimizer[parameter.Name];
                 double[] gradient = Near.Values(parameter.Value.Grad!);
 
-                // New columns that are zero have a gradient that nothing could remember.
-                bool readsNew = growth is Composable && own.New is not null && parameter.Spec.Axes.Any(
-                    axis => axis is { Kind: AxisKind.Ffn, Side: AxisSide.Input });
-                if (readsNew)
+                // New elements that are zero have a gradient that nothing could remember.
+                bool hasNewZeros = growth is Composable && own.New is not null && parameter.Spec.Axes.Any(
+                    axis => axis is { Kind: AxisKind.Ffn or AxisKind.Heads, Side: AxisSide.Input } or { Kind: AxisKind.Hidden, Side: AxisSide.Output });
+                if (hasNewZeros)
                 {
                     double[] isNew = Near.Values(own.NewElements(parameter.Value));
                     gradient = [.. gradient.Select((value, i) => isNew[i] > 0 ? 0 : value)];
@@ -252,6 +252,13 @@ public class WidthOperatorTests
         from model in GrowthSample.Models
         from more in Gen.Choose(0, 40)
         select (model, (WidthOperator)new Composable { FfnSize = model.FfnWidth + more });
+
+    /// <summary>Hidden units and heads too, where norms take no mean.</summary>
+    private static Gen<(ModelConfig Model, WidthOperator Operator)> AddedInWidth { get; } =
+        from model in GrowthSample.Rotary.Where(model => model is LlamaConfig)
+        from times in Gen.Choose(2, 3)
+        from more in Gen.Choose(0, 9)
+        select (model, (WidthOperator)new Composable { HiddenSize = times * model.HiddenSize, FfnSize = model.FfnWidth + more });
 
     private static Gen<(ModelConfig Model, WidthOperator Operator)> AddedInDepth { get; } =
         from growth in Added

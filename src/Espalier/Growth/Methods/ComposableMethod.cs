@@ -15,7 +15,7 @@ public sealed record ComposableConfig : StagedSizesConfig
 
     private protected override MomentPolicy DefaultMoments => MomentPolicy.Keep;
 
-    private protected override string Reaches => "grow the feed-forward layer and the layers, and leave hidden size and heads";
+    private protected override string Reaches => "grow the feed-forward layer and the layers; hidden size and heads where norms take no mean, as in a Llama";
 
     internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) => new Composable { Count = to.Layers }.To(to);
 }
