@@ -64,16 +64,19 @@ public abstract record StagedSizesConfig : StagedGrowthConfig
         }
     }
 
-    /// <summary>The stages where none are given: half of all that grows, and all of it.</summary>
-    private protected virtual IEnumerable<ModelConfig> DefaultStages(ModelConfig final)
+    /// <summary>The stages where none are given.</summary>
+    private protected virtual IEnumerable<ModelConfig> DefaultStages(ModelConfig final) => FromHalf(final, Grows);
+
+    /// <summary>Half of all that grows, and all of it.</summary>
+    private protected static IEnumerable<ModelConfig> FromHalf(ModelConfig final, GrownSizes grows)
     {
         ModelConfig half = final;
-        if (Grows.HasFlag(GrownSizes.Depth) && final.Layers > 1)
+        if (grows.HasFlag(GrownSizes.Depth) && final.Layers > 1)
         {
             half = half with { Layers = final.Layers / 2 };
         }
 
-        if (Grows.HasFlag(GrownSizes.Width) && final.HeadGroups % 2 == 0 && final.HiddenSize % 2 == 0 && (final.FfnSize ?? 0) % 2 == 0)
+        if (grows.HasFlag(GrownSizes.Width) && final.HeadGroups % 2 == 0 && final.HiddenSize % 2 == 0 && (final.FfnSize ?? 0) % 2 == 0)
         {
             half = half.WithWidth(final.HiddenSize / 2, final.Heads / 2, final.FfnSize / 2);
         }

@@ -62,6 +62,17 @@ public class SizeMethodTests
         }
     }
 
+    [Fact]
+    public void LigoGrowsDepthAloneWhereHeadsAreShared()
+    {
+        var shared = new LlamaConfig { Layers = 4, HiddenSize = 32, Heads = 4, KeyValueHeads = 2, ContextLength = 8 };
+        Assert.Equal("num_hidden_layers=2", ((LigoConfig)new LigoConfig().Resolve(shared)).Stages[0].Text);
+        Assert.Empty(Problems(new LigoConfig(), shared));
+        Assert.Equal(
+            "num_hidden_layers=2 hidden_size=16 num_attention_heads=2 intermediate_size=64",
+            ((LigoConfig)new LigoConfig().Resolve(shared with { KeyValueHeads = null })).Stages[0].Text);
+    }
+
     /// <summary>What is added stays closed at first, and the model computes what it did; then it opens, and all is as it is stored.</summary>
     [Fact]
     public void MsgOpensWhatItHasAddedBitByBit()

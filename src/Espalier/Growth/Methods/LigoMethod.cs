@@ -30,6 +30,10 @@ public sealed record LigoConfig : StagedSizesConfig
 
     private protected override string Reaches => "keep the size of a head";
 
+    /// <summary>Depth alone where query heads share keys and values, for which there is no map of width.</summary>
+    private protected override IEnumerable<ModelConfig> DefaultStages(ModelConfig final) =>
+        FromHalf(final, final.HeadGroups == final.Heads ? Grows : GrownSizes.Depth);
+
     internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) => new Ligo
     {
         LayerCount = to.Layers, Steps = MapSteps, LearningRate = MapRate, Depth = MapLayers, Seed = seed,

@@ -20,7 +20,7 @@ public sealed record RepeatLayersConfig : StagedDepthConfig
     private protected override bool AtMostDoubles => true;
 
     /// <summary>A third of the layers is not stored until three quarters of the run have passed.</summary>
-    private protected override (int, double)[] DefaultStages(int layers) => [(((2 * layers) + 2) / 3, 0), (layers, 75)];
+    private protected override (int, double)[] DefaultStages(int layers) => [(2 * layers / 3, 0), (layers, 75)];
 
     internal override GrowthOperator Growth(int stored, int wanted) => new CopyLayers(LayerMap.MiddleBlock(stored, wanted));
 

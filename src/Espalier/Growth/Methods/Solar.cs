@@ -16,7 +16,7 @@ public sealed record SolarConfig : StagedDepthConfig
     private protected override ScheduleMove DefaultSchedule => ScheduleMove.Restart;
 
     /// <summary>Two thirds of the layers, as the paper's 32 of 48, half-way.</summary>
-    private protected override (int, double)[] DefaultStages(int layers) => [(((2 * layers) + 2) / 3, 0), (layers, 50)];
+    private protected override (int, double)[] DefaultStages(int layers) => [(2 * layers / 3, 0), (layers, 50)];
 
     internal override GrowthOperator Growth(int stored, int wanted) => new CopyLayers(LayerMap.Overlap(stored, wanted));
 
