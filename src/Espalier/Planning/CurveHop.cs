@@ -1,4 +1,4 @@
-using System.Globalization;
+using static System.FormattableString;
 
 namespace Espalier.Planning;
 
@@ -27,7 +27,7 @@ internal sealed record CurveHop(CurvePoint Leave, CurvePoint Enter, CurvePoint S
     {
         CurvePoint leave = Flat(small, slope, "--threshold");
         CurvePoint enter = large.At(leave.Loss) ?? throw new UserErrorException(
-            Text($"{small.Name} and {large.Name} do not cross: {small.Name} has the loss {leave.Loss:F3} at step {leave.Step:F0}, where it should grow, and {large.Name} goes from {large.Points.Max(p => p.Loss):F3} to {large.Points.Min(p => p.Loss):F3}."),
+            Invariant($"{small.Name} and {large.Name} do not cross: {small.Name} has the loss {leave.Loss:F3} at step {leave.Step:F0}, where it should grow, and {large.Name} goes from {large.Points.Max(p => p.Loss):F3} to {large.Points.Min(p => p.Loss):F3}."),
             "Log the larger model from its first steps until its loss is below that.");
         return new CurveHop(leave, enter, stop);
     }
@@ -39,8 +39,6 @@ internal sealed record CurveHop(CurvePoint Leave, CurvePoint Enter, CurvePoint S
     /// <exception cref="UserErrorException">It never does.</exception>
     public static CurvePoint Flat(TrainingCurve curve, double slope, string option) =>
         curve.FirstFlatterThan(slope) ?? throw new UserErrorException(
-            Text($"{curve.Name} never becomes flatter than {slope}: at its end, step {curve.Points[^1].Step:F0}, its slope d log(loss) / d log(FLOPs) is {curve.Slopes()[^1]:F4}."),
+            Invariant($"{curve.Name} never becomes flatter than {slope}: at its end, step {curve.Points[^1].Step:F0}, its slope d log(loss) / d log(FLOPs) is {curve.Slopes()[^1]:F4}."),
             $"Log that run for longer, or name a steeper slope with {option}.");
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Espalier.Reporting;
 using Espalier.Training;
+using static System.FormattableString;
 
 namespace Espalier.Planning;
 
@@ -104,7 +105,7 @@ public static class CurvePlan
             if (hops[i].Leave.Step <= hops[i - 1].Enter.Step)
             {
                 throw new UserErrorException(
-                    Text($"{models[i].Curve.Name} would grow at step {hops[i].Leave.Step:F0}, before the growth into it lets it begin at step {hops[i - 1].Enter.Step:F0}."),
+                    Invariant($"{models[i].Curve.Name} would grow at step {hops[i].Leave.Step:F0}, before the growth into it lets it begin at step {hops[i - 1].Enter.Step:F0}."),
                     "Leave its curve out.");
             }
         }
@@ -182,7 +183,7 @@ public static class CurvePlan
         {
             double cost = curve.CostOf(loss);
             return curve.Points.FirstOrDefault(point => point.Cost >= cost) is { Step: > 0 } reached ? reached : throw new UserErrorException(
-                Text($"--loss {loss}: {curve.Name} only gets down to {Enumerable.Range(0, curve.Points.Count).Min(curve.Smoothed):F3}."),
+                Invariant($"--loss {loss}: {curve.Name} only gets down to {Enumerable.Range(0, curve.Points.Count).Min(curve.Smoothed):F3}."),
                 "Name a loss that it reaches.");
         }
 
@@ -263,7 +264,7 @@ public static class CurvePlan
                     Color = i,
                     Points = [.. model.Curve.Points.Select((p, at) => new ChartPoint(p.Cost, model.Curve.Smoothed(at)))],
                     Raw = [.. model.Curve.Points.Select(p => new ChartPoint(p.Cost, p.Loss))],
-                    Events = i < leaves.Length ? [new ChartEvent(leaves[i].Cost, Text($"step {leaves[i].Step:F0}"))] : [],
+                    Events = i < leaves.Length ? [new ChartEvent(leaves[i].Cost, Invariant($"step {leaves[i].Step:F0}"))] : [],
                     Marker = i == models.Length - 1 && enter is CurvePoint entered ? new ChartPoint(entered.Cost, entered.Loss) : null,
                 }),
             ],
@@ -313,6 +314,4 @@ public static class CurvePlan
     internal static string Ratio(double value) => value.ToString("0.000", CultureInfo.InvariantCulture);
 
     private static string Slope(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,7 +1,7 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Espalier.Reporting;
 using Espalier.Training;
+using static System.FormattableString;
 
 namespace Espalier.Planning;
 
@@ -146,7 +146,7 @@ public static class LawPlan
                     $"A model of that size needs {Figures.Flops(law.Flops(size, law.LossAtSlope(size, GrowthRule.StopSlope)))} until its curve flattens.")
                 : law.LossAtSlope(size, GrowthRule.StopSlope));
             return loss > law.Floor(size) ? (size, loss) : throw new UserErrorException(
-                Text($"--loss {loss}: {Quantities.Count(size)} parameters never get below {law.Floor(size):F3}, however long they train."),
+                Invariant($"--loss {loss}: {Quantities.Count(size)} parameters never get below {law.Floor(size):F3}, however long they train."),
                 $"Name a higher loss, or a --size above {Quantities.Count(law.BestSize(loss))}.");
         }
 
@@ -154,7 +154,7 @@ public static class LawPlan
             "--law lacks a target.", "Say --size, --loss or --budget, or name a RECIPE."));
         double best = law.BestSize(target);
         return best is >= Smallest and <= Largest ? (best, target) : throw new UserErrorException(
-            Text($"The loss {target:G4} suits {best:G2} parameters, for which no scaling law was fitted."), "Name another --loss, --budget or --size.");
+            Invariant($"The loss {target:G4} suits {best:G2} parameters, for which no scaling law was fitted."), "Name another --loss, --budget or --size.");
     }
 
     /// <summary>The least loss that FLOPs buy with the size that suits it.</summary>
@@ -181,7 +181,7 @@ public static class LawPlan
                 var hop = LawHop.Of(law, size, doubling.Factor, slope, GrowthRule.StopSlope);
                 return new[]
                 {
-                    CurvePlan.Word(doubling.Kind), Text($"{slope:0.####}"), CurvePlan.Ratio(hop.Ratio), Figures.Percent(hop.Saving),
+                    CurvePlan.Word(doubling.Kind), Invariant($"{slope:0.####}"), CurvePlan.Ratio(hop.Ratio), Figures.Percent(hop.Saving),
                     Figures.Percent(CeilingOf(law, size, doubling.Factor)),
                 };
             }),
@@ -197,7 +197,7 @@ public static class LawPlan
         [
             .. best.Stages.Select((stage, i) => new[]
             {
-                Text($"{i + 1}"), Quantities.Count(stage.Size), CurvePlan.Whole(stage.Steps), Quantities.Count(stage.Batch),
+                Invariant($"{i + 1}"), Quantities.Count(stage.Size), CurvePlan.Whole(stage.Steps), Quantities.Count(stage.Batch),
                 Quantities.Count(stage.Steps * stage.Batch), Figures.Loss(stage.Loss), Figures.Flops(stage.Flops),
                 Figures.Percent(stage.Flops / best.Scratch),
             }),
@@ -296,7 +296,7 @@ public static class LawPlan
         if (boundaries[0] < 1 || boundaries.Zip(boundaries.Skip(1).Append(length)).Any(pair => pair.First >= pair.Second))
         {
             throw new UserErrorException(
-                Text($"training.length: the run is too short for {best.Stages.Count} stages: they would begin at {string.Join(", ", boundaries)} of {length} steps."),
+                Invariant($"training.length: the run is too short for {best.Stages.Count} stages: they would begin at {string.Join(", ", boundaries)} of {length} steps."),
                 "Lengthen it, or ask for fewer with --stages.");
         }
 
@@ -323,9 +323,7 @@ public static class LawPlan
     {
         if (value is double number && !(number >= least && number <= most))
         {
-            throw new UserErrorException(Text($"{option} {number:G4} is not between {least:G4} and {most:G4}."));
+            throw new UserErrorException(Invariant($"{option} {number:G4} is not between {least:G4} and {most:G4}."));
         }
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

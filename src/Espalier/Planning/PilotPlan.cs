@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Espalier.Configuration;
 using Espalier.Experiments;
@@ -6,6 +5,7 @@ using Espalier.Growth;
 using Espalier.Optimization;
 using Espalier.Reporting;
 using Espalier.Training;
+using static System.FormattableString;
 
 namespace Espalier.Planning;
 
@@ -46,7 +46,7 @@ public sealed class PilotPlan
         (_recipe, _options) = (recipe, options ?? new PilotOptions());
         if (!(_options.Tolerance is >= 0 and < 1))
         {
-            throw new UserErrorException(Text($"--tolerance {_options.Tolerance} is not between 0 and 1."));
+            throw new UserErrorException(Invariant($"--tolerance {_options.Tolerance} is not between 0 and 1."));
         }
 
         long tokens = (long)recipe.Training.MicroBatch * recipe.Training.GradientAccumulation * recipe.Model.ContextLength;
@@ -134,10 +134,10 @@ public sealed class PilotPlan
                 new PlanTable(
                     "The pilot",
                     ["grew at", "caught up at", "t_mix", "whole run T", "decay", "tau = T - decay - t_mix", "FLOPs of scratch", "without head"],
-                    [[Text($"{_hop}"), Text($"{gaps[caught].Step}"), Text($"{mix}"), Text($"{_total}"), Text($"{decay}"), Text($"{tau}"), Figures.Percent(cost.Share), Figures.Percent(cost.ShareWithoutHead)]]),
+                    [[Invariant($"{_hop}"), Invariant($"{gaps[caught].Step}"), Invariant($"{mix}"), Invariant($"{_total}"), Invariant($"{decay}"), Invariant($"{tau}"), Figures.Percent(cost.Share), Figures.Percent(cost.ShareWithoutHead)]]),
             ],
             [
-                Text($"t_mix: updates from the growth to where the training loss, over {Window} rows, is and stays at most {_options.Tolerance * 100:0.##} % above that of the fixed run on the same batches; both at a constant rate after the warm-up (arXiv 2511.04981)."),
+                Invariant($"t_mix: updates from the growth to where the training loss, over {Window} rows, is and stays at most {_options.Tolerance * 100:0.##} % above that of the fixed run on the same batches; both at a constant rate after the warm-up (arXiv 2511.04981)."),
                 isConstant
                     ? "The recipe's learning rate is constant: nothing is left for a decay."
                     : $"The rate is constant until the last {rate.Decay} (wsd)"
@@ -200,6 +200,4 @@ public sealed class PilotPlan
             ],
         };
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

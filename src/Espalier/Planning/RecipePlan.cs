@@ -1,10 +1,10 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Espalier.Data;
 using Espalier.Models;
 using Espalier.Reporting;
 using Espalier.Torch;
 using Espalier.Training;
+using static System.FormattableString;
 
 namespace Espalier.Planning;
 
@@ -123,7 +123,7 @@ public static class RecipePlan
             ],
             [
                 .. cost.Stages.Select((stage, i) => Row(
-                    Text($"stage {i + 1}"), stage.Model, stage.End - stage.Begin, stage.Flops, stage.Flops.Total / rates?[i], rates?[i])),
+                    Invariant($"stage {i + 1}"), stage.Model, stage.End - stage.Begin, stage.Flops, stage.Flops.Total / rates?[i], rates?[i])),
                 Row("together", null, cost.TotalSteps, cost.Flops, seconds, null),
                 Row("from scratch", cost.Stages[^1].Model, cost.TotalSteps, cost.Scratch, cost.Scratch.Total / rates?[^1], rates?[^1]),
             ]);
@@ -135,7 +135,7 @@ public static class RecipePlan
             [
                 name, model is null ? "" : LayerSizes.Of(model).ToString(), CurvePlan.Whole(updates), Figures.Flops(flops.Total),
                 Figures.Percent(flops.Total / scratch), Figures.Flops(without), Figures.Percent(without / scratchWithout),
-                .. rates is null ? Array.Empty<string>() : [Figures.Duration(time), rate is double r ? Text($"{r / 1e9:0.0}") : ""],
+                .. rates is null ? Array.Empty<string>() : [Figures.Duration(time), rate is double r ? Invariant($"{r / 1e9:0.0}") : ""],
             ];
         }
     }
@@ -146,7 +146,7 @@ public static class RecipePlan
         [
             .. memory.Select((need, i) => new[]
             {
-                Text($"stage {i + 1}"), Quantities.Count(need.Parameters), Quantities.Bytes(need.Weights), Quantities.Bytes(need.Gradients),
+                Invariant($"stage {i + 1}"), Quantities.Count(need.Parameters), Quantities.Bytes(need.Weights), Quantities.Bytes(need.Gradients),
                 Quantities.Bytes(need.Optimizer), Quantities.Bytes(need.Activations), Quantities.Bytes(need.Total),
             }),
         ]);
@@ -194,6 +194,4 @@ public static class RecipePlan
             ],
         };
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -120,27 +120,7 @@ public class DepthMethodTests
             .Select(problem => ((string, string)?)(problem.Key, problem.What)).SingleOrDefault();
 
     private static ModelConfig End(IProgressiveMethod method, long steps) =>
-        Grown(method, steps).Aggregate(method.InitialModel, (stored, growth) => growth.Growth.Operator.Grow(stored));
+        EveryMethod.Growths(method, steps).Aggregate(method.InitialModel, (stored, growth) => growth.Growth.Operator.Grow(stored));
 
-    private static List<(long Step, GrowthStep Growth)> Growths(MethodConfig config) => Grown(Make(config), Steps);
-
-    /// <summary>Every growth of a run, and the updates done by then.</summary>
-    private static List<(long Step, GrowthStep Growth)> Grown(IProgressiveMethod method, long steps)
-    {
-        List<(long, GrowthStep)> growths = [];
-        ModelConfig model = method.InitialModel;
-        var position = new TrainingPosition();
-        for (long step = 0; step < steps; step++)
-        {
-            position = position with { Step = step };
-            while (method.Next(model, position) is { } growth)
-            {
-                growths.Add((step, growth));
-                model = growth.Operator.Grow(model);
-                position = position with { Growths = [.. position.Growths, new GrowthRecord(step, growth.Operator.ToString())] };
-            }
-        }
-
-        return growths;
-    }
+    private static List<(long Step, GrowthStep Growth)> Growths(MethodConfig config) => EveryMethod.Growths(Make(config), Steps);
 }

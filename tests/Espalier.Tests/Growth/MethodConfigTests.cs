@@ -7,10 +7,7 @@ namespace Espalier.Tests.Growth;
 public class MethodConfigTests
 {
     /// <summary>Every method that stores more layers by stages, as it is by itself.</summary>
-    private static StagedDepthConfig[] Staged { get; } =
-    [
-        .. ConfigVariants.TypesOf(typeof(MethodConfig)).Select(Activator.CreateInstance).OfType<StagedDepthConfig>(),
-    ];
+    private static StagedDepthConfig[] Staged { get; } = [.. EveryMethod.All.OfType<StagedDepthConfig>()];
 
     [Theory]
     [InlineData("apollo", 12, "1 3 6 12", "5 % 10 % 25 %")]

@@ -180,14 +180,14 @@ public class ProgressiveMethodTests
         var schedule = new LearningRate(
             new LearningRateConfig { Peak = 1, Schedule = LearningRateSchedule.Constant, Warmup = Duration.Steps(0) }, Steps, TokensPerStep);
         ApolloConfig config = new() { Rewarm = Duration.Steps(4) };
-        LearningRates[] rates = [.. Positions(Make(config)).Select(at => at.Position.Rates(schedule))];
+        LearningRates[] rates = [.. EveryMethod.Positions(Make(config), Steps).Select(at => at.Position.Rates(schedule))];
         Assert.Equal([1, 1, .25, .5, .75, 1, 1], Rates(48, 7));
         Assert.Equal([1, .25, .5, .75, 1], Rates(249, 5));
         Assert.Equal([1], Rates(0, 1));
         Assert.All(rates, rate => Assert.Equal(rate.Rate, rate.New));
 
         // Released Apollo does not.
-        Assert.All(Positions(Make(config with { Rewarm = Duration.Steps(0) })), at => Assert.Equal(1, at.Position.Rates(schedule).Rate));
+        Assert.All(EveryMethod.Positions(Make(config with { Rewarm = Duration.Steps(0) }), Steps), at => Assert.Equal(1, at.Position.Rates(schedule).Rate));
 
         IEnumerable<double> Rates(int first, int count) => rates.Skip(first).Take(count).Select(rate => rate.Rate);
     }
@@ -198,30 +198,5 @@ public class ProgressiveMethodTests
     private static ForwardPlan Plan(IProgressiveMethod method, ModelConfig stored, long step, int microBatch = 0) =>
         method.Plan(stored, new TrainingPosition { Step = step }, microBatch);
 
-    /// <summary>Every growth of a run, and the updates done by then.</summary>
-    private static IEnumerable<(long Step, GrowthStep Growth)> Growths(IProgressiveMethod method) =>
-        Positions(method).SelectMany(at => at.Growths.Select(growth => (at.Position.Step, growth)));
-
-    /// <summary>Where the run stands at each update, and how it grew just before.</summary>
-    private static IEnumerable<(TrainingPosition Position, List<GrowthStep> Growths)> Positions(IProgressiveMethod method)
-    {
-        ModelConfig model = method.InitialModel;
-        var position = new TrainingPosition();
-        for (long step = 0; step < Steps; step++)
-        {
-            position = position with { Step = step, ScheduleStep = step };
-            List<GrowthStep> growths = [];
-            while (method.Next(model, position) is { } growth)
-            {
-                growths.Add(growth);
-                model = growth.Operator.Grow(model);
-                position = position with
-                {
-                    Growths = [.. position.Growths, new GrowthRecord(step, growth.Operator.ToString(), growth.Rewarm)],
-                };
-            }
-
-            yield return (position, growths);
-        }
-    }
+    private static List<(long Step, GrowthStep Growth)> Growths(IProgressiveMethod method) => EveryMethod.Growths(method, Steps);
 }

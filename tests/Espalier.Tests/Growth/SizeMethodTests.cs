@@ -220,8 +220,7 @@ public class SizeMethodTests
         Assert.Contains("is after", Assert.Single(Problems(new RepeatLayersConfig { RepeatFrom = Duration.Percent(90) })).What, StringComparison.Ordinal);
     }
 
-    private static StagedSizesConfig Resolved(string name) => (StagedSizesConfig)ConfigVariants.TypesOf(typeof(MethodConfig))
-        .Select(type => (MethodConfig)Activator.CreateInstance(type)!).Single(method => method.Name == name).Resolve(Final);
+    private static StagedSizesConfig Resolved(string name) => (StagedSizesConfig)EveryMethod.Of(name).Resolve(Final);
 
     private static RunShape Run(ModelConfig final) => new(final, Steps, 512, 7) { WarmupSteps = 25 };
 
@@ -233,21 +232,9 @@ public class SizeMethodTests
     private static List<(long Step, GrowthStep Growth)> Growths(MethodConfig config)
     {
         IProgressiveMethod method = Make(config);
-        List<(long, GrowthStep)> growths = [];
-        ModelConfig model = method.InitialModel;
-        var position = new TrainingPosition();
-        for (long step = 0; step < Steps; step++)
-        {
-            position = position with { Step = step, ScheduleStep = step };
-            while (method.Next(model, position) is { } growth)
-            {
-                growths.Add((step, growth));
-                model = growth.Operator.Grow(model);
-                position = position with { Growths = [.. position.Growths, new GrowthRecord(step, growth.Operator.ToString(), growth.Rewarm)] };
-            }
-        }
-
-        Assert.Equal(Final, model with { FfnSize = Final.FfnSize });
+        List<(long Step, GrowthStep Growth)> growths = EveryMethod.Growths(method, Steps);
+        ModelConfig end = growths.Aggregate(method.InitialModel, (model, at) => at.Growth.Operator.Grow(model));
+        Assert.Equal(Final, end with { FfnSize = Final.FfnSize });
         return growths;
     }
 }

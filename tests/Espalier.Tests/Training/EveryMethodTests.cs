@@ -3,6 +3,7 @@ using Espalier.Data;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Tests.Data;
+using Espalier.Tests.Growth;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;
@@ -14,12 +15,9 @@ public sealed class EveryMethodTests : IDisposable
     private readonly TemporaryFolder _folder = new(inMemory: true);
 
     public static IEnumerable<object[]> All =>
-        from method in Methods
+        from method in EveryMethod.All
         from type in Enum.GetValues<ModelType>()
         select new object[] { method.Name, type };
-
-    private static IEnumerable<MethodConfig> Methods =>
-        ConfigVariants.TypesOf(typeof(MethodConfig)).Select(type => (MethodConfig)Activator.CreateInstance(type)!);
 
     public void Dispose() => _folder.Dispose();
 
@@ -75,6 +73,6 @@ public sealed class EveryMethodTests : IDisposable
     {
         Model = ModelOf(type, sharesKeys: name != "ligo"),
         Data = new DataConfig { Path = data },
-        Method = Short(Methods.Single(method => method.Name == name)),
+        Method = Short(EveryMethod.Of(name)),
     }).Resolve();
 }

@@ -1,5 +1,4 @@
-using Espalier.Configuration;
-using Espalier.Growth;
+using Espalier.Tests.Growth;
 using Espalier.Training;
 
 namespace Espalier.Tests.Training;
@@ -8,7 +7,7 @@ namespace Espalier.Tests.Training;
 public class MethodRecipesTests
 {
     public static IEnumerable<object[]> All =>
-        from method in ConfigVariants.TypesOf(typeof(MethodConfig)).Select(type => ((MethodConfig)Activator.CreateInstance(type)!).Name)
+        from method in EveryMethod.All.Select(method => method.Name)
         where method != "scratch"
         from model in new[] { "gpt2", "bert" }
         select new object[] { method, model };
