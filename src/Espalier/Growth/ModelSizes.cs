@@ -17,12 +17,7 @@ public sealed record ModelSizes(string Text) : IConfigValue<ModelSizes>
     /// <summary>The sizes of a model that differ from another's; its layers where none does.</summary>
     /// <param name="model">The model.</param>
     /// <param name="from">The other.</param>
-    public static ModelSizes Of(ModelConfig model, ModelConfig from)
-    {
-        GrowthSize[] all = GrowthSize.Of(model);
-        GrowthSize[] differing = [.. all.Where(size => size.In(model) != size.In(from))];
-        return Of(model, differing.Length > 0 ? differing : all[..1]);
-    }
+    public static ModelSizes Of(ModelConfig model, ModelConfig from) => OfAll(model, from)[0];
 
     /// <summary>What several models differ in, for each of them.</summary>
     internal static ModelSizes[] OfAll(params ModelConfig[] models)

@@ -84,21 +84,23 @@ public abstract record StagedSizesConfig : StagedGrowthConfig
         return half == final ? [final] : [half, final];
     }
 
-    private GrowthTrigger[] OwnBoundaries(ModelConfig final)
+    /// <summary>The model of each stage; none where a stage is wrong, of which the check of the recipe tells.</summary>
+    private protected IReadOnlyList<ModelConfig> ModelsIfRight(ModelConfig final)
     {
         try
         {
-            IReadOnlyList<ModelConfig> models = Models(final);
-            return
-            [
-                .. Enumerable.Range(1, models.Count - 1).Select(i => DefaultBoundary(models[i - 1], models[i], i, models.Count - 1)),
-            ];
+            return Models(final);
         }
         catch (UserErrorException)
         {
-            // The check of the recipe tells what is wrong with the stages.
             return [];
         }
+    }
+
+    private GrowthTrigger[] OwnBoundaries(ModelConfig final)
+    {
+        IReadOnlyList<ModelConfig> models = ModelsIfRight(final);
+        return [.. models.Skip(1).Select((model, i) => DefaultBoundary(models[i], model, i + 1, models.Count - 1))];
     }
 
     private ConfigProblem? OfStages(MethodSurroundings recipe)

@@ -104,8 +104,8 @@ internal static class Checkpoint
         // Earlier ones have no list.
         if (Checksums.AreIn(folder) && Checksums.Problems(folder).FirstOrDefault() is string problem)
         {
-            string? before = Directory.EnumerateDirectories(Path.GetDirectoryName(Path.GetFullPath(folder))!, RunDirectory.Prefix + "*")
-                .Where(other => string.CompareOrdinal(Path.GetFileName(other), Path.GetFileName(folder)) < 0).Max(StringComparer.Ordinal);
+            string run = Path.GetDirectoryName(Path.GetDirectoryName(Path.GetFullPath(folder)))!;
+            string? before = RunDirectory.CheckpointsOf(run).LastOrDefault(other => string.CompareOrdinal(other, Path.GetFullPath(folder)) < 0);
             throw new UserErrorException(
                 $"{folder} is damaged: {problem}.",
                 before is null

@@ -9,7 +9,7 @@ namespace Espalier.Training;
 public sealed class RunDirectory : IDisposable
 {
     private const string RecipeName = "recipe.yaml";
-    internal const string Prefix = "step-";
+    private const string Prefix = "step-";
     private const string CheckpointsName = "checkpoints";
     internal const string LatestName = "latest";
 
@@ -122,8 +122,7 @@ public sealed class RunDirectory : IDisposable
     public void SetLatest(string folder, int keep)
     {
         AtomicFile.Write(LatestFile, System.IO.Path.GetFileName(folder) + "\n");
-        string[] complete =
-            [.. Directory.EnumerateDirectories(Checkpoints, Prefix + "*").Order(StringComparer.Ordinal)];
+        string[] complete = CheckpointsOf(Path);
 
         // A later one than the latest was left by an attempt that was killed before it could be named.
         string[] upToLatest = [.. complete.Where(other => string.CompareOrdinal(other, folder) <= 0)];
@@ -179,7 +178,7 @@ public sealed class RunDirectory : IDisposable
     private bool IsVoid =>
         Directory.Exists(Checkpoints)
         && !File.Exists(LatestFile)
-        && !Directory.EnumerateDirectories(Checkpoints, Prefix + "*").Any()
+        && CheckpointsOf(Path).Length == 0
         && File.ReadLines(RecipeFile).FirstOrDefault() == RecipeWriter.FirstLine;
 
     private void Replace(string recipe)

@@ -27,7 +27,11 @@ public sealed record StagedTrainingConfig : StagedSizesConfig
     public override MethodConfig Resolve(ModelConfig final)
     {
         var resolved = (StagedTrainingConfig)base.Resolve(final);
-        return resolved with { Schedule = Schedule ?? ScheduleMove.Rewind(resolved.Stages.Length > 1 ? resolved.Rho(final) : 1) };
+        IReadOnlyList<ModelConfig> models = resolved.ModelsIfRight(final);
+
+        // The ratio of the updates that both models need for the same loss, as the paper measured it; of the first growth.
+        double rho = models.Count > 1 ? OfKind(models[0], models[1], depth: 1.412, width: 1.776, both: 2.455) : 1;
+        return resolved with { Schedule = Schedule ?? ScheduleMove.Rewind(rho) };
     }
 
     internal override GrowthOperator Growth(ModelConfig from, ModelConfig to, ulong seed) =>
@@ -37,21 +41,6 @@ public sealed record StagedTrainingConfig : StagedSizesConfig
     private protected override GrowthTrigger DefaultBoundary(ModelConfig from, ModelConfig to, int growth, int growths) => new(
         Duration.Percent(100.0 * growth / (growths + 1)),
         new LossRule(LossRuleKind.Slope, OfKind(from, to, depth: -0.0575, width: -0.0475, both: -0.03)));
-
-    /// <summary>The ratio of the updates that both models need for the same loss, as the paper measured it; of the first growth.</summary>
-    private double Rho(ModelConfig final)
-    {
-        try
-        {
-            IReadOnlyList<ModelConfig> models = Models(final);
-            return OfKind(models[0], models[1], depth: 1.412, width: 1.776, both: 2.455);
-        }
-        catch (UserErrorException)
-        {
-            // The check of the recipe tells what is wrong with the stages.
-            return 1;
-        }
-    }
 
     private static double OfKind(ModelConfig from, ModelConfig to, double depth, double width, double both) =>
         GrowthSize.Difference(from, to) switch
