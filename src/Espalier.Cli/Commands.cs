@@ -31,6 +31,7 @@ internal static class Commands
             GrowCommand.Create(),
             PlanCommand.Create(),
             CompareCommand.Create(),
+            ExperimentCommand.Create(),
             VerifyCommand.Create(),
             InfoCommand.Create(),
             SelfTestCommand.Create(),

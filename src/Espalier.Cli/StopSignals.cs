@@ -2,9 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace Espalier.Cli;
 
-/// <summary>Ctrl-C and SIGTERM as a token: the work under way saves what it has and leaves. A second one kills.</summary>
+/// <summary>
+/// Ctrl-C and SIGTERM as a token: the work under way saves what it has and leaves. A second one kills. A process that another one
+/// has started for itself also leaves when its input ends, as it does when that one dies.
+/// </summary>
 internal sealed class StopSignals : IDisposable
 {
+    /// <summary>Set to 1 for a process that leaves when its input ends.</summary>
+    public const string WithInput = "ESPALIER_STOP_WITH_INPUT";
+
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
 
@@ -15,6 +21,10 @@ internal sealed class StopSignals : IDisposable
             PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop),
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop),
         ];
+        if (Environment.GetEnvironmentVariable(WithInput) == "1")
+        {
+            new Thread(StopAtEndOfInput) { IsBackground = true }.Start();
+        }
     }
 
     /// <summary>Cancelled by the first signal.</summary>
@@ -28,6 +38,19 @@ internal sealed class StopSignals : IDisposable
         }
 
         _source.Dispose();
+    }
+
+    private void StopAtEndOfInput()
+    {
+        Console.OpenStandardInput().CopyTo(Stream.Null);
+        try
+        {
+            _source.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The work came to its end first.
+        }
     }
 
     private void Stop(PosixSignalContext context)

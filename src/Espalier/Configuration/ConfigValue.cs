@@ -31,7 +31,7 @@ internal static partial class ConfigValue
 
         if (HasOwnForm(type))
         {
-            return node is MapNode
+            return node is MapNode != OfType<Func<bool>>(type, nameof(HasKeysOfItsOwn))()
                 ? throw new BadValueException($"is {Describe(node)}", Expected(type))
                 : OfType<Func<ConfigText, object>>(type, nameof(ReadOwn))(new ConfigText(node, Expected(type)));
         }
@@ -96,6 +96,8 @@ internal static partial class ConfigValue
         type.GetInterfaces(), i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IConfigValue<>));
 
     private static object ReadOwn<T>(ConfigText text) where T : IConfigValue<T> => T.Parse(text);
+
+    private static bool HasKeysOfItsOwn<T>() where T : IConfigValue<T> => T.HasKeys;
 
     private static string ExpectedOwn<T>() where T : IConfigValue<T> => T.Expected;
 

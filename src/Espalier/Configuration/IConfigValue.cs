@@ -1,8 +1,8 @@
 namespace Espalier.Configuration;
 
 /// <summary>
-/// A type of values that knows its own YAML form: one piece of text, or a list. <see cref="object.ToString"/> writes
-/// the form that <see cref="Parse"/> reads back to an equal value.
+/// A type of values that knows its own YAML form: one piece of text, a list, or keys of its own.
+/// <see cref="object.ToString"/> writes the form that <see cref="Parse"/> reads back to an equal value.
 /// </summary>
 /// <typeparam name="TSelf">The type itself.</typeparam>
 public interface IConfigValue<TSelf>
@@ -10,6 +10,9 @@ public interface IConfigValue<TSelf>
 {
     /// <summary>The remedy for a value of another kind: "write ...".</summary>
     static abstract string Expected { get; }
+
+    /// <summary>Whether it is written as keys with values.</summary>
+    static virtual bool HasKeys => false;
 
     /// <summary>Reads the YAML form.</summary>
     /// <param name="text">The value as it was written.</param>

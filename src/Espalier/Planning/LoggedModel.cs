@@ -58,7 +58,7 @@ internal sealed record LoggedModel(TrainingCurve Curve, LayerSizes? Sizes, bool 
                 $"'{folder}' has no column '{column}' of losses.", "A run has valid_loss and train_loss."),
         };
         return new LoggedModel(
-            Checked(folder, new TrainingCurve(run.Name, run.Rows
+            Checked(folder, new TrainingCurve(Path.GetFileName(folder), run.Rows
                 .Where(row => (isHeldOut ? row.ValidLoss : row.TrainLoss) is > 0 && row.Flops.Total > 0)
                 .Select(row => new CurvePoint(row.Step, (isHeldOut ? row.ValidLoss : row.TrainLoss)!.Value, row.Flops.Total)))),
             sizes, CountsFlops: true, isHeldOut ? "held-out" : "training", recipe);

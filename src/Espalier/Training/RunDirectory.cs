@@ -106,6 +106,13 @@ public sealed class RunDirectory : IDisposable
                 $"Write the name of a complete checkpoint into {latest}, or delete the file to begin anew.");
     }
 
+    /// <summary>The updates that a checkpoint comes after, by its name; null where it is no name of a checkpoint.</summary>
+    /// <param name="checkpoint">Its folder.</param>
+    internal static long? StepOf(string checkpoint) =>
+        System.IO.Path.GetFileName(checkpoint) is string name && name.StartsWith(Prefix, StringComparison.Ordinal)
+        && long.TryParse(name[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out long step)
+            ? step : null;
+
     /// <summary>All checkpoints of a run, the oldest first; none where there is no run.</summary>
     internal static string[] CheckpointsOf(string run)
     {

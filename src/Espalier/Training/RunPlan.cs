@@ -163,6 +163,14 @@ internal sealed class RunPlan
         }
     }
 
+    /// <summary>What the whole run is expected to cost, forward, backward and the optimizer's own products.</summary>
+    /// <param name="samples">At how many updates to look.</param>
+    public double ExpectedFlops(long samples)
+    {
+        double[] costs = [.. Foresee(samples).Select(update => update.Cost.Total)];
+        return costs.Average() * TotalSteps;
+    }
+
     private double[] Costs()
     {
         var costUpTo = new double[Math.Min(CostSamples, TotalSteps) + 1];

@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Espalier.Reporting;
+using Espalier.Training;
+
+namespace Espalier.Experiments;
+
+/// <summary>One run of an experiment: an arm at a budget, with a learning rate and a seed.</summary>
+/// <param name="Arm">The arm's name.</param>
+/// <param name="Budget">The FLOPs that it may spend.</param>
+/// <param name="LearningRate">The peak.</param>
+/// <param name="Seed">The seed.</param>
+/// <param name="Recipe">The whole recipe, as long as the budget lasts.</param>
+public sealed record ExperimentRun(string Arm, double Budget, double LearningRate, ulong Seed, Recipe Recipe)
+{
+    private const int KeyLength = 12;
+
+    /// <summary>The updates that the budget lasts for.</summary>
+    public required long Steps { get; init; }
+
+    /// <summary>What they are expected to cost, the vocabulary head included.</summary>
+    public required double ExpectedFlops { get; init; }
+
+    /// <summary>
+    /// Names what the run does: the hash of its resolved recipe and of its data, whatever the experiment calls it. Two experiments
+    /// share the runs that both have.
+    /// </summary>
+    public required string Key { get; init; }
+
+    /// <summary>The name of its folder.</summary>
+    public string FolderName => string.Create(
+        CultureInfo.InvariantCulture, $"{FileName(Arm)}-{Budget:0.##e0}-{LearningRate:0.####e0}-s{Seed}-{Key}");
+
+    /// <summary>The key of a recipe on some data.</summary>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="data">What tells the data apart.</param>
+    internal static string KeyOf(Recipe recipe, string data)
+    {
+        string said = RecipeWriter.Write(recipe with { Name = "", Data = recipe.Data with { Path = data } });
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(said)))[..KeyLength];
+    }
+
+    /// <summary>Its folder among others: the one that is there, whatever name another experiment gave it, or the one to make.</summary>
+    /// <param name="pool">The folder that holds the runs.</param>
+    public string FolderIn(string pool) =>
+        (Directory.Exists(pool) ? Directory.EnumerateDirectories(pool, "*-" + Key).Order(StringComparer.Ordinal).FirstOrDefault() : null)
+        ?? Path.Combine(pool, FolderName);
+
+    /// <summary>What it came to; null where it is not at its end.</summary>
+    /// <param name="pool">The folder that holds the runs.</param>
+    /// <exception cref="UserErrorException">Its metrics are damaged.</exception>
+    public FinishedRun? ResultIn(string pool)
+    {
+        string folder = FolderIn(pool);
+        if (RunDirectory.LatestCheckpointOf(folder) is not string checkpoint || RunDirectory.StepOf(checkpoint) != Steps)
+        {
+            return null;
+        }
+
+        MetricsRow last = RunMetrics.Load(folder).Rows[^1];
+        return last.ValidLoss is double loss
+            ? new FinishedRun(this, folder, loss, Cost.Of(last))
+            : throw new UserErrorException(
+                $"{folder} is at its end and has no held-out loss in its last row.", "Delete the folder: the run is made again.");
+    }
+
+    private static string FileName(string arm) =>
+        new([.. arm.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' ? c : '-')]);
+}
+
+/// <summary>A run that is at its end.</summary>
+/// <param name="Run">The run.</param>
+/// <param name="Folder">Its folder.</param>
+/// <param name="Loss">The held-out loss of its last update, in nats a token.</param>
+/// <param name="Cost">What it has cost, growth and trials included.</param>
+public sealed record FinishedRun(ExperimentRun Run, string Folder, double Loss, Cost Cost);

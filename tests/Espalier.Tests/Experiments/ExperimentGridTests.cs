@@ -1,0 +1,101 @@
+using Espalier.Experiments;
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Tests.Data;
+using Espalier.Tests.Training;
+using Espalier.Training;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Espalier.Tests.Experiments;
+
+public sealed class ExperimentGridTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private ExperimentGrid Grid(string arms = TinyExperiment.Arms, string more = "", string budgets = "[3e7, 6e7]") =>
+        new(ExperimentFile.Read(TinyExperiment.Write(_folder, arms, more, budgets)));
+
+    [Fact]
+    public void ArmsAreTheRecipeWithWhatTheySet()
+    {
+        ExperimentGrid grid = Grid(more: "target: 4 layers");
+        Assert.Equal(["1 layer", "4 layers", "grown"], grid.Arms.Select(arm => arm.Name));
+        Assert.Equal([true, true, false], grid.Arms.Select(arm => arm.IsNeverGrown));
+        Assert.Equal([5e-3, 1e-2], grid.Arms[0].LearningRates);
+        Assert.Equal([1e-2], grid.Arms[1].LearningRates);
+
+        ExperimentRun run = grid.Run(grid.Arms[2], 3e7, 5e-3, 2);
+        Assert.Equal((2UL, 5e-3, 1, "grown"), (run.Recipe.Seed, run.Recipe.LearningRate.Peak, run.Recipe.Training.GradientAccumulation, run.Recipe.Name));
+        Assert.Equal([1, 4], Assert.IsType<ProgressiveConfig>(run.Recipe.Method).Stages);
+        Assert.Equal("tiny", grid.Config.Name);
+    }
+
+    /// <summary>A run is the longest that the budget lasts for, by the ledger of what training really charges.</summary>
+    [Fact]
+    public void RunsSpendTheirBudgetAndNotAnUpdateMore()
+    {
+        ExperimentGrid grid = Grid(budgets: "[3e7]");
+        foreach (GridArm arm in grid.Arms)
+        {
+            Prop.ForAll(Gen.Choose(20, 400).Select(hundreds => hundreds * 1e6).ToArbitrary(), budget =>
+            {
+                ExperimentRun run = grid.Run(arm, budget, 1e-2, 1);
+                ModelConfig model = run.Recipe.Model with { VocabularySize = TinyRun.Data.VocabularySize };
+                double longer = new RunPlan(
+                    run.Recipe with { Training = run.Recipe.Training with { Length = Espalier.Configuration.Duration.Steps(run.Steps + 1) } },
+                    model).ExpectedFlops(2000);
+                Assert.InRange(run.ExpectedFlops, 0, budget);
+                Assert.True(longer > budget, $"{arm.Name}: {run.Steps + 1} steps would cost {longer} of {budget}");
+            }).Check(Config.QuickThrowOnFailure.WithMaxTest(20));
+        }
+
+        ExperimentRun made = grid.Run(grid.Arms[2], 3e7, 1e-2, 1);
+        TrainingRun.Run(made.Recipe, made.FolderIn(_folder.File("runs")));
+        FinishedRun finished = made.ResultIn(_folder.File("runs"))!;
+        Assert.Equal(made.ExpectedFlops, finished.Cost.Flops, tolerance: 1);
+    }
+
+    /// <summary>Runs are told apart by what they do: not by their arm's name, nor by the way to their data.</summary>
+    [Fact]
+    public void ARunIsItsResolvedRecipeAndItsData()
+    {
+        ExperimentGrid grid = Grid();
+        ExperimentGrid renamed = Grid("arms: {shallow: {model: {n_layer: 1}}}");
+        ExperimentRun run = grid.Run(grid.Arms[0], 3e7, 1e-2, 1), same = renamed.Run(renamed.Arms[0], 3e7, 1e-2, 1);
+        Assert.Equal(run.Key, same.Key);
+        Assert.NotEqual(run.FolderName, same.FolderName);
+        Directory.CreateDirectory(_folder.File($"runs/{run.FolderName}"));
+        Assert.Equal(_folder.File($"runs/{run.FolderName}"), same.FolderIn(_folder.File("runs")));
+
+        Recipe elsewhere = run.Recipe with { Data = run.Recipe.Data with { Path = "elsewhere" } };
+        Assert.Equal(run.Key, ExperimentRun.KeyOf(elsewhere, TinyRun.Data.Inputs));
+        Assert.NotEqual(run.Key, ExperimentRun.KeyOf(run.Recipe, "other data"));
+        Assert.NotEqual(run.Key, grid.Run(grid.Arms[0], 3e7, 1e-2, 2).Key);
+        Assert.NotEqual(run.Key, grid.Run(grid.Arms[0], 6e7, 1e-2, 1).Key);
+    }
+
+    [Theory]
+    [InlineData("arms: {grown: {method: {name: progressive, stages: [1, 4], boundaries: [50 %]}}}", "", "[3e7]", "No arm trains from scratch")]
+    [InlineData("arms: {4 layers: {}}", "", "[1e3]", "4 layers cannot fit the budget")]
+    [InlineData("arms: {4 layers: {seed: 3}}", "", "[3e7]", "4 layers sets seed")]
+    [InlineData("arms: {4 layers: {data.path: other}}", "", "[3e7]", "4 layers sets data")]
+    [InlineData("arms: {4 layers: {training: {length: 3 steps}}}", "", "[3e7]", "4 layers sets training.length")]
+    [InlineData("arms: {4 layers: {learning_rate.schedule: constant}}", "", "[3e7]", "does not decay")]
+    [InlineData("arms: {4 layers: {learning_rate: {schedule: wsd, decay: 0 %}}}", "", "[3e7]", "does not decay")]
+    [InlineData("arms: {a: {}, b: {model.n_positions: 8}}", "", "[3e7]", "a and b cannot be compared")]
+    [InlineData("arms: {a: {}, b: {model.n_layers: 8}}", "", "[3e7]", "The arm b")]
+    [InlineData("arms: {a: {learning_rate.peak: []}}", "", "[3e7]", "The arm a: learning_rate.peak")]
+    [InlineData("arms: {}", "", "[3e7]", "arms: has no arm")]
+    [InlineData("arms: [a, b]", "", "[3e7]", "write a name for each arm")]
+    [InlineData("arms: {a: {}}", "target: c", "[3e7]", "target: `c`")]
+    [InlineData("arms: {a: {}}", "", "[]", "budgets")]
+    [InlineData("arms: {a: {}}", "", "[-1]", "budgets")]
+    public void WhatIsNotRightIsSaidByTheArmsName(string arms, string more, string budgets, string says)
+    {
+        var error = Assert.Throws<UserErrorException>(() => Grid(arms, more, budgets));
+        Assert.Contains(says, error.Message + error.Hint, StringComparison.Ordinal);
+    }
+}

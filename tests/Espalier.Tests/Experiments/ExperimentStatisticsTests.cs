@@ -1,0 +1,87 @@
+using Espalier.Experiments;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Espalier.Tests.Experiments;
+
+public sealed class ExperimentStatisticsTests
+{
+    /// <summary>By the tables of Student's t, two-sided 95 %.</summary>
+    [Theory]
+    [InlineData(2, 12.7062)]
+    [InlineData(3, 4.30265)]
+    [InlineData(5, 2.77645)]
+    [InlineData(10, 2.26216)]
+    [InlineData(31, 2.04227)]
+    public void AnIntervalIsThatOfTheTables(int count, double quantile)
+    {
+        // Half of the values at -1 and at 1, a middle one at 0: the sum of squares is known.
+        double[] values = [.. Enumerable.Range(0, count).Select(i => count % 2 == 1 && i == count - 1 ? 0 : i % 2 == 0 ? -1.0 : 1.0)];
+        double deviation = Math.Sqrt((count - (count % 2)) / (count - 1.0));
+        ConfidenceInterval interval = ConfidenceInterval.Of([.. values.Select(value => value + 3)]);
+        Assert.Equal(3, interval.Mean, 12);
+        Assert.Equal(quantile * deviation / Math.Sqrt(count), interval.HalfWidth!.Value, 4);
+    }
+
+    [Fact]
+    public void OneRunHasNoIntervalAndDecidesNothing()
+    {
+        ConfidenceInterval interval = ConfidenceInterval.Of([-0.2]);
+        Assert.Null(interval.HalfWidth);
+        Assert.False(interval.ExcludesZero);
+        Assert.Null(ConfidenceInterval.RunsToDecide([-0.2]));
+    }
+
+    /// <summary>As many runs as are said to decide do, and one fewer do not, where mean and spread stay.</summary>
+    [Fact]
+    public void RunsToDecideAreTheFewest() => Prop.ForAll(
+        Gen.Choose(1, 300).Select(mean => mean / 100.0).ToArbitrary(), mean =>
+        {
+            int? runs = ConfidenceInterval.RunsToDecide([mean - 1, mean, mean + 1]);
+            if (runs is not int count)
+            {
+                Assert.True(mean < 0.07);
+                return;
+            }
+
+            Assert.True(Excludes(count));
+            Assert.True(count == 2 || !Excludes(count - 1));
+
+            // Normal quantiles are below Student's, and the same from some hundreds on.
+            Assert.True(count >= Math.Pow(1.96 / mean, 2));
+
+            bool Excludes(int n) => MathNet.Numerics.Distributions.StudentT.InvCDF(0, 1, n - 1, 0.975) / Math.Sqrt(n) < mean;
+        }).QuickCheckThrowOnFailure();
+
+    /// <summary>Between its points a power law is read back as it is, in both directions.</summary>
+    [Fact]
+    public void APowerLawIsReadBetweenItsPoints() => Prop.ForAll(
+        Gen.Choose(0, 1000).Select(i => 1e13 * Math.Pow(100, i / 1000.0)).ToArbitrary(), flops =>
+        {
+            LossOverFlops curve = LossOverFlops.Of([(1e15, Law(1e15)), (1e13, Law(1e13)), (1e14, Law(1e14))]);
+            Assert.Equal(Law(flops), curve.LossAt(flops)!.Value, 9);
+            Assert.Equal(1, curve.FlopsAt(Law(flops))!.Value / flops, 9);
+
+            static double Law(double x) => 40 * Math.Pow(x, -0.1);
+        }).QuickCheckThrowOnFailure();
+
+    /// <summary>The envelope is the least of what the arms say, and says nothing where none was trained.</summary>
+    [Fact]
+    public void TheEnvelopeIsTheLeastOfItsArms()
+    {
+        LossOverFlops small = LossOverFlops.Of([(1e13, 2.0), (1e14, 1.8), (1e15, 1.7)]), large = LossOverFlops.Of([(1e13, 2.4), (1e15, 1.5)]);
+        LossOverFlops both = LossOverFlops.Envelope([small, large]);
+        foreach (double flops in new[] { 1e13, 3e13, 1e14, 3e14, 1e15 })
+        {
+            Assert.Equal(Math.Min(small.LossAt(flops)!.Value, large.LossAt(flops)!.Value), both.LossAt(flops)!.Value, 12);
+        }
+
+        Assert.Equal(1e13, both.FlopsAt(2.0)!.Value, 1e-3 * 1e13);
+        Assert.Equal(large.FlopsAt(1.6)!.Value, both.FlopsAt(1.6)!.Value);
+        Assert.Null(both.LossAt(2e15));
+        Assert.Null(both.FlopsAt(1.4));
+
+        // Two runs within a budget differ by less than an update.
+        Assert.Equal(1.5, both.LossAt(1.001e15)!.Value, 12);
+    }
+}
