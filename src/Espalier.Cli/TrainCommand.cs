@@ -20,16 +20,24 @@ internal static class TrainCommand
             Required = true,
             HelpName = "DIR",
         };
+        var from = new Option<string?>("--from")
+        {
+            Description = "Begins a new run with the state of another at a checkpoint: its weights, optimizer, position and curve. " +
+                "The recipe may differ in what has no say before that step, such as the length of the run and the decay of a wsd rate; " +
+                "the run then ends as if it had begun at step 0. RUN alone is its latest checkpoint.",
+            HelpName = "RUN@STEP",
+        };
         var command = new Verb(
             "train",
             "Trains a model by a recipe. Ctrl-C saves the state and leaves; the same command goes on.")
         {
-            recipe, overrides, run,
+            recipe, overrides, run, from,
         };
         command.Examples =
         [
             "espalier train recipes/tiny.yaml --run runs/tiny",
             "espalier train recipes/quickstart-apollo.yaml --run runs/small data.path=data/my-text training.length='2e7 tokens'",
+            "espalier train runs/trunk/recipe.yaml --run runs/trunk-3600 --from runs/trunk@3000 training.length='3600 steps' learning_rate.decay='600 steps'",
         ];
         command.SetAction(parsed =>
         {
@@ -38,7 +46,8 @@ internal static class TrainCommand
             Recipe resolved = RecipeReader.Read(parsed.GetValue(recipe)!, parsed.GetValue(overrides));
             using var line = new TrainingLine();
             RunResult result = TrainingRun.Run(
-                resolved, parsed.GetValue(run)!, progress => line.Show(resolved, progress), signals.Token);
+                resolved, parsed.GetValue(run)!, progress => line.Show(resolved, progress), signals.Token,
+                new RunOptions { From = parsed.GetValue(from), Warn = line.Warn });
             line.End(result);
             return result.IsFinished ? 0 : TrainingLine.SayStopped();
         });

@@ -33,7 +33,7 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Events for TensorBoard.</summary>
     public string TensorBoardFolder => System.IO.Path.Combine(Path, "tensorboard");
 
-    private string RecipeFile => System.IO.Path.Combine(Path, RecipeName);
+    private string RecipeFile => RecipeFileOf(Path);
 
     private string Checkpoints => System.IO.Path.Combine(Path, CheckpointsName);
 
@@ -106,6 +106,12 @@ public sealed class RunDirectory : IDisposable
                 $"Write the name of a complete checkpoint into {latest}, or delete the file to begin anew.");
     }
 
+    /// <summary>Whether a folder is that of a run.</summary>
+    internal static bool IsRun(string folder) => File.Exists(RecipeFileOf(folder));
+
+    /// <summary>The recipe of a run.</summary>
+    internal static string RecipeFileOf(string run) => System.IO.Path.Combine(run, RecipeName);
+
     /// <summary>All checkpoints of a run, the oldest first; none where there is no run.</summary>
     internal static string[] CheckpointsOf(string run)
     {
@@ -114,19 +120,33 @@ public sealed class RunDirectory : IDisposable
             ? [.. Directory.EnumerateDirectories(checkpoints, Prefix + "*").Order(StringComparer.Ordinal)] : [];
     }
 
+    /// <summary>The step of a checkpoint; null where its name is another folder's.</summary>
+    internal static long? StepOf(string checkpoint)
+    {
+        string name = System.IO.Path.GetFileName(checkpoint);
+        return name.StartsWith(Prefix, StringComparison.Ordinal)
+            && long.TryParse(name[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out long step)
+            && name == NameOf(step)
+            ? step
+            : null;
+    }
+
     /// <summary>The folder of the checkpoint after a step.</summary>
-    public string CheckpointFolder(long step) =>
-        System.IO.Path.Combine(Checkpoints, Prefix + step.ToString("D8", CultureInfo.InvariantCulture));
+    public string CheckpointFolder(long step) => System.IO.Path.Combine(Checkpoints, NameOf(step));
 
     /// <summary>Names a complete checkpoint the latest, and deletes all but the newest few.</summary>
-    public void SetLatest(string folder, int keep)
+    /// <param name="folder">The checkpoint.</param>
+    /// <param name="keep">How many of the newest stay.</param>
+    /// <param name="stay">The steps whose checkpoints stay besides; null for none.</param>
+    public void SetLatest(string folder, int keep, IReadOnlySet<long>? stay = null)
     {
         AtomicFile.Write(LatestFile, System.IO.Path.GetFileName(folder) + "\n");
         string[] complete = CheckpointsOf(Path);
 
         // A later one than the latest was left by an attempt that was killed before it could be named.
         string[] upToLatest = [.. complete.Where(other => string.CompareOrdinal(other, folder) <= 0)];
-        foreach (string old in complete.Except(upToLatest.TakeLast(keep)))
+        string[] staying = [.. upToLatest.Where(other => StepOf(other) is long step && stay?.Contains(step) == true)];
+        foreach (string old in complete.Except(upToLatest.Except(staying).TakeLast(keep)).Except(staying))
         {
             Directory.Delete(old, recursive: true);
         }
@@ -134,6 +154,8 @@ public sealed class RunDirectory : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _lock.Dispose();
+
+    private static string NameOf(long step) => Prefix + step.ToString("D8", CultureInfo.InvariantCulture);
 
     private static void CheckIsRunOrEmpty(string path)
     {
