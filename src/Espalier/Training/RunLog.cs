@@ -47,6 +47,9 @@ internal sealed class RunLog
     /// <summary>The checkpoint of another run that this one began from; null for none.</summary>
     public RunOrigin? From => _contents.From;
 
+    /// <summary>The weights that the run began with at step 0; null for random ones.</summary>
+    public RunInitial? Initial => _contents.Initial;
+
     /// <summary>Every start of the run, the first first.</summary>
     public IReadOnlyList<RunStart> Starts => _contents.Starts;
 
@@ -74,18 +77,27 @@ internal sealed class RunLog
         }
     }
 
+    /// <summary>The log of the run that a checkpoint belongs to; null where there is none, or no run.</summary>
+    /// <param name="checkpoint">The folder of the checkpoint, wherever it lies.</param>
+    public static RunLog? Of(string checkpoint)
+    {
+        string? run = Path.GetDirectoryName(Path.GetDirectoryName(Path.GetFullPath(checkpoint)));
+        return run is not null && File.Exists(Path.Combine(run, Name)) ? Open(run) : null;
+    }
+
     /// <summary>Writes down that the run starts.</summary>
     /// <param name="machine">What computes it.</param>
     /// <param name="step">The step that it starts from.</param>
-    /// <param name="from">For a run that has no checkpoint of its own, that of the other run it begins from; else null.</param>
+    /// <param name="begins">What a run that has no checkpoint of its own begins from; null for one that goes on.</param>
     /// <returns>What is not as it was at the last start and may change the run's bytes.</returns>
     /// <exception cref="UserErrorException">It cannot be written.</exception>
-    public IReadOnlyList<string> Begin(RunMachine machine, long step, RunOrigin? from)
+    public IReadOnlyList<string> Begin(RunMachine machine, long step, RunBeginning? begins)
     {
-        RunMachine? before = step > 0 ? Starts.LastOrDefault()?.Machine : null;
+        RunMachine? before = begins is null ? Starts.LastOrDefault()?.Machine : null;
         _contents = _contents with
         {
-            From = step > 0 && from is null ? From : from,
+            From = begins is null ? From : begins.From,
+            Initial = begins is null ? Initial : begins.Initial,
             Starts =
             [
                 .. Starts.Select(start => start.End is null ? start with { End = Ending.Killed } : start),
@@ -125,8 +137,22 @@ internal sealed class RunLog
     private sealed record Contents(int Format, IReadOnlyList<RunStart> Starts)
     {
         public RunOrigin? From { get; init; }
+
+        public RunInitial? Initial { get; init; }
     }
 }
+
+/// <summary>What a run begins from.</summary>
+/// <param name="From">The checkpoint of another run; null for none.</param>
+/// <param name="Initial">The weights at step 0; null for random ones.</param>
+internal sealed record RunBeginning(RunOrigin? From, RunInitial? Initial);
+
+/// <summary>Weights that a run began with, at step 0.</summary>
+/// <param name="Path">The full path of their folder or file.</param>
+/// <param name="Weights">Their SHA-256.</param>
+/// <param name="Flops">What the run is charged for them.</param>
+/// <param name="CostIsKnown">Whether that is all that they have cost.</param>
+internal sealed record RunInitial(string Path, string Weights, double Flops, bool CostIsKnown);
 
 /// <summary>A checkpoint of another run.</summary>
 /// <param name="Run">The full path of the other run's folder.</param>

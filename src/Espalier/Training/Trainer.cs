@@ -85,11 +85,10 @@ public sealed class Trainer : IDisposable
     public bool Run(RunDirectory run, CancellationToken stop)
     {
         string? resumed = run.LatestCheckpoint;
-        TrainingState state = resumed is null
-            ? TrainingState.Begin(
-                _plan.Method.InitialModel, _plan.FinalModel.Layers, _optimizer, _recipe.Seed, _compute.Device,
-                _plan.LossInterval)
-            : Resume(resumed);
+        TrainingState state = resumed is not null ? Resume(resumed)
+            : FindInitial() is InitialWeights initial ? initial.Begin(_optimizer, _compute.Device, _plan.LossInterval)
+            : TrainingState.Begin(
+                _plan.Method.InitialModel, _plan.FinalModel.Layers, _optimizer, _recipe.Seed, _compute.Device, _plan.LossInterval);
         try
         {
             return Run(run, ref state, stop);
@@ -99,6 +98,12 @@ public sealed class Trainer : IDisposable
             state.Dispose();
         }
     }
+
+    /// <summary>The weights that a run of this recipe begins with; null for random ones.</summary>
+    /// <exception cref="UserErrorException">They are not there, or do not fit.</exception>
+    internal InitialWeights? FindInitial() => _recipe.From is string from
+        ? InitialWeights.Find(from, _plan.Method.InitialModel, _plan.FinalModel, _tokenizer)
+        : null;
 
     /// <summary>Makes sure that a run of this recipe may go on from a checkpoint of another run; nothing is written.</summary>
     /// <exception cref="UserErrorException">The recipes differ in what is past by then, or the checkpoint is damaged.</exception>

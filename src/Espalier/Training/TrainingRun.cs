@@ -48,9 +48,11 @@ public static class TrainingRun
             step = made.Step;
             progress?.Invoke(made);
         });
-        using RunBranch? branch = options.From is string from && RunDirectory.LatestCheckpointOf(folder) is null
-            ? trainer.BranchFrom(NamedCheckpoint.Find(from))
-            : null;
+        bool begins = RunDirectory.LatestCheckpointOf(folder) is null;
+        using RunBranch? branch = options.From is string from && begins ? trainer.BranchFrom(NamedCheckpoint.Find(from)) : null;
+        RunInitial? initial = !begins ? null
+            : branch is null ? trainer.FindInitial()?.Record
+            : RunLog.Open(branch.Trunk.Run).Initial;
         using RunDirectory run = RunDirectory.Open(folder, recipe);
         var log = RunLog.Open(run.Path);
         if (branch is null && options.From is string origin)
@@ -64,7 +66,7 @@ public static class TrainingRun
         }
 
         step = branch?.Trunk.Step ?? (run.LatestCheckpoint is string latest ? RunDirectory.StepOf(latest)!.Value : 0);
-        string[] changes = [.. log.Begin(trainer.Machine, step, branch?.Origin)];
+        string[] changes = [.. log.Begin(trainer.Machine, step, begins ? new RunBeginning(branch?.Origin, initial) : null)];
         if (changes.Length > 0)
         {
             options.Warn?.Invoke(
