@@ -27,11 +27,15 @@ internal static class TrainCommand
                 "the run then ends as if it had begun at step 0. RUN alone is its latest checkpoint.",
             HelpName = "RUN@STEP",
         };
+        var dryRun = new Option<bool>("--dry-run")
+        {
+            Description = "Checks all that is checked before the first update, memory and disk too, and tells what the run would do; trains and writes nothing.",
+        };
         var command = new Verb(
             "train",
             "Trains a model by a recipe. Ctrl-C saves the state and leaves; the same command goes on.")
         {
-            recipe, overrides, run, from,
+            recipe, overrides, run, from, dryRun,
         };
         command.Examples =
         [
@@ -44,12 +48,25 @@ internal static class TrainCommand
             SingleProcess.Require();
             using var signals = new StopSignals();
             Recipe resolved = RecipeReader.Read(parsed.GetValue(recipe)!, parsed.GetValue(overrides));
+            string folder = parsed.GetValue(run)!;
             using var line = new TrainingLine();
-            RunResult result = TrainingRun.Run(
-                resolved, parsed.GetValue(run)!, progress => line.Show(resolved, progress), signals.Token,
-                new RunOptions { From = parsed.GetValue(from), Warn = line.Warn });
+            var options = new RunOptions { From = parsed.GetValue(from), Warn = line.Warn, Begins = RunSummary.SayBeginning };
+            if (parsed.GetValue(dryRun))
+            {
+                RunSummary.SayBeginning(TrainingRun.Check(resolved, folder, options));
+                Console.Error.WriteLine("All is well, and nothing was written: leave --dry-run out to train.");
+                return 0;
+            }
+
+            RunResult result = TrainingRun.Run(resolved, folder, progress => line.Show(resolved, progress), signals.Token, options);
             line.End(result);
-            return result.IsFinished ? 0 : TrainingLine.SayStopped();
+            if (!result.IsFinished)
+            {
+                return TrainingLine.SayStopped();
+            }
+
+            RunSummary.SayEnd(resolved, result);
+            return 0;
         });
         return command;
     }

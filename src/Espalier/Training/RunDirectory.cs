@@ -82,6 +82,28 @@ public sealed class RunDirectory : IDisposable
         }
     }
 
+    /// <summary>Makes sure that <see cref="Open"/> would take a folder for a run of a recipe, and writes nothing.</summary>
+    /// <param name="path">The folder, which need not exist.</param>
+    /// <param name="recipe">The recipe.</param>
+    /// <exception cref="UserErrorException">It holds another run or something else.</exception>
+    internal static void Require(string path, Recipe recipe)
+    {
+        path = System.IO.Path.GetFullPath(path);
+        if (File.Exists(path))
+        {
+            throw new UserErrorException($"{path} is a file.", "Choose an empty or a new folder for the run.");
+        }
+
+        if (Directory.Exists(path))
+        {
+            CheckIsRunOrEmpty(path);
+            if (IsRun(path) && !IsVoid(path))
+            {
+                RequireSame(path, recipe);
+            }
+        }
+    }
+
     /// <summary>The folder of the last complete checkpoint of the run, or null.</summary>
     public string? LatestCheckpoint => LatestCheckpointOf(Path);
 
@@ -174,21 +196,25 @@ public sealed class RunDirectory : IDisposable
         if (!File.Exists(RecipeFile))
         {
             AtomicFile.Write(RecipeFile, RecipeWriter.Write(recipe));
-            return;
         }
-
-        if (IsVoid)
+        else if (IsVoid(Path))
         {
             Replace(RecipeWriter.Write(recipe));
-            return;
         }
+        else
+        {
+            RequireSame(Path, recipe);
+        }
+    }
 
+    private static void RequireSame(string path, Recipe recipe)
+    {
         IReadOnlyList<string> differences = RecipeDifference.Describe(
-            RecipeReader.Read(RecipeFile), recipe, "in the run", "in the recipe");
+            RecipeReader.Read(RecipeFileOf(path)), recipe, "in the run", "in the recipe");
         if (differences.Count > 0)
         {
             throw new UserErrorException(
-                $"{Path} is the run of another recipe:\n  " + string.Join("\n  ", differences),
+                $"{path} is the run of another recipe:\n  " + string.Join("\n  ", differences),
                 "Choose another run folder, or go on with the recipe that the run began with.");
         }
     }
@@ -197,11 +223,14 @@ public sealed class RunDirectory : IDisposable
     /// Whether a run began here that nothing is left of to go on from. A recipe that a person put here is none, nor is a
     /// run whose checkpoints were deleted with their folder: its metrics may be all that somebody kept.
     /// </summary>
-    private bool IsVoid =>
-        Directory.Exists(Checkpoints)
-        && !File.Exists(LatestFile)
-        && CheckpointsOf(Path).Length == 0
-        && File.ReadLines(RecipeFile).FirstOrDefault() == RecipeWriter.FirstLine;
+    private static bool IsVoid(string path)
+    {
+        string checkpoints = System.IO.Path.Combine(path, CheckpointsName);
+        return Directory.Exists(checkpoints)
+            && !File.Exists(System.IO.Path.Combine(checkpoints, LatestName))
+            && CheckpointsOf(path).Length == 0
+            && File.ReadLines(RecipeFileOf(path)).FirstOrDefault() == RecipeWriter.FirstLine;
+    }
 
     private void Replace(string recipe)
     {

@@ -10,6 +10,9 @@ public sealed record RunOptions
     /// </summary>
     public string? From { get; init; }
 
+    /// <summary>Hears what the run is about to do, before its first update; not where nothing is left to do.</summary>
+    public Action<RunOutline>? Begins { get; init; }
+
     /// <summary>Hears a line about what a person may want to know before it is too late.</summary>
     public Action<string>? Warn { get; init; }
 }

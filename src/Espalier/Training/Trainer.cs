@@ -30,6 +30,9 @@ public sealed class Trainer : IDisposable
     // By length of the sequences.
     private readonly Dictionary<int, ITrainingBatches> _batches = [];
 
+    private readonly long _trainTokens;
+    private readonly LossWatch _watch;
+
     private double? _smoothedLoss;
     private double? _validLoss;
     private double _tokensPerSecond;
@@ -50,6 +53,8 @@ public sealed class Trainer : IDisposable
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
         _optimizer = recipe.Optimizer.Create();
         _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute);
+        _watch = new LossWatch(model.Vocabulary);
+        _trainTokens = data.Train.Tokens;
         _train = data.OpenTrain();
         try
         {
@@ -67,11 +72,19 @@ public sealed class Trainer : IDisposable
         }
     }
 
+    /// <summary>Hears a line about what a person may want to know before it is too late.</summary>
+    internal Action<string>? Warn { get; init; }
+
     /// <summary>The updates of the whole run.</summary>
     public long TotalSteps => _plan.TotalSteps;
 
     /// <summary>What computes the run.</summary>
     internal RunMachine Machine => RunMachine.Here(_compute);
+
+    /// <summary>What a run of the recipe is about to do.</summary>
+    /// <param name="folder">Its folder, which need not exist.</param>
+    /// <param name="step">The updates that are done.</param>
+    internal RunOutline Outline(string folder, long step) => RunOutline.Of(_recipe, _plan, _compute, _trainTokens, folder, step);
 
     /// <summary>Whether a run has reached the end of the recipe.</summary>
     /// <exception cref="UserErrorException">The checkpoint that the run names is not there.</exception>
@@ -276,6 +289,11 @@ public sealed class Trainer : IDisposable
                 "Use a lower learning_rate.peak or a longer warmup, or precision: f32; the last checkpoint is " +
                 (run.LatestCheckpoint ?? "none") + ".",
                 exception);
+        }
+
+        if (_watch.Tells(result.Loss))
+        {
+            Warn?.Invoke(_watch.Warning);
         }
 
         window.Add(result);
