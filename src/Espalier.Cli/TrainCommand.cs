@@ -20,27 +20,53 @@ internal static class TrainCommand
             Required = true,
             HelpName = "DIR",
         };
+        var from = new Option<string?>("--from")
+        {
+            Description = "Begins a new run with the state of another at a checkpoint: its weights, optimizer, position and curve. " +
+                "The recipe may differ in what has no say before that step, such as the length of the run and the decay of a wsd rate; " +
+                "the run then ends as if it had begun at step 0. RUN alone is its latest checkpoint.",
+            HelpName = "RUN@STEP",
+        };
+        var dryRun = new Option<bool>("--dry-run")
+        {
+            Description = "Checks all that is checked before the first update, memory and disk too, and tells what the run would do; trains and writes nothing.",
+        };
         var command = new Verb(
             "train",
             "Trains a model by a recipe. Ctrl-C saves the state and leaves; the same command goes on.")
         {
-            recipe, overrides, run,
+            recipe, overrides, run, from, dryRun,
         };
         command.Examples =
         [
             "espalier train recipes/tiny.yaml --run runs/tiny",
             "espalier train recipes/quickstart-apollo.yaml --run runs/small data.path=data/my-text training.length='2e7 tokens'",
+            "espalier train runs/trunk/recipe.yaml --run runs/trunk-3600 --from runs/trunk@3000 training.length='3600 steps' learning_rate.decay='600 steps'",
         ];
         command.SetAction(parsed =>
         {
             SingleProcess.Require();
             using var signals = new StopSignals();
             Recipe resolved = RecipeReader.Read(parsed.GetValue(recipe)!, parsed.GetValue(overrides));
+            string folder = parsed.GetValue(run)!;
             using var line = new TrainingLine();
-            RunResult result = TrainingRun.Run(
-                resolved, parsed.GetValue(run)!, progress => line.Show(resolved, progress), signals.Token);
+            var options = new RunOptions { From = parsed.GetValue(from), Warn = line.Warn, Begins = RunSummary.SayBeginning };
+            if (parsed.GetValue(dryRun))
+            {
+                RunSummary.SayBeginning(TrainingRun.Check(resolved, folder, options));
+                Console.Error.WriteLine("All is well, and nothing was written: leave --dry-run out to train.");
+                return 0;
+            }
+
+            RunResult result = TrainingRun.Run(resolved, folder, progress => line.Show(resolved, progress), signals.Token, options);
             line.End(result);
-            return result.IsFinished ? 0 : TrainingLine.SayStopped();
+            if (!result.IsFinished)
+            {
+                return TrainingLine.SayStopped();
+            }
+
+            RunSummary.SayEnd(resolved, result);
+            return 0;
         });
         return command;
     }

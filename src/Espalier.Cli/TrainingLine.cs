@@ -12,6 +12,14 @@ internal sealed class TrainingLine : IDisposable
     public void Show(Recipe recipe, TrainingProgress progress) => _line.Show(
         () => Text(recipe.Name, progress), always: progress.Step == progress.TotalSteps && progress.Row is not null);
 
+    /// <summary>Warns of something, on a line of its own.</summary>
+    public void Warn(string what)
+    {
+        _line.Dispose();
+        _line = new ProgressLine();
+        Console.Error.WriteLine($"warning: {what}");
+    }
+
     /// <summary>Ends the line of a run; says so where there was nothing to do.</summary>
     public void End(RunResult result)
     {

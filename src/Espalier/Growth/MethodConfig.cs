@@ -43,6 +43,9 @@ public abstract record MethodConfig
     /// <param name="final">The final model; its layers are at least 1.</param>
     public virtual MethodConfig Resolve(ModelConfig final) => this;
 
+    /// <summary>Whether growth waits for the training loss.</summary>
+    internal virtual bool WaitsForLoss => false;
+
     /// <summary>What no key can tell by itself.</summary>
     /// <param name="recipe">What the rest of the recipe says.</param>
     internal virtual IEnumerable<ConfigProblem> Check(MethodSurroundings recipe) => [];

@@ -21,6 +21,8 @@ public abstract record StagedGrowthConfig : MethodConfig
     /// <summary>`rewarm`: rise of the learning rate after each growth. Null: the method's own, mostly 0 steps: none.</summary>
     public RewarmChoice? Rewarm { get; init; }
 
+    internal override bool WaitsForLoss => Array.Exists(Boundaries, boundary => boundary.Loss is not null);
+
     private protected abstract MomentPolicy DefaultMoments { get; }
 
     private protected virtual ScheduleMove DefaultSchedule => ScheduleMove.Continue;

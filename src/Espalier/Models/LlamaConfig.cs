@@ -24,5 +24,5 @@ public sealed record LlamaConfig() : RotaryConfig(ModelType.Llama)
         : base.HeadProblem();
 
     /// <inheritdoc/>
-    private protected override ModelConfig Explicit() => (LlamaConfig)base.Explicit() with { HeadDim = HeadSize };
+    internal override ModelConfig Explicit() => (LlamaConfig)base.Explicit() with { HeadDim = HeadSize };
 }

@@ -71,7 +71,7 @@ public abstract record ModelConfig
         other is not null && Explicit() == other.Explicit();
 
     /// <summary>The same model with all sizes said that follow from others where they are left out.</summary>
-    private protected virtual ModelConfig Explicit() => this with { FfnSize = FfnWidth };
+    internal virtual ModelConfig Explicit() => this with { FfnSize = FfnWidth };
 
     /// <summary>The same model of another width.</summary>
     /// <param name="hidden">C.</param>

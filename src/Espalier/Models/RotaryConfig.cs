@@ -100,5 +100,5 @@ public abstract record RotaryConfig : ModelConfig
         : null;
 
     /// <inheritdoc/>
-    private protected override ModelConfig Explicit() => this with { FfnSize = FfnWidth, KeyValueHeads = HeadGroups };
+    internal override ModelConfig Explicit() => this with { FfnSize = FfnWidth, KeyValueHeads = HeadGroups };
 }

@@ -41,9 +41,19 @@ public sealed class RunComparison
     /// <summary>At equal held-out loss.</summary>
     public LossComparison Valid { get; }
 
-    /// <summary>A line for each run whose held-out loss is of something else than the baseline's is.</summary>
+    /// <summary>
+    /// A line for each run whose held-out loss is of something else than the baseline's is, or that began with weights whose cost is not known.
+    /// </summary>
     public IEnumerable<string> Warnings()
     {
+        foreach (RunMetrics run in Runs)
+        {
+            if (run.UnpaidWeights is string weights)
+            {
+                yield return $"{run.Name} began with the weights of {weights}, whose cost is not known and not in its figures";
+            }
+        }
+
         HeldOutMeasure measure = HeldOutMeasure.Of(Baseline);
         foreach (RunMetrics run in Runs.Skip(1))
         {

@@ -23,6 +23,10 @@ public sealed class RunMetrics
     /// <summary>At least one row, by growing step.</summary>
     public IReadOnlyList<MetricsRow> Rows { get; }
 
+    /// <summary>The weights that the run began with, where their whole cost is not known; else null.</summary>
+    internal string? UnpaidWeights =>
+        RunLog.Open(Folder).Initial is { CostIsKnown: false } initial ? initial.Path : null;
+
     /// <summary>The cost of the whole run.</summary>
     public Cost Cost => Cost.Of(Rows[^1]);
 

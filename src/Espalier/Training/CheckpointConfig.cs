@@ -12,4 +12,7 @@ public sealed record CheckpointConfig
     /// <summary>`keep`: newest checkpoints that stay on disk. Default 2.</summary>
     [Range(1, int.MaxValue)]
     public int Keep { get; init; } = 2;
+
+    /// <summary>`at`: points of the run, `3000 steps`, that are saved too, and stay on disk whatever comes later. Default none.</summary>
+    public Duration[] At { get; init; } = [];
 }

@@ -16,7 +16,7 @@ internal static class Checksums
     /// <summary>Writes down what a folder holds now.</summary>
     public static void Write(string folder) => AtomicFile.Write(
         Path.Combine(folder, Name),
-        string.Concat(Files(folder).Select(file => $"{Of(Path.Combine(folder, file))}  {file}\n")));
+        string.Concat(Files(folder).Select(file => $"{OfFile(Path.Combine(folder, file))}  {file}\n")));
 
     /// <summary>What is wrong with a folder, in words, each with the name of a file; nothing where it is as it was written.</summary>
     /// <exception cref="UserErrorException">A file cannot be read.</exception>
@@ -57,7 +57,7 @@ internal static class Checksums
             {
                 yield return $"{file} does not belong to it";
             }
-            else if (Of(Path.Combine(folder, file)) != hash)
+            else if (OfFile(Path.Combine(folder, file)) != hash)
             {
                 yield return $"{file} is not as it was written";
             }
@@ -70,7 +70,8 @@ internal static class Checksums
             .Where(file => file != Name && !file.StartsWith('.')).Order(StringComparer.Ordinal),
     ];
 
-    private static string Of(string path)
+    /// <summary>The SHA-256 of a file.</summary>
+    public static string OfFile(string path)
     {
         using FileStream stream = File.OpenRead(path);
         return Convert.ToHexStringLower(SHA256.HashData(stream));

@@ -56,13 +56,27 @@ internal sealed class MetricsLog : IDisposable
         _tensorBoard.Dispose();
     }
 
-    private void KeepRowsUpTo(long step)
+    /// <summary>Copies the rows of another run up to a step, as they stand.</summary>
+    /// <param name="from">Its metrics; nothing is copied where there are none.</param>
+    /// <param name="to">The metrics of a run that has not begun, which they replace.</param>
+    /// <param name="step">The last step to copy.</param>
+    /// <returns>The rows.</returns>
+    /// <exception cref="UserErrorException">A row is damaged, or the file cannot be written.</exception>
+    public static MetricsRow[] Copy(string from, string to, long step)
     {
-        IEnumerable<string> rows = File.Exists(_path)
-            ? File.ReadLines(_path).Skip(1).Where(row => MetricsCsv.StepOf(row) is long number && number <= step)
-            : [];
-        AtomicFile.Write(_path, string.Join('\n', [MetricsCsv.Header, .. rows]) + "\n");
+        string[] rows = [.. RowsUpTo(from, step)];
+        string text = Text(rows);
+        AtomicFile.Write(to, text);
+        return rows.Length > 0 ? [.. MetricsCsv.Parse(from, text)] : [];
     }
+
+    private void KeepRowsUpTo(long step) => AtomicFile.Write(_path, Text(RowsUpTo(_path, step)));
+
+    private static IEnumerable<string> RowsUpTo(string path, long step) => File.Exists(path)
+        ? File.ReadLines(path).Skip(1).Where(row => MetricsCsv.StepOf(row) is long number && number <= step)
+        : [];
+
+    private static string Text(IEnumerable<string> rows) => string.Join('\n', [MetricsCsv.Header, .. rows]) + "\n";
 
     private UserErrorException CannotWrite(Exception exception) => new(
         $"{_path} cannot be written: {exception.Message}",

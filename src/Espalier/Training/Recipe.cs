@@ -23,6 +23,12 @@ public sealed record Recipe
     /// <summary>`model`: the final model, as Hugging Face names its sizes.</summary>
     public required ModelConfig Model { get; init; }
 
+    /// <summary>
+    /// `from`: a run, <c>RUN@STEP</c>, a checkpoint or a folder of a model in Hugging Face's form, whose weights the run begins with, at step 0 and with a
+    /// fresh optimizer, in place of random ones. They have the sizes of the model that the method begins with. Default null: random ones.
+    /// </summary>
+    public string? From { get; init; }
+
     /// <summary>`data`: what it is trained on.</summary>
     public required DataConfig Data { get; init; }
 

@@ -67,6 +67,11 @@ internal sealed class RecipeChecks
         CheckEvery("evaluation.every", _recipe.Evaluation.Every);
         CheckEvery("checkpoint.every", _recipe.Checkpoint.Every);
         CheckEvery("logging.every", _recipe.Logging.Every);
+        foreach (Duration point in _recipe.Checkpoint.At)
+        {
+            CheckEvery("checkpoint.at", point);
+        }
+
         if (!LengthIsKnown)
         {
             return;
@@ -81,6 +86,11 @@ internal sealed class RecipeChecks
         }
 
         CheckFits("learning_rate.warmup", _recipe.LearningRate.Warmup);
+        foreach (Duration point in _recipe.Checkpoint.At)
+        {
+            CheckFits("checkpoint.at", point);
+        }
+
         LearningRateConfig rate = _recipe.LearningRate;
         if (rate.Schedule == LearningRateSchedule.Wsd && _problems.AreClean("learning_rate.warmup", "learning_rate.decay")
             && Steps(rate.Warmup) + Steps(rate.Decay) > TotalSteps)

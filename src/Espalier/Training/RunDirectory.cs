@@ -33,7 +33,7 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Events for TensorBoard.</summary>
     public string TensorBoardFolder => System.IO.Path.Combine(Path, "tensorboard");
 
-    private string RecipeFile => System.IO.Path.Combine(Path, RecipeName);
+    private string RecipeFile => RecipeFileOf(Path);
 
     private string Checkpoints => System.IO.Path.Combine(Path, CheckpointsName);
 
@@ -82,6 +82,28 @@ public sealed class RunDirectory : IDisposable
         }
     }
 
+    /// <summary>Makes sure that <see cref="Open"/> would take a folder for a run of a recipe, and writes nothing.</summary>
+    /// <param name="path">The folder, which need not exist.</param>
+    /// <param name="recipe">The recipe.</param>
+    /// <exception cref="UserErrorException">It holds another run or something else.</exception>
+    internal static void Require(string path, Recipe recipe)
+    {
+        path = System.IO.Path.GetFullPath(path);
+        if (File.Exists(path))
+        {
+            throw new UserErrorException($"{path} is a file.", "Choose an empty or a new folder for the run.");
+        }
+
+        if (Directory.Exists(path))
+        {
+            CheckIsRunOrEmpty(path);
+            if (IsRun(path) && !IsVoid(path))
+            {
+                RequireSame(path, recipe);
+            }
+        }
+    }
+
     /// <summary>The folder of the last complete checkpoint of the run, or null.</summary>
     public string? LatestCheckpoint => LatestCheckpointOf(Path);
 
@@ -106,12 +128,11 @@ public sealed class RunDirectory : IDisposable
                 $"Write the name of a complete checkpoint into {latest}, or delete the file to begin anew.");
     }
 
-    /// <summary>The updates that a checkpoint comes after, by its name; null where it is no name of a checkpoint.</summary>
-    /// <param name="checkpoint">Its folder.</param>
-    internal static long? StepOf(string checkpoint) =>
-        System.IO.Path.GetFileName(checkpoint) is string name && name.StartsWith(Prefix, StringComparison.Ordinal)
-        && long.TryParse(name[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out long step)
-            ? step : null;
+    /// <summary>Whether a folder is that of a run.</summary>
+    internal static bool IsRun(string folder) => File.Exists(RecipeFileOf(folder));
+
+    /// <summary>The recipe of a run.</summary>
+    internal static string RecipeFileOf(string run) => System.IO.Path.Combine(run, RecipeName);
 
     /// <summary>All checkpoints of a run, the oldest first; none where there is no run.</summary>
     internal static string[] CheckpointsOf(string run)
@@ -121,19 +142,33 @@ public sealed class RunDirectory : IDisposable
             ? [.. Directory.EnumerateDirectories(checkpoints, Prefix + "*").Order(StringComparer.Ordinal)] : [];
     }
 
+    /// <summary>The step of a checkpoint; null where its name is another folder's.</summary>
+    internal static long? StepOf(string checkpoint)
+    {
+        string name = System.IO.Path.GetFileName(checkpoint);
+        return name.StartsWith(Prefix, StringComparison.Ordinal)
+            && long.TryParse(name[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out long step)
+            && name == NameOf(step)
+            ? step
+            : null;
+    }
+
     /// <summary>The folder of the checkpoint after a step.</summary>
-    public string CheckpointFolder(long step) =>
-        System.IO.Path.Combine(Checkpoints, Prefix + step.ToString("D8", CultureInfo.InvariantCulture));
+    public string CheckpointFolder(long step) => System.IO.Path.Combine(Checkpoints, NameOf(step));
 
     /// <summary>Names a complete checkpoint the latest, and deletes all but the newest few.</summary>
-    public void SetLatest(string folder, int keep)
+    /// <param name="folder">The checkpoint.</param>
+    /// <param name="keep">How many of the newest stay.</param>
+    /// <param name="stay">The steps whose checkpoints stay besides; null for none.</param>
+    public void SetLatest(string folder, int keep, IReadOnlySet<long>? stay = null)
     {
         AtomicFile.Write(LatestFile, System.IO.Path.GetFileName(folder) + "\n");
         string[] complete = CheckpointsOf(Path);
 
         // A later one than the latest was left by an attempt that was killed before it could be named.
         string[] upToLatest = [.. complete.Where(other => string.CompareOrdinal(other, folder) <= 0)];
-        foreach (string old in complete.Except(upToLatest.TakeLast(keep)))
+        string[] staying = [.. upToLatest.Where(other => StepOf(other) is long step && stay?.Contains(step) == true)];
+        foreach (string old in complete.Except(upToLatest.Except(staying).TakeLast(keep)).Except(staying))
         {
             Directory.Delete(old, recursive: true);
         }
@@ -141,6 +176,8 @@ public sealed class RunDirectory : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _lock.Dispose();
+
+    private static string NameOf(long step) => Prefix + step.ToString("D8", CultureInfo.InvariantCulture);
 
     private static void CheckIsRunOrEmpty(string path)
     {
@@ -159,21 +196,25 @@ public sealed class RunDirectory : IDisposable
         if (!File.Exists(RecipeFile))
         {
             AtomicFile.Write(RecipeFile, RecipeWriter.Write(recipe));
-            return;
         }
-
-        if (IsVoid)
+        else if (IsVoid(Path))
         {
             Replace(RecipeWriter.Write(recipe));
-            return;
         }
+        else
+        {
+            RequireSame(Path, recipe);
+        }
+    }
 
+    private static void RequireSame(string path, Recipe recipe)
+    {
         IReadOnlyList<string> differences = RecipeDifference.Describe(
-            RecipeReader.Read(RecipeFile), recipe, "in the run", "in the recipe");
+            RecipeReader.Read(RecipeFileOf(path)), recipe, "in the run", "in the recipe");
         if (differences.Count > 0)
         {
             throw new UserErrorException(
-                $"{Path} is the run of another recipe:\n  " + string.Join("\n  ", differences),
+                $"{path} is the run of another recipe:\n  " + string.Join("\n  ", differences),
                 "Choose another run folder, or go on with the recipe that the run began with.");
         }
     }
@@ -182,11 +223,14 @@ public sealed class RunDirectory : IDisposable
     /// Whether a run began here that nothing is left of to go on from. A recipe that a person put here is none, nor is a
     /// run whose checkpoints were deleted with their folder: its metrics may be all that somebody kept.
     /// </summary>
-    private bool IsVoid =>
-        Directory.Exists(Checkpoints)
-        && !File.Exists(LatestFile)
-        && CheckpointsOf(Path).Length == 0
-        && File.ReadLines(RecipeFile).FirstOrDefault() == RecipeWriter.FirstLine;
+    private static bool IsVoid(string path)
+    {
+        string checkpoints = System.IO.Path.Combine(path, CheckpointsName);
+        return Directory.Exists(checkpoints)
+            && !File.Exists(System.IO.Path.Combine(checkpoints, LatestName))
+            && CheckpointsOf(path).Length == 0
+            && File.ReadLines(RecipeFileOf(path)).FirstOrDefault() == RecipeWriter.FirstLine;
+    }
 
     private void Replace(string recipe)
     {

@@ -28,17 +28,17 @@ internal sealed class RunPlan
         TotalSteps = Math.Max(1, training.Length.ToSteps(0, TokensPerStep));
         EvaluateEvery = AtLeastOne(recipe.Evaluation.Every);
         CheckpointEvery = AtLeastOne(recipe.Checkpoint.Every);
+        CheckpointsAt = recipe.Checkpoint.At.Select(AtLeastOne).ToHashSet();
         LogEvery = AtLeastOne(recipe.Logging.Every);
         LossInterval = Math.Max(1, TotalSteps / LossPoints);
-        Method = recipe.Method.Create(new RunShape(model, TotalSteps, TokensPerStep, recipe.Seed)
-        {
-            WarmupSteps = recipe.LearningRate.Warmup.ToSteps(TotalSteps, TokensPerStep),
-        });
+        WarmupSteps = recipe.LearningRate.Warmup.ToSteps(TotalSteps, TokensPerStep);
+        LearningRate = new LearningRate(recipe.LearningRate, TotalSteps, TokensPerStep);
+        Method = recipe.Method.Create(new RunShape(model, TotalSteps, TokensPerStep, recipe.Seed) { WarmupSteps = WarmupSteps });
         (_sequences, _predictedShare) = (training.MicroBatch * training.GradientAccumulation, predictedShare);
         _optimizer = recipe.Optimizer.Create();
         _costUpTo = Costs();
 
-        long AtLeastOne(Duration every) => Math.Max(1, every.ToSteps(TotalSteps, TokensPerStep));
+        long AtLeastOne(Duration duration) => Math.Max(1, duration.ToSteps(TotalSteps, TokensPerStep));
     }
 
     /// <summary>The model that the run ends with.</summary>
@@ -56,11 +56,20 @@ internal sealed class RunPlan
     /// <summary>Updates between two checkpoints.</summary>
     public long CheckpointEvery { get; }
 
+    /// <summary>Steps that are saved too, and whose checkpoints stay.</summary>
+    public IReadOnlySet<long> CheckpointsAt { get; }
+
     /// <summary>Updates in a row of metrics.</summary>
     public long LogEvery { get; }
 
     /// <summary>Updates in a point of the loss curve that methods read.</summary>
     public long LossInterval { get; }
+
+    /// <summary>The updates of the learning rate's warm-up.</summary>
+    public long WarmupSteps { get; }
+
+    /// <summary>The learning rate of every update.</summary>
+    public LearningRate LearningRate { get; }
 
     /// <summary>The progressive method.</summary>
     public IProgressiveMethod Method { get; }

@@ -26,10 +26,12 @@ public sealed class Trainer : IDisposable
     private readonly TokenShard _train, _valid;
     private readonly IOptimizer _optimizer;
     private readonly TrainingStep _step;
-    private readonly LearningRate _learningRate;
 
     // By length of the sequences.
     private readonly Dictionary<int, ITrainingBatches> _batches = [];
+
+    private readonly long _trainTokens;
+    private readonly LossWatch _watch;
 
     private double? _smoothedLoss;
     private double? _validLoss;
@@ -51,7 +53,8 @@ public sealed class Trainer : IDisposable
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
         _optimizer = recipe.Optimizer.Create();
         _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute);
-        _learningRate = new LearningRate(recipe.LearningRate, _plan.TotalSteps, _plan.TokensPerStep);
+        _watch = new LossWatch(model.Vocabulary);
+        _trainTokens = data.Train.Tokens;
         _train = data.OpenTrain();
         try
         {
@@ -69,8 +72,19 @@ public sealed class Trainer : IDisposable
         }
     }
 
+    /// <summary>Hears a line about what a person may want to know before it is too late.</summary>
+    internal Action<string>? Warn { get; init; }
+
     /// <summary>The updates of the whole run.</summary>
     public long TotalSteps => _plan.TotalSteps;
+
+    /// <summary>What computes the run.</summary>
+    internal RunMachine Machine => RunMachine.Here(_compute);
+
+    /// <summary>What a run of the recipe is about to do.</summary>
+    /// <param name="folder">Its folder, which need not exist.</param>
+    /// <param name="step">The updates that are done.</param>
+    internal RunOutline Outline(string folder, long step) => RunOutline.Of(_recipe, _plan, _compute, _trainTokens, folder, step);
 
     /// <summary>Whether a run has reached the end of the recipe.</summary>
     /// <exception cref="UserErrorException">The checkpoint that the run names is not there.</exception>
@@ -84,11 +98,10 @@ public sealed class Trainer : IDisposable
     public bool Run(RunDirectory run, CancellationToken stop)
     {
         string? resumed = run.LatestCheckpoint;
-        TrainingState state = resumed is null
-            ? TrainingState.Begin(
-                _plan.Method.InitialModel, _plan.FinalModel.Layers, _optimizer, _recipe.Seed, _compute.Device,
-                _plan.LossInterval)
-            : Resume(resumed);
+        TrainingState state = resumed is not null ? Resume(resumed)
+            : FindInitial() is InitialWeights initial ? initial.Begin(_optimizer, _compute.Device, _plan.LossInterval)
+            : TrainingState.Begin(
+                _plan.Method.InitialModel, _plan.FinalModel.Layers, _optimizer, _recipe.Seed, _compute.Device, _plan.LossInterval);
         try
         {
             return Run(run, ref state, stop);
@@ -98,6 +111,22 @@ public sealed class Trainer : IDisposable
             state.Dispose();
         }
     }
+
+    /// <summary>The weights that a run of this recipe begins with; null for random ones.</summary>
+    /// <exception cref="UserErrorException">They are not there, or do not fit.</exception>
+    internal InitialWeights? FindInitial() => _recipe.From is string from
+        ? InitialWeights.Find(from, _plan.Method.InitialModel, _plan.FinalModel, _tokenizer)
+        : null;
+
+    /// <summary>Makes sure that a run of this recipe may go on from a checkpoint of another run; nothing is written.</summary>
+    /// <exception cref="UserErrorException">The recipes differ in what is past by then, or the checkpoint is damaged.</exception>
+    internal RunBranch BranchFrom(NamedCheckpoint trunk) => RunBranch.Plan(
+        trunk, _recipe, _plan,
+        recipe => new RunPlan(recipe, _plan.FinalModel, _objective.PredictedShare(_plan.FinalModel.ContextLength)),
+        (folder, plan) => Checkpoint.Read(folder, _optimizer, plan.Forecast, _compute.Device, _data));
+
+    /// <summary>Makes a run, which has no checkpoint, begin as a branch.</summary>
+    internal void Begin(RunDirectory run, RunBranch branch) => branch.Write(run, state => Save(run, state, lastSaved: -1));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -159,7 +188,7 @@ public sealed class Trainer : IDisposable
             long done = state.Position.Step;
             bool isLast = done == _plan.TotalSteps;
             bool evaluates = isLast || done % _plan.EvaluateEvery == 0;
-            bool saves = isLast || done % _plan.CheckpointEvery == 0;
+            bool saves = isLast || done % _plan.CheckpointEvery == 0 || _plan.CheckpointsAt.Contains(done);
             if (evaluates)
             {
                 Report(TrainingActivity.Evaluating, state, null);
@@ -220,8 +249,8 @@ public sealed class Trainer : IDisposable
             microBatch => _plan.Method.Plan(state.Model.Config, position, microBatch),
             (microBatch, plan) => BatchOf(position.Step, microBatch, plan.Length),
             microBatch => new CounterRandom(_recipe.Seed, RandomPurpose.Dropout, position.Step, microBatch).NextUInt64(),
-            position.Rates(_learningRate));
-        state.Position = state.Position with { ScheduleStep = _learningRate.Next(position.ScheduleStep, position.Step) };
+            position.Rates(_plan.LearningRate));
+        state.Position = state.Position with { ScheduleStep = _plan.LearningRate.Next(position.ScheduleStep, position.Step) };
         return result;
     }
 
@@ -262,6 +291,11 @@ public sealed class Trainer : IDisposable
                 exception);
         }
 
+        if (_watch.Tells(result.Loss))
+        {
+            Warn?.Invoke(_watch.Warning);
+        }
+
         window.Add(result);
         _smoothedLoss = _smoothedLoss is double smoothed
             ? (LossSmoothing * smoothed) + ((1 - LossSmoothing) * result.Loss)
@@ -283,7 +317,7 @@ public sealed class Trainer : IDisposable
         string folder = run.CheckpointFolder(state.Position.Step);
         Checkpoint.Write(
             folder, state, _plan.Method.EvaluationPlan(state.Model.Config, state.Position), _tokenizer, _data);
-        run.SetLatest(folder, _recipe.Checkpoint.Keep);
+        run.SetLatest(folder, _recipe.Checkpoint.Keep, _plan.CheckpointsAt);
         Report(TrainingActivity.Saved, state, null);
         return state.Position.Step;
     }

@@ -34,6 +34,12 @@ internal sealed class TrainingStateFile
     /// <summary>What the run's data was made from; null in files that did not say so yet.</summary>
     public string? Data => _contents.Data;
 
+    /// <summary>What the run has cost.</summary>
+    public FlopsCount Flops => new(_contents.FlopsLayers, _contents.FlopsAttention, _contents.FlopsHead);
+
+    /// <summary>Seconds of wall time spent in training steps.</summary>
+    public double Seconds => _contents.Seconds;
+
     /// <summary>Where the run stands.</summary>
     /// <param name="plannedGrowths">The growths before a step, by the recipe.</param>
     public TrainingPosition Position(Func<long, IReadOnlyList<GrowthRecord>> plannedGrowths)
@@ -47,8 +53,8 @@ internal sealed class TrainingStateFile
                 ScheduleStep = _contents.ScheduleStep ?? _contents.Step,
                 Growths = growths,
                 Losses = _contents.Losses ?? new LossCurve(1),
-                Flops = new FlopsCount(_contents.FlopsLayers, _contents.FlopsAttention, _contents.FlopsHead),
-                Seconds = _contents.Seconds,
+                Flops = Flops,
+                Seconds = Seconds,
             }
             : throw new UserErrorException(
                 $"{_path} tells of {_contents.GrowthsDone} growths where the recipe plans {growths.Count} before step {_contents.Step}.");

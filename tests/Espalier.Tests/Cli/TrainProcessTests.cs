@@ -117,8 +117,8 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
     }
 
     /// <summary>
-    /// The disk fills at the first checkpoint of 4 layers; or, where every step has a row and no checkpoint is due, at a
-    /// row. Then there is room again, and the same command goes on.
+    /// The disk, which had room as the run began, fills at the first checkpoint of 4 layers; or, where every step has a row and no checkpoint
+    /// is due, at a row. Then there is room again, and the same command goes on.
     /// </summary>
     [FullDiskTheory]
     [InlineData("580k", "step-00000160", "step-00000140\n", 160, "checkpoint.every=20 steps")]
@@ -128,8 +128,11 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
     {
         const string Script = """
             disk=$1 out=$2 size=$3; shift 3
-            mount -t tmpfs -o size="$size" tmpfs "$disk"
-            "$@" 2>"$out/said"; echo $? >"$out/code"
+            mount -t tmpfs -o size=20m tmpfs "$disk"
+            "$@" 2>"$out/said" & run=$!
+            until [ -s "$disk/run/metrics.csv" ] || ! kill -0 $run; do sleep 0.005; done
+            mount -o remount,size="$size" "$disk"
+            wait $run; echo $? >"$out/code"
             cp -a "$disk/run" "$out/full"
             mount -o remount,size=20m "$disk"
             "$@" 2>"$out/said again"; echo $? >"$out/code again"

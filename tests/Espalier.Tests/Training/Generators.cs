@@ -75,7 +75,7 @@ internal static class Generators
             LearningRate = rate,
             Method = method,
             Evaluation = new EvaluationConfig { Every = every, Tokens = tokens == 0 ? null : tokens },
-            Checkpoint = new CheckpointConfig { Every = every, Keep = 1 + tokens % 9 },
+            Checkpoint = new CheckpointConfig { Every = every, Keep = 1 + tokens % 9, At = tokens % 2 == 0 ? [] : [Duration.Percent(1 + (tokens % 100))] },
             Logging = new LoggingConfig { Every = every },
         };
 

@@ -18,7 +18,7 @@ public class RecipeWriterTests
 
             // The comparison goes by text; the records besides, less the lists that they compare by reference.
             Assert.Equal(Bare(recipe.Resolve().Method), Bare(read.Method));
-            Assert.Equal(recipe with { Method = read.Method }, read);
+            Assert.Equal(recipe with { Method = read.Method, Checkpoint = recipe.Checkpoint with { At = read.Checkpoint.At } }, read);
         }));
 
     private static MethodConfig Bare(MethodConfig method) => method switch

@@ -150,9 +150,9 @@ internal static class TinyRun
     }
 
     /// <summary>The same weights, moments and position; only the seconds may differ.</summary>
-    public static void SameEnd(string whole, string run)
+    public static void SameEnd(string whole, string run, long steps = Steps)
     {
-        string expected = Checkpoint(whole, Steps), actual = Checkpoint(run, Steps);
+        string expected = Checkpoint(whole, steps), actual = Checkpoint(run, steps);
         SameWeights(expected, actual);
         JsonObject expectedState = State(expected), actualState = State(actual);
         expectedState.Remove("seconds");

@@ -1,7 +1,7 @@
 using Espalier.Models;
 using Espalier.Optimization;
 
-namespace Espalier.Planning;
+namespace Espalier.Training;
 
 /// <summary>The memory of a training step on one machine, in bytes, by formulas; what a backward pass needs for a moment, and the allocator, come on top.</summary>
 /// <param name="Parameters">P: the elements of all parameters.</param>
@@ -9,6 +9,9 @@ namespace Espalier.Planning;
 /// <param name="Activations">What a micro-batch's forward pass keeps for its backward pass.</param>
 internal sealed record MemoryNeed(double Parameters, double Remembered, double Activations)
 {
+    /// <summary>The part of the activations that attention need not keep, where it is computed in one piece.</summary>
+    public double AttentionWeights { get; init; }
+
     /// <summary>How the parts come about.</summary>
     public const string Formula =
         "Memory: weights 4 P, gradients 4 P, optimizer 4 for each element that it remembers (AdamW 8 P); activations of a micro-batch of n tokens at depth d: "
@@ -41,8 +44,12 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         // and values, and the feed-forward layer before and after its GELU.
         double stream = tokens * ((2 * hidden * depth) + (3 * hidden));
         double products = tokens * depth * ((6 * hidden) + (2.0 * model.FfnWidth) + ((double)model.Heads * model.ContextLength));
+        int size = isBf16 ? 2 : 4;
         return new MemoryNeed(
-            ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + ((isBf16 ? 2 : 4) * products));
+            ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + (size * products))
+        {
+            AttentionWeights = size * tokens * depth * model.Heads * model.ContextLength,
+        };
     }
 
     private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => Architectures.Of(model.ModelType).Parameters(model)

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Espalier.Planning;
+namespace Espalier;
 
 /// <summary>Large quantities as tables print them.</summary>
 internal static class Quantities
