@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace Espalier.Training;
 
@@ -6,22 +7,23 @@ namespace Espalier.Training;
 /// The folder of a run: its recipe, metrics and checkpoints. The same command on an existing folder goes on where the
 /// run was; a lock keeps two processes from writing to one run.
 /// </summary>
-public sealed class RunDirectory : IDisposable
+public sealed partial class RunDirectory : IDisposable
 {
     private const string RecipeName = "recipe.yaml";
     private const string Prefix = "step-";
     private const string CheckpointsName = "checkpoints";
     internal const string LatestName = "latest";
 
-    // EWOULDBLOCK, which .NET reports for a file that another process holds.
-    private const int WouldBlock = 11;
-
     private readonly FileStream _lock;
+
+    // Where the kernel says that the lock lies; null on a system that does not say.
+    private readonly string? _lockPlace;
 
     private RunDirectory(string path, FileStream runLock)
     {
         Path = path;
         _lock = runLock;
+        _lockPlace = PlaceOfLock();
     }
 
     /// <summary>The folder.</summary>
@@ -68,7 +70,7 @@ public sealed class RunDirectory : IDisposable
                 throw;
             }
         }
-        catch (IOException exception) when (exception.HResult == WouldBlock)
+        catch (IOException exception) when (FolderLock.IsHeld(exception))
         {
             throw new UserErrorException(
                 $"{path} is in use by another process.", "Wait for it, or choose another run folder.", exception);
@@ -99,19 +101,20 @@ public sealed class RunDirectory : IDisposable
 
         string name = File.ReadAllText(latest).Trim();
         string folder = System.IO.Path.Combine(checkpoints, name);
-        return name.StartsWith(Prefix, StringComparison.Ordinal) && Directory.Exists(folder)
+        return CheckpointName().IsMatch(name) && Directory.Exists(folder)
             ? folder
             : throw new UserErrorException(
                 $"{latest} does not name a checkpoint: '{name}' is not there.",
                 $"Write the name of a complete checkpoint into {latest}, or delete the file to begin anew.");
     }
 
-    /// <summary>All checkpoints of a run, the oldest first; none where there is no run.</summary>
+    /// <summary>All checkpoints of a run, the oldest first; none where there is no run. Folders of other names are somebody else's.</summary>
     internal static string[] CheckpointsOf(string run)
     {
         string checkpoints = System.IO.Path.Combine(run, CheckpointsName);
         return Directory.Exists(checkpoints)
-            ? [.. Directory.EnumerateDirectories(checkpoints, Prefix + "*").Order(StringComparer.Ordinal)] : [];
+            ? [.. Directory.EnumerateDirectories(checkpoints).Where(folder => CheckpointName().IsMatch(System.IO.Path.GetFileName(folder)))
+                .OrderBy(StepOf).ThenBy(folder => folder, StringComparer.Ordinal)] : [];
     }
 
     /// <summary>The folder of the checkpoint after a step.</summary>
@@ -125,15 +128,39 @@ public sealed class RunDirectory : IDisposable
         string[] complete = CheckpointsOf(Path);
 
         // A later one than the latest was left by an attempt that was killed before it could be named.
-        string[] upToLatest = [.. complete.Where(other => string.CompareOrdinal(other, folder) <= 0)];
+        string[] upToLatest = [.. complete.Where(other => StepOf(other) <= StepOf(folder))];
         foreach (string old in complete.Except(upToLatest.TakeLast(keep)))
         {
             Directory.Delete(old, recursive: true);
         }
     }
 
+    /// <summary>Makes sure that the folder is the one that was opened: what is saved elsewhere, nobody would look for.</summary>
+    /// <exception cref="UserErrorException">It was deleted or moved meanwhile.</exception>
+    internal void RequireThere()
+    {
+        if (!File.Exists(_lock.Name) || PlaceOfLock() != _lockPlace)
+        {
+            throw new UserErrorException(
+                $"The run folder {Path} was deleted or moved while the run trained: nothing more is saved.",
+                "If it was moved, name it where it is now: the run goes on from its last checkpoint.");
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _lock.Dispose();
+
+    [GeneratedRegex(@"^step-([0-9]{8}|[1-9][0-9]{8,17})$")]
+    private static partial Regex CheckpointName();
+
+    private static long StepOf(string checkpoint) => long.Parse(
+        System.IO.Path.GetFileName(checkpoint).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture);
+
+    private string? PlaceOfLock() => OperatingSystem.IsLinux()
+        ? File.ResolveLinkTarget(
+            string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{_lock.SafeFileHandle.DangerousGetHandle()}"),
+            returnFinalTarget: false)?.FullName
+        : null;
 
     private static void CheckIsRunOrEmpty(string path)
     {
