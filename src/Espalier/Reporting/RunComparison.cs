@@ -41,9 +41,17 @@ public sealed class RunComparison
     /// <summary>At equal held-out loss.</summary>
     public LossComparison Valid { get; }
 
-    /// <summary>A line for each run whose held-out loss is of something else than the baseline's is.</summary>
+    /// <summary>
+    /// A line where the baseline has not ended, and one for each run whose held-out loss is of something else than the
+    /// baseline's is.
+    /// </summary>
     public IEnumerable<string> Warnings()
     {
+        if (Baseline.Unfinished is string unfinished)
+        {
+            yield return $"{Baseline.Name} is {unfinished}: what the others save is measured against its loss so far, not its end";
+        }
+
         HeldOutMeasure measure = HeldOutMeasure.Of(Baseline);
         foreach (RunMetrics run in Runs.Skip(1))
         {
