@@ -2,19 +2,25 @@ using System.Runtime.InteropServices;
 
 namespace Espalier.Cli;
 
-/// <summary>Ctrl-C and SIGTERM as a token: the work under way saves what it has and leaves. A second one kills.</summary>
+/// <summary>
+/// Signals as a token, by which the work under way saves what it has and leaves: Ctrl-C, SIGTERM, the end of the terminal
+/// (SIGHUP), and SIGUSR1, by which a batch system warns before it ends a job. A second Ctrl-C or SIGTERM kills.
+/// </summary>
 internal sealed class StopSignals : IDisposable
 {
+    // .NET has no name for it; it takes a system's own numbers too, and Linux has this one everywhere but on MIPS and Alpha.
+    private const PosixSignal SigUsr1 = (PosixSignal)10;
+
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
+    private int _asked;
 
     public StopSignals()
     {
-        _registrations =
-        [
-            PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop),
-            PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop),
-        ];
+        PosixSignal[] signals = OperatingSystem.IsLinux()
+            ? [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, SigUsr1]
+            : [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP];
+        _registrations = [.. signals.Select(signal => PosixSignalRegistration.Create(signal, Stop))];
     }
 
     /// <summary>Cancelled by the first signal.</summary>
@@ -32,8 +38,10 @@ internal sealed class StopSignals : IDisposable
 
     private void Stop(PosixSignalContext context)
     {
-        // The default action of the second signal ends the process at once.
-        context.Cancel = !_source.IsCancellationRequested;
+        // A dying terminal says so twice, and a batch system asks again with SIGTERM what it has warned of: neither may break
+        // the saving off. The default action of a person's second signal ends the process at once.
+        bool isOrder = context.Signal is PosixSignal.SIGINT or PosixSignal.SIGTERM;
+        context.Cancel = !isOrder || Interlocked.Increment(ref _asked) == 1;
         _source.Cancel();
     }
 }
