@@ -7,13 +7,18 @@ namespace Espalier.Torch;
 /// <summary>The libtorch in use, and its process-wide settings.</summary>
 public static unsafe class Engine
 {
+    // With more than the system grants, OpenMP ends the process in the middle of the first operation.
+    private const int MostThreads = 1024;
+
     /// <summary>The number of threads to start with: OMP_NUM_THREADS, or the processors that this process may use.</summary>
+    /// <exception cref="TorchException">OMP_NUM_THREADS asks for more than there is any use for.</exception>
     public static int DefaultThreads =>
-        int.TryParse(
+        !int.TryParse(
             Environment.GetEnvironmentVariable("OMP_NUM_THREADS"), NumberStyles.None, CultureInfo.InvariantCulture,
-            out int threads) && threads > 0
-            ? threads
-            : Environment.ProcessorCount;
+            out int threads) || threads <= 0 ? Environment.ProcessorCount
+        : threads <= Math.Max(MostThreads, Environment.ProcessorCount) ? threads
+        : throw new TorchException(
+            $"OMP_NUM_THREADS is {threads}, and {MostThreads} threads are the most. HINT: this process may use {Environment.ProcessorCount} processors");
 
     /// <summary>The threads that one operation uses.</summary>
     public static int Threads

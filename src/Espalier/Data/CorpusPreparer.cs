@@ -155,7 +155,7 @@ public sealed class CorpusPreparer
         long done = 0;
         foreach (CorpusFile file in _corpus.Files)
         {
-            using FileStream stream = File.OpenRead(file.Path);
+            using FileStream stream = OrdinaryFile.Open(file.Path);
             var checksum = new Crc32(Crc32ParameterSet.Crc32C);
             long length = 0;
             int read;

@@ -72,7 +72,7 @@ internal static class Checksums
 
     private static string Of(string path)
     {
-        using FileStream stream = File.OpenRead(path);
+        using FileStream stream = OrdinaryFile.Open(path);
         return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 }

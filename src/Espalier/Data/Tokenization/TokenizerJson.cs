@@ -9,6 +9,9 @@ namespace Espalier.Data;
 /// </summary>
 internal sealed class TokenizerJson
 {
+    /// <summary>More than the vocabularies of the largest models take.</summary>
+    public const int MostBytes = 256 << 20;
+
     private readonly JsonElement _root;
 
     private TokenizerJson(string path, JsonElement root)
@@ -40,7 +43,7 @@ internal sealed class TokenizerJson
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument document = JsonDocument.Parse(JsonFile.ReadBytes(path, MostBytes));
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw new UserErrorException($"{path} is not a tokenizer.json: it holds no JSON object.");
@@ -51,10 +54,6 @@ internal sealed class TokenizerJson
         catch (JsonException e)
         {
             throw BadFile.NotJson(path, e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw BadFile.Unreadable(path, e);
         }
     }
 
@@ -219,7 +218,7 @@ internal sealed class TokenizerJson
 
     /// <summary>A token id.</summary>
     public int Id(JsonElement value, string where) =>
-        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int id) && id >= 0
+        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int id) && id is >= 0 and < int.MaxValue
             ? id
             : throw Damaged($"{where} has no id that is a whole number");
 
