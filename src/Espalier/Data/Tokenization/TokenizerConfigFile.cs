@@ -41,6 +41,15 @@ internal sealed record TokenizerConfigFile(string? BeginOfSequence, string? EndO
             }
         }
 
+        // Where it says nothing, transformers takes the space before a text that tokenizer.json asks for away again.
+        if (tokenizer.AddsPrefixSpace)
+        {
+            json["add_prefix_space"] = true;
+        }
+
+        // The decoder of tokenizer.json does what is to be done; transformers 4 would take more spaces out of every text.
+        json["clean_up_tokenization_spaces"] = false;
+
         if (tokenizer.AddsBeginOfSequence)
         {
             json["add_bos_token"] = true;

@@ -14,9 +14,10 @@ internal sealed class TokenizerJson
 
     private readonly JsonElement _root;
 
-    private TokenizerJson(string path, JsonElement root)
+    private TokenizerJson(string path, JsonElement root, TokenizerConfigFile? config = null)
     {
         Path = path;
+        Config = config ?? TokenizerConfigFile.Beside(path);
         _root = root;
         Model = Part("model") ?? throw Damaged("it has no \"model\"");
 
@@ -31,6 +32,9 @@ internal sealed class TokenizerJson
 
     /// <summary>The file, or the one to name when something is wrong.</summary>
     public string Path { get; }
+
+    /// <summary>What the file beside it says.</summary>
+    public TokenizerConfigFile Config { get; }
 
     /// <summary>The segmentation model.</summary>
     public JsonElement Model { get; }
@@ -60,7 +64,9 @@ internal sealed class TokenizerJson
     /// <summary>The same frame, put together from other files.</summary>
     /// <param name="path">The file to name when something is wrong.</param>
     /// <param name="root">What a <c>tokenizer.json</c> would hold.</param>
-    public static TokenizerJson Of(string path, JsonObject root) => new(path, JsonSerializer.SerializeToElement(root));
+    /// <param name="config">What a <c>tokenizer_config.json</c> would say; null for what the one beside the file says.</param>
+    public static TokenizerJson Of(string path, JsonObject root, TokenizerConfigFile? config = null) =>
+        new(path, JsonSerializer.SerializeToElement(root), config);
 
     /// <summary>Refuses parts of the file that are not known.</summary>
     public void AllowOnlyKnownParts() => AllowOnly(
