@@ -94,7 +94,7 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
         { "config.json", "replace|\"n_head\": 2|\"n_head\": 4" },
         { "config.json", "replace|\"n_head\": 2|\"n_head\": 0" },
         { "config.json", "replace|\"n_layer\": 2|\"n_layer\": \"two\"" },
-        { "config.json", "replace|\"attn_pdrop\": 0|\"attn_pdrop\": 0.5" },
+        { "config.json", "replace|\"attn_pdrop\": 0.0|\"attn_pdrop\": 0.5" },
         { "model.safetensors", "" },
         { "model.safetensors", "this is no safetensors file, but long enough for its header" },
         { "model.safetensors", "half" },
