@@ -275,7 +275,7 @@ public sealed class FolderCommandTests : IDisposable
         CommandLine.Fail(["export", checkpoint], "--out");
         CommandLine.Fail(["logits", checkpoint, "--ids", "1 257"], "--ids: '257' is no number from 0 to 256");
         CommandLine.Fail(["logits", checkpoint, "--ids", "1 -1"], "--ids: '-1' is no number");
-        CommandLine.Fail(["logits", checkpoint, "--ids", ""], "0 ids");
+        CommandLine.Fail(["logits", checkpoint, "--ids", " "], "0 ids");
         CommandLine.Fail(["logits", checkpoint, "--ids", "1 2 3 4 5 6 7 8 9 10 11 12 13"], "13 ids", "1 to 12");
     }
 
