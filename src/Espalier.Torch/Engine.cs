@@ -56,7 +56,15 @@ public static unsafe class Engine
 
     /// <summary>Whether a device multiplies bfloat16 matrices faster than single precision ones.</summary>
     public static bool HasFastBFloat16(Device device) =>
-        device.Type == DeviceType.Cuda || CpuFeatures.HasBFloat16;
+        device.Type == DeviceType.Cuda || (CpuFeatures.HasBFloat16 && CpuMultipliesBFloat16.Value);
+
+    // The system lists what the processor has; what multiplies may have been told to use less (ONEDNN_MAX_CPU_ISA), or run on an
+    // emulated processor that has less: then bfloat16 is many times as slow as single precision.
+    private static readonly Lazy<bool> CpuMultipliesBFloat16 = new(() => esp_onednn_bfloat16() switch
+    {
+        >= 0 and int asked => asked != 0,
+        _ => esp_cpu_bfloat16() != 0 && CpuFeatures.AllowsBFloat16(Environment.GetEnvironmentVariable),
+    });
 
     /// <summary>Seeds libtorch's own generators, which dropout draws from.</summary>
     public static void ManualSeed(ulong seed) => Check(esp_manual_seed(seed));
