@@ -228,9 +228,9 @@ install_packages() {
 # ---- Building ----
 
 # All that a build depends on: the choice of libtorch and of its BLAS, and the names of the source files. Their times say
-# the rest.
+# the rest. A python3 with another PyTorch, which is on the PATH today, is no choice: a run may be under way with the first.
 list_inputs() {
-    printf '%s %s %s\n' "${ESPALIER_LIBTORCH:-}" "$(type -P python3 || true)" "$(find_openmp_blas)"
+    printf '%s %s\n' "${ESPALIER_LIBTORCH:-}" "$(find_openmp_blas)"
     find_sources -print
 }
 
@@ -287,7 +287,8 @@ build() {
     list_inputs >"$State/$name.new"
     if ! "$Dotnet" build "$Root/$project" -c "$Configuration" --nologo -v minimal -p:UseSharedCompilation=false \
         >"$State/build.log" 2>&1 </dev/null; then
-        grep -E 'error|HINT' "$State/build.log" | sort -u | head -n 20 >&2 || true
+        # The compiler's and the linker's own words; a linker says of a library that is cut short that its form is not known.
+        grep -E 'error|HINT|ld(\.[a-z]+)?: |undefined reference|cannot find|CMake Error' "$State/build.log" | sort -u | head -n 20 >&2 || true
         fail 'The build failed.' "Its whole output: $State/build.log"
     fi
     printf '%s\n' "$Libtorch" >"$State/libtorch"

@@ -3,6 +3,9 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#endif
 #include <dlfcn.h>
 #include <malloc.h>
 #include <torch/cuda.h>
@@ -22,6 +25,27 @@ ESP_EXPORT int esp_set_threads(int threads) {
 ESP_EXPORT int esp_get_threads() { return at::get_num_threads(); }
 
 ESP_EXPORT const char* esp_torch_version() { return TORCH_VERSION; }
+
+/// Whether the oneDNN that libtorch multiplies by would do so in bfloat16 instructions here and now: 1 or 0; -1 where it is a part
+/// of libtorch that cannot be asked.
+ESP_EXPORT int esp_onednn_bfloat16() {
+  using Instructions = int (*)();
+  constexpr int bfloat16 = 0x80;  // of every dnnl_cpu_isa_t from avx512_core_bf16 on
+  auto effective = reinterpret_cast<Instructions>(dlsym(RTLD_DEFAULT, "dnnl_get_effective_cpu_isa"));
+  return effective ? (effective() & bfloat16) != 0 : -1;
+}
+
+/// Whether the processor says of itself that it multiplies bfloat16: an emulated one may differ from the one below it.
+ESP_EXPORT int esp_cpu_bfloat16() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  unsigned eax, ebx, ecx, edx;
+  bool avx512 = __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & (1u << 5));
+  bool amx = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & (1u << 22));
+  return avx512 || amx;
+#else
+  return 0;
+#endif
+}
 
 ESP_EXPORT const char* esp_cpu_capability() {
   static std::string capability;

@@ -39,8 +39,8 @@ internal static class Commands
     }
 
     /// <summary>Runs a command line: results go to stdout, all else to stderr.</summary>
-    /// <returns>The exit code: 0, 1 after a mistake of the user, 130 after Ctrl-C.</returns>
-    public static int Run(IReadOnlyList<string> args) => Failures.Guard(() =>
+    /// <returns>The exit code: 0, 1 after a mistake of the user, 70 after one of Espalier's own, 130 after a signal to stop.</returns>
+    public static int Run(IReadOnlyList<string> args) => Failures.Guard(args, () =>
     {
         // A text to encode may begin with @: there are no response files.
         ParseResult parsed = Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });

@@ -10,7 +10,7 @@ internal sealed class DataProgressLine : IDisposable
     private readonly StopSignals _signals = new();
     private string _activity = "";
 
-    /// <summary>Cancelled by Ctrl-C and SIGTERM.</summary>
+    /// <summary>Cancelled by the first signal to stop.</summary>
     public CancellationToken Token => _signals.Token;
 
     /// <summary>Shows how far the job has come.</summary>

@@ -52,6 +52,7 @@ internal static class EvalCommand
         {
             Compute compute = options.Of(parsed);
             using LoadedModel loaded = LoadedModel.Load(parsed.GetValue(checkpoint)!, compute.Device);
+            loaded.RequireFinite();
             ForwardPlan plan = loaded.Plan(parsed.GetValue(depth));
             var evaluation = new ModelEvaluation(loaded.Model, plan, loaded.Tokenizer, compute);
             var run = new Run(loaded, plan, evaluation, parsed.GetValue(json));

@@ -3,24 +3,28 @@ using System.Runtime.InteropServices;
 namespace Espalier.Cli;
 
 /// <summary>
-/// Ctrl-C and SIGTERM as a token: the work under way saves what it has and leaves. A second one kills. A process that another one
-/// has started for itself also leaves when its input ends, as it does when that one dies.
+/// Signals as a token, by which the work under way saves what it has and leaves: Ctrl-C, SIGTERM, the end of the terminal
+/// (SIGHUP), and SIGUSR1, by which a batch system warns before it ends a job. A second Ctrl-C or SIGTERM kills. A process that
+/// another one has started for itself also leaves when its input ends, as it does when that one dies.
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
     /// <summary>Set to 1 for a process that leaves when its input ends.</summary>
     public const string WithInput = "ESPALIER_STOP_WITH_INPUT";
 
+    // .NET has no name for it; it takes a system's own numbers too, and Linux has this one everywhere but on MIPS and Alpha.
+    private const PosixSignal SigUsr1 = (PosixSignal)10;
+
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
+    private int _asked;
 
     public StopSignals()
     {
-        _registrations =
-        [
-            PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop),
-            PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop),
-        ];
+        PosixSignal[] signals = OperatingSystem.IsLinux()
+            ? [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, SigUsr1]
+            : [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP];
+        _registrations = [.. signals.Select(signal => PosixSignalRegistration.Create(signal, Stop))];
         if (Environment.GetEnvironmentVariable(WithInput) == "1")
         {
             new Thread(StopAtEndOfInput) { IsBackground = true }.Start();
@@ -55,8 +59,10 @@ internal sealed class StopSignals : IDisposable
 
     private void Stop(PosixSignalContext context)
     {
-        // The default action of the second signal ends the process at once.
-        context.Cancel = !_source.IsCancellationRequested;
+        // A dying terminal says so twice, and a batch system asks again with SIGTERM what it has warned of: neither may break
+        // the saving off. The default action of a person's second signal ends the process at once.
+        bool isOrder = context.Signal is PosixSignal.SIGINT or PosixSignal.SIGTERM;
+        context.Cancel = !isOrder || Interlocked.Increment(ref _asked) == 1;
         _source.Cancel();
     }
 }

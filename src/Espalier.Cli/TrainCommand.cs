@@ -33,7 +33,7 @@ internal static class TrainCommand
         };
         var command = new Verb(
             "train",
-            "Trains a model by a recipe. Ctrl-C saves the state and leaves; the same command goes on.")
+            "Trains a model by a recipe. Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the state and leave; the same command goes on.")
         {
             recipe, overrides, run, from, dryRun,
         };

@@ -28,6 +28,11 @@ internal static partial class UsageMistake
             return new UserErrorException(unknown, help);
         }
 
+        if (parsed.Action is not HelpWithExamples && EmptyValue(parsed) is string empty)
+        {
+            return new UserErrorException(empty, help);
+        }
+
         if (parsed.Action is not HelpWithExamples && MisspeltOption(parsed) is string option)
         {
             return Unknown("option", option, OptionNames(parsed));
@@ -60,6 +65,29 @@ internal static partial class UsageMistake
                 token => !members.Contains(token.Value, StringComparer.OrdinalIgnoreCase)) is Token token)
             {
                 return $"`{result.Option.Name} {token.Value}` is none of {string.Join(", ", members)}.";
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>
+    /// The first value that is empty, as an unset variable of a script leaves it, where anything but a text to work on is
+    /// wanted.
+    /// </summary>
+    private static string? EmptyValue(ParseResult parsed)
+    {
+        foreach (SymbolResult result in parsed.CommandResult.Children)
+        {
+            (string? name, string? wanted) = result switch
+            {
+                OptionResult option => ($"{option.Option.Name} ''", option.Option.HelpName),
+                ArgumentResult argument => ($"{argument.Argument.Name}", argument.Argument.Name),
+                _ => (null, null),
+            };
+            if (name is not null && wanted != "TEXT" && result.Tokens.Any(token => token.Value.Length == 0))
+            {
+                return $"`{name}` is empty.";
             }
         }
 

@@ -7,13 +7,18 @@ namespace Espalier.Torch;
 /// <summary>The libtorch in use, and its process-wide settings.</summary>
 public static unsafe class Engine
 {
+    // With more than the system grants, OpenMP ends the process in the middle of the first operation.
+    private const int MostThreads = 1024;
+
     /// <summary>The number of threads to start with: OMP_NUM_THREADS, or the processors that this process may use.</summary>
+    /// <exception cref="TorchException">OMP_NUM_THREADS asks for more than there is any use for.</exception>
     public static int DefaultThreads =>
-        int.TryParse(
+        !int.TryParse(
             Environment.GetEnvironmentVariable("OMP_NUM_THREADS"), NumberStyles.None, CultureInfo.InvariantCulture,
-            out int threads) && threads > 0
-            ? threads
-            : Environment.ProcessorCount;
+            out int threads) || threads <= 0 ? Environment.ProcessorCount
+        : threads <= Math.Max(MostThreads, Environment.ProcessorCount) ? threads
+        : throw new TorchException(
+            $"OMP_NUM_THREADS is {threads}, and {MostThreads} threads are the most. HINT: this process may use {Environment.ProcessorCount} processors");
 
     /// <summary>The threads that one operation uses.</summary>
     public static int Threads
@@ -51,7 +56,15 @@ public static unsafe class Engine
 
     /// <summary>Whether a device multiplies bfloat16 matrices faster than single precision ones.</summary>
     public static bool HasFastBFloat16(Device device) =>
-        device.Type == DeviceType.Cuda || CpuFeatures.HasBFloat16;
+        device.Type == DeviceType.Cuda || (CpuFeatures.HasBFloat16 && CpuMultipliesBFloat16.Value);
+
+    // The system lists what the processor has; what multiplies may have been told to use less (ONEDNN_MAX_CPU_ISA), or run on an
+    // emulated processor that has less: then bfloat16 is many times as slow as single precision.
+    private static readonly Lazy<bool> CpuMultipliesBFloat16 = new(() => esp_onednn_bfloat16() switch
+    {
+        >= 0 and int asked => asked != 0,
+        _ => esp_cpu_bfloat16() != 0 && CpuFeatures.AllowsBFloat16(Environment.GetEnvironmentVariable),
+    });
 
     /// <summary>Seeds libtorch's own generators, which dropout draws from.</summary>
     public static void ManualSeed(ulong seed) => Check(esp_manual_seed(seed));

@@ -125,6 +125,8 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int esp_set_threads(int threads);
     [LibraryImport(Library)] internal static partial int esp_get_threads();
     [LibraryImport(Library)] internal static partial byte* esp_torch_version();
+    [LibraryImport(Library)] internal static partial int esp_onednn_bfloat16();
+    [LibraryImport(Library)] internal static partial int esp_cpu_bfloat16();
     [LibraryImport(Library)] internal static partial byte* esp_cpu_capability();
     [LibraryImport(Library)] internal static partial byte* esp_libtorch_path();
     [LibraryImport(Library)] internal static partial byte* esp_blas_path();

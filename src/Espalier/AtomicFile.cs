@@ -17,10 +17,10 @@ internal static class AtomicFile
     public static void Write(
         string path, Action<Stream> write, string hint = Hint)
     {
-        // Hidden, so that a folder in which a kill left one still counts as empty.
-        string temporary = Path.Combine(Path.GetDirectoryName(path) ?? "", $".{Path.GetFileName(path)}.partial");
+        string? temporary = null;
         try
         {
+            temporary = TemporaryName.In(Path.GetDirectoryName(Path.GetFullPath(path))!);
             using (FileStream stream = Create(temporary))
             {
                 write(stream);
@@ -44,11 +44,14 @@ internal static class AtomicFile
     }
 
     /// <summary>Deletes a temporary file, if it can: a failure that is being reported matters more.</summary>
-    public static void TryDelete(string path)
+    public static void TryDelete(string? path)
     {
         try
         {
-            File.Delete(path);
+            if (path is not null)
+            {
+                File.Delete(path);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

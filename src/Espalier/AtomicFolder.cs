@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Espalier;
 
 /// <summary>Writes folders so that they are there completely or not at all, whatever interrupts.</summary>
@@ -23,8 +21,7 @@ internal static class AtomicFolder
                 throw new IOException($"{existing} is a file.");
             }
 
-            string probe = Path.Combine(
-                existing, string.Create(CultureInfo.InvariantCulture, $".partial-{Environment.ProcessId}"));
+            string probe = TemporaryName.In(existing);
             Directory.CreateDirectory(probe);
             Directory.Delete(probe);
         }
@@ -61,10 +58,9 @@ internal static class AtomicFolder
     public static void Write(string folder, Action<string> fill, bool replace)
     {
         folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        string partial = Path.Combine(Path.GetDirectoryName(folder)!, ".partial-" + Path.GetFileName(folder));
+        string partial = TemporaryName.In(Path.GetDirectoryName(folder) ?? folder);
         try
         {
-            DeleteIfThere(partial);
             Directory.CreateDirectory(partial);
             fill(partial);
             if (Directory.Exists(folder))
@@ -84,23 +80,18 @@ internal static class AtomicFolder
     private static UserErrorException Failure(string folder, string what, string hint, Exception exception) =>
         new($"{what} {folder} cannot be written: {exception.Message}", hint, exception);
 
-    private static void DeleteIfThere(string folder)
-    {
-        if (Directory.Exists(folder))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
-    }
-
     private static void TryDelete(string folder)
     {
         try
         {
-            DeleteIfThere(folder);
+            if (Directory.Exists(folder))
+            {
+                Directory.Delete(folder, recursive: true);
+            }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // The failure being reported matters more than the leftover, which the next attempt clears away.
+            // The failure being reported matters more than the leftover, which a later process clears away.
         }
     }
 }

@@ -95,12 +95,19 @@ public readonly struct CounterRandom
     /// <summary>Fills a buffer with normal numbers of mean 0 (Box and Muller 1958), the same on any number of threads.</summary>
     /// <param name="values">The buffer.</param>
     /// <param name="deviation">The standard deviation.</param>
-    public void FillNormal(float[] values, double deviation)
+    public void FillNormal(float[] values, double deviation) => FillNormal(values, deviation, 0);
+
+    /// <summary>The same for a piece of a longer row of numbers.</summary>
+    /// <param name="values">The piece.</param>
+    /// <param name="deviation">The standard deviation.</param>
+    /// <param name="begin">Where in the row it begins: a multiple of 4.</param>
+    internal void FillNormal(float[] values, double deviation, long begin)
     {
         CounterRandom random = this;
+        uint firstBlock = checked((uint)(begin / 4));
         Parallel.For(0, (values.Length + 3) / 4, block =>
         {
-            random.Block((uint)block, out uint a, out uint b, out uint c, out uint d);
+            random.Block(firstBlock + (uint)block, out uint a, out uint b, out uint c, out uint d);
             Span<float> four = values.AsSpan(block * 4, Math.Min(4, values.Length - (block * 4)));
             Span<double> pair = stackalloc double[4];
             (pair[0], pair[1]) = NormalPair(a, b);

@@ -12,7 +12,8 @@ internal static class ConfigFile
     {
         try
         {
-            return File.ReadAllText(path);
+            using var text = new StreamReader(new MemoryStream(OrdinaryFile.Read(path)));
+            return text.ReadToEnd();
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -9,8 +9,17 @@ namespace Espalier.Configuration;
 /// </summary>
 internal abstract record ConfigNode(Place Place)
 {
+    /// <summary>Nodes that this one comes to, itself among them.</summary>
+    private long Size { get; set; } = 1;
+
     // Deeper than any config file, and shallow enough for the stack.
     private const int MaximumDepth = 32;
+
+    // More than any section has: to guess what 200,000 unknown keys were meant to be would take hours.
+    private const int MaximumKeys = 1000;
+
+    // Nodes of the whole, those that stand for an alias among them: a short file of aliases of aliases stands for any number.
+    private const long MaximumSize = 1_000_000;
 
     /// <summary>Composes one document; what is wrong with it goes to <paramref name="problems"/>.</summary>
     /// <param name="text">The document.</param>
@@ -86,7 +95,7 @@ internal abstract record ConfigNode(Place Place)
                 items.Add(Compose(parser, place, problems, root, path, anchors, depth + 1));
             }
 
-            composed = new ListNode(here, items);
+            composed = new ListNode(here, items) { Size = 1 + items.Sum(item => item.Size) };
         }
         else
         {
@@ -94,6 +103,11 @@ internal abstract record ConfigNode(Place Place)
             var entries = new List<MapEntry>();
             while (!parser.TryConsume<MappingEnd>(out _))
             {
+                if (entries.Count == MaximumKeys)
+                {
+                    throw new YamlException(start.Start, start.End, $"a section has more than {MaximumKeys} keys");
+                }
+
                 ConfigNode key = Compose(parser, place, problems, root, path, anchors, depth + 1);
                 string dotted = path + (key as ScalarNode)?.Text;
                 ConfigNode value = Compose(parser, place, problems, root, dotted + ".", anchors, depth + 1);
@@ -111,7 +125,12 @@ internal abstract record ConfigNode(Place Place)
                 }
             }
 
-            composed = new MapNode(here, entries);
+            composed = new MapNode(here, entries) { Size = 1 + entries.Sum(entry => entry.Value.Size) };
+        }
+
+        if (composed.Size > MaximumSize)
+        {
+            throw new YamlException(start.Start, start.End, $"it comes to more than {MaximumSize} values");
         }
 
         if (!anchor.IsEmpty)

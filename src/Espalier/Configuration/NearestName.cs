@@ -3,6 +3,9 @@ namespace Espalier.Configuration;
 /// <summary>Guesses which name a misspelt one was meant to be.</summary>
 public static class NearestName
 {
+    // Beyond any name that there is: of what is longer, the beginning is compared, for the work grows with the length.
+    private const int Longest = 64;
+
     /// <summary>The candidate of least edit distance, the first of equals.</summary>
     public static string Of(string name, IEnumerable<string> candidates) =>
         candidates.MinBy(candidate => Distance(name, candidate))!;
@@ -14,6 +17,7 @@ public static class NearestName
     /// <summary>Insertions, deletions, replacements and swaps of neighbours that make one of the other.</summary>
     internal static int Distance(string a, string b)
     {
+        (a, b) = (a[..Math.Min(a.Length, Longest)], b[..Math.Min(b.Length, Longest)]);
         var distance = new int[a.Length + 1, b.Length + 1];
         for (int i = 0; i <= a.Length; i++)
         {

@@ -50,7 +50,7 @@ public sealed class Corpus
             int before = files.Count;
             if (Directory.Exists(path))
             {
-                files.AddRange(Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+                files.AddRange(FilesIn(path)
                     .Where(HasKnownEnding)
                     .Select(file => FileAt(file, Path.GetRelativePath(path, file).Replace('\\', '/')))
                     .OrderBy(file => file.Name, StringComparer.Ordinal));
@@ -82,8 +82,7 @@ public sealed class Corpus
 
     /// <summary>Whether a path is a file with a known ending, or a folder that holds one at any depth.</summary>
     internal static bool IsText(string path) => Directory.Exists(path)
-        ? Directory.EnumerateFiles(path, "*", new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true })
-            .Any(HasKnownEnding)
+        ? FilesIn(path, ignoreInaccessible: true).Any(HasKnownEnding)
         : File.Exists(path) && HasKnownEnding(path);
 
     /// <summary>
@@ -247,7 +246,7 @@ public sealed class Corpus
     {
         try
         {
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+            return OrdinaryFile.Open(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -255,7 +254,30 @@ public sealed class Corpus
         }
     }
 
-    private static CorpusFile FileAt(string path, string name) => new(path, name, new FileInfo(path).Length);
+    private static CorpusFile FileAt(string path, string name)
+    {
+        OrdinaryFile.Require(path);
+        return new CorpusFile(path, name, new FileInfo(path).Length);
+    }
+
+    /// <summary>The files of a folder at any depth. Links to folders are followed, unless they lead back to one on the way.</summary>
+    private static IEnumerable<string> FilesIn(string folder, bool ignoreInaccessible = false)
+    {
+        var options = new EnumerationOptions { IgnoreInaccessible = ignoreInaccessible, AttributesToSkip = FileAttributes.None };
+        return In(folder, []);
+
+        IEnumerable<string> In(string folder, IReadOnlyList<(uint, uint, ulong)?> way)
+        {
+            (uint, uint, ulong)? identity = OrdinaryFile.Identity(folder);
+            if (identity is not null && way.Contains(identity))
+            {
+                return [];
+            }
+
+            return Directory.EnumerateFiles(folder, "*", options).Concat(
+                Directory.EnumerateDirectories(folder, "*", options).SelectMany(inner => In(inner, [.. way, identity])));
+        }
+    }
 
     private static bool HasKnownEnding(string path) => Endings.Any(ending => path.EndsWith(ending, StringComparison.Ordinal));
 }

@@ -24,7 +24,7 @@ public sealed class CorpusPreparer
         _options = options;
 
         // Counting words does not know how long the corpus is.
-        _progress = progress is null ? null : done => progress(done.Total > 0 ? done : done with { Total = corpus.Length });
+        _progress = progress is null ? null : done => progress(done.Total > 0 || done.Done == 0 ? done : done with { Total = corpus.Length });
     }
 
     /// <summary>Prepares a corpus, unless <paramref name="folder"/> holds the same already.</summary>
@@ -77,11 +77,19 @@ public sealed class CorpusPreparer
     {
         DatasetSource[] sources = [.. Sources(cancellation)];
         string inputs = HashOfInputs(sources);
-        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
+        if (Existing(folder, inputs) is Dataset before)
         {
-            return Existing(folder, inputs);
+            return before;
         }
 
+        // Who prepares the same folder at the same time waits, and then finds it done.
+        using var folderLock = FolderLock.Wait(
+            folder, () => _progress?.Invoke(new DataProgress($"waiting for another process, which prepares {folder}", 0, 0)), cancellation);
+        return Existing(folder, inputs) ?? Make(folder, inputs, sources, cancellation);
+    }
+
+    private Dataset Make(string folder, string inputs, DatasetSource[] sources, CancellationToken cancellation)
+    {
         var split = DocumentSplit.Of(_corpus, _options, cancellation);
         Dataset? dataset = null;
         AtomicFolder.Write(
@@ -117,8 +125,14 @@ public sealed class CorpusPreparer
         return _options.Training!.Train(documents, _progress);
     }
 
-    private static Dataset Existing(string folder, string inputs)
+    /// <summary>What was made of the same inputs before; null where there is nothing yet.</summary>
+    private static Dataset? Existing(string folder, string inputs)
     {
+        if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any())
+        {
+            return null;
+        }
+
         Dataset existing = File.Exists(Path.Combine(folder, Dataset.FileName))
             ? Dataset.Open(folder)
             : throw new UserErrorException($"{folder} exists and is no dataset.", "Name a folder that does not exist yet.");
@@ -141,7 +155,7 @@ public sealed class CorpusPreparer
         long done = 0;
         foreach (CorpusFile file in _corpus.Files)
         {
-            using FileStream stream = File.OpenRead(file.Path);
+            using FileStream stream = OrdinaryFile.Open(file.Path);
             var checksum = new Crc32(Crc32ParameterSet.Crc32C);
             long length = 0;
             int read;

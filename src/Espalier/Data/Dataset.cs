@@ -77,7 +77,7 @@ public sealed record Dataset
 
         try
         {
-            Dataset? dataset = JsonSerializer.Deserialize<Dataset>(File.ReadAllBytes(path), Json);
+            Dataset? dataset = JsonSerializer.Deserialize<Dataset>(OrdinaryFile.Read(path, most: 1 << 30), Json);
             return dataset is null ? throw NoDataset("it is empty") : dataset with { Folder = folder };
         }
         catch (JsonException e)

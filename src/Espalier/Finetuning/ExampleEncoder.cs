@@ -32,11 +32,6 @@ internal sealed class ExampleEncoder(Tokenizer tokenizer, int maxLength)
 
     private EncodedExample Encode(TaskExample example, out bool isCut)
     {
-        if (tokenizer.Sep is null && example.Pair is string pair)
-        {
-            return Joined(tokenizer.Encode(example.Text), tokenizer.Encode(pair), example.Label, out isCut);
-        }
-
         EncodedText whole = tokenizer.EncodeForModel(example.Text, example.Pair);
         isCut = whole.Ids.Length > maxLength;
         EncodedText text = isCut ? tokenizer.EncodeForModel(example.Text, example.Pair, maxLength) : whole;
@@ -45,21 +40,7 @@ internal sealed class ExampleEncoder(Tokenizer tokenizer, int maxLength)
             : new EncodedExample([Boundary], [0], example.Label);
     }
 
-    /// <summary>
-    /// Two texts for a model that knows no [SEP]: what stands between documents in training stands between them.
-    /// The longer one is cut first, as Hugging Face does.
-    /// </summary>
-    private EncodedExample Joined(int[] first, int[] second, double label, out bool isCut)
-    {
-        int most = maxLength - 1;
-        isCut = first.Length + second.Length > most;
-        int firstLength = Math.Min(first.Length, Math.Max(most - second.Length, (most + 1) / 2));
-        int secondLength = Math.Min(second.Length, most - firstLength);
-        int[] ids = [.. first[..firstLength], Boundary, .. second[..secondLength]];
-        return new EncodedExample(ids, new int[ids.Length], label);
-    }
-
     private int Boundary => tokenizer.DocumentBoundary ?? throw new UserErrorException(
-        $"The model's tokenizer has neither [SEP] nor {Tokenizer.EndOfTextToken} to stand between the texts of a pair, or for an empty text.",
+        $"The model's tokenizer has neither [SEP] nor {Tokenizer.EndOfTextToken} to stand for an empty text.",
         "Use a model whose tokenizer has one of them.");
 }

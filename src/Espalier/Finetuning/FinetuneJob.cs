@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Data;
 using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Training;
@@ -16,6 +17,7 @@ public sealed record FinetuneJobProgress(ulong Seed, double Share, TimeSpan Rema
 public sealed class FinetuneJob : IDisposable
 {
     private readonly LoadedModel _loaded;
+    private readonly Tokenizer _tokenizer;
     private readonly PretrainedHead? _head;
     private readonly TaskConfig _task;
     private readonly ModelConfig _model;
@@ -27,7 +29,8 @@ public sealed class FinetuneJob : IDisposable
     {
         (_loaded, _task, _compute, _output) = (loaded, task, compute, output);
         _model = task.Training.Dropout is double dropout ? loaded.Config.WithDropout(dropout) : loaded.Config;
-        Data = TaskData.Read(task, folder, loaded.Tokenizer, loaded.Config.ContextLength, withTest: output is not null);
+        _tokenizer = task.Data.TextPair is null ? loaded.Tokenizer : loaded.Tokenizer.ForPairs();
+        Data = TaskData.Read(task, folder, _tokenizer, loaded.Config.ContextLength, withTest: output is not null);
         _head = fromRandom ? null : PretrainedHead.Read(loaded.Path, loaded.Config, task, compute.Device);
     }
 
@@ -127,7 +130,7 @@ public sealed class FinetuneJob : IDisposable
             folder,
             partial =>
             {
-                SequenceModelFolder.Write(partial, config, parameters, _loaded.Tokenizer, _task.Labels);
+                SequenceModelFolder.Write(partial, config, parameters, _tokenizer, _task.Labels);
                 if (predictions is not null)
                 {
                     AtomicFile.Write(Path.Combine(partial, "predictions.tsv"), predictions);

@@ -91,7 +91,7 @@ public sealed class Finetuner(TaskConfig task, TaskData data, Device device)
     {
         double[] predicted = Predict(model, data.Test ?? throw new InvalidOperationException("the task has no test file"), default);
         return [.. predicted.Select(label => task.IsRegression
-            ? label.ToString("F3", System.Globalization.CultureInfo.InvariantCulture)
+            ? label.ToString("R", System.Globalization.CultureInfo.InvariantCulture)
             : task.Labels[(int)label])];
     }
 

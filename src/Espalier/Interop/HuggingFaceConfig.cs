@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Espalier.Data;
 using Espalier.Models;
@@ -31,7 +32,25 @@ internal static class HuggingFaceConfig
         };
         json["model_type"] = model.ModelType.ToString().ToLowerInvariant();
         json["torch_dtype"] = TorchNames[type];
+        WriteFloatsAsSuch(json);
         return json.Indented() + "\n";
+    }
+
+    /// <summary>Python tells 0 from 0.0, and newer versions of transformers refuse a whole number where they want a float.</summary>
+    private static void WriteFloatsAsSuch(JsonObject json)
+    {
+        foreach ((string key, JsonNode? node) in json.ToArray())
+        {
+            if (node is JsonObject section)
+            {
+                WriteFloatsAsSuch(section);
+            }
+            else if (node is JsonValue value && value.TryGetValue(out double number))
+            {
+                string text = number.ToString("R", CultureInfo.InvariantCulture).ToLowerInvariant();
+                json[key] = JsonNode.Parse(text.AsSpan().IndexOfAny(".e") < 0 ? text + ".0" : text);
+            }
+        }
     }
 
     /// <summary>Reads a file.</summary>

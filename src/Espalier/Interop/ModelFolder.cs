@@ -34,6 +34,7 @@ public static class ModelFolder
         SafetensorsWriter.Write(
             Path.Combine(folder, WeightsFile),
             parameters.Select(parameter => TensorFile.Entry(parameter.Name, parameter.Value, type))
+                .Concat(SecondNames(model, parameters).Select(second => TensorFile.Entry(second.Name, second.Value, type)))
                 .Concat(extras?.Select(extra => TensorFile.Entry(extra.Key, extra.Value, type)) ?? []));
     }
 
@@ -90,6 +91,15 @@ public static class ModelFolder
     {
         using ModelWeights weights = ModelWeights.OpenLanguageModel(path, model);
         return weights.Unused;
+    }
+
+    /// <summary>Tensors that some versions of transformers look for under another name.</summary>
+    private static IEnumerable<(string Name, Tensor Value)> SecondNames(ModelConfig model, ParameterSet parameters)
+    {
+        TensorNames names = TensorNames.Of(model.ModelType);
+        return model.TiedHead ? [] : parameters.SelectMany(parameter => names.Copies
+            .Where(copy => copy.Value == parameter.Name && names.InUseWhenUntied.Contains(copy.Key))
+            .Select(copy => (copy.Key, parameter.Value)));
     }
 
     /// <summary>The folder of a model that is named by its folder, or by a file in it.</summary>

@@ -24,6 +24,7 @@ internal sealed class ModelWeights : IDisposable
     private readonly StoredTensors _stored;
     private readonly TensorNames _names;
     private readonly ISequenceHead _head;
+    private readonly bool _isUntied;
 
     // What must be there, what may be there for whole sequences, and what may be there without being read.
     private readonly ParameterSpec[] _required, _sequenceHead, _unread;
@@ -39,6 +40,7 @@ internal sealed class ModelWeights : IDisposable
     {
         _stored = stored;
         _names = TensorNames.Of(model.ModelType);
+        _isUntied = !model.TiedHead;
         _head = Architectures.SequenceHeadOf(model.ModelType);
         ILookup<bool, ParameterSpec> isBackbone =
             Architectures.Of(model.ModelType).Parameters(model).ToLookup(spec => _head.IsBackbone(spec.Name));
@@ -160,7 +162,17 @@ internal sealed class ModelWeights : IDisposable
                 continue;
             }
 
-            if (!_stored.AreEqual(stored, _storedAs[original]))
+            if (_stored.AreEqual(stored, _storedAs[original]))
+            {
+                continue;
+            }
+
+            if (_isUntied && _names.InUseWhenUntied.Contains(_names.Canonical(stored, IsKnown)))
+            {
+                _unused.Add(_storedAs[original]);
+                _storedAs[original] = stored;
+            }
+            else
             {
                 _problems.Add(
                     ($"different: {stored} and {_storedAs[original]}, which are one tensor in this model", Different));

@@ -81,6 +81,7 @@ internal sealed unsafe class SafetensorsFile : IDisposable
         FileStream? stream = null;
         try
         {
+            OrdinaryFile.Require(path);
             stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1);
             return stream.Length < LengthBytes
                 ? throw Damaged(path, $"it is {stream.Length} bytes long, shorter than any safetensors file")

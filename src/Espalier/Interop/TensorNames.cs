@@ -21,6 +21,12 @@ internal sealed partial record TensorNames
     /// </summary>
     public required IReadOnlyDictionary<string, string> Copies { get; init; }
 
+    /// <summary>
+    /// Of these the ones that an untied model computes with, once a version of transformers has made them tensors of their own:
+    /// written beside the parameter, for other versions to find; where a file has both and they differ, they are the parameter.
+    /// </summary>
+    public IReadOnlySet<string> InUseWhenUntied { get; init; } = new HashSet<string>();
+
     /// <summary>Constants that code computes and old files stored all the same.</summary>
     public required Regex Constants { get; init; }
 
@@ -51,6 +57,8 @@ internal sealed partial record TensorNames
             ["cls.predictions.decoder.weight"] = "bert.embeddings.word_embeddings.weight",
             ["cls.predictions.decoder.bias"] = "cls.predictions.bias",
         },
+        // From transformers 5 on; before, both were one.
+        InUseWhenUntied = new HashSet<string> { "cls.predictions.decoder.bias" },
         Constants = BertPositions(),
         Unused = BertNextSentence(),
         TaskHeads = BertTaskHeads(),

@@ -120,8 +120,31 @@ public sealed class ParameterSet : IReadOnlyCollection<Parameter>, IDisposable
                 break;
         }
 
-        var values = new float[spec.Shape.Aggregate(1L, (product, size) => product * size)];
-        random.FillNormal(values, deviation);
-        return Tensor.From<float>(values, spec.Shape, device);
+        return Normal(spec.Shape, deviation, random, device);
+    }
+
+    /// <summary>A tensor of normal numbers, made a piece at a time: one of GPT-3's has more numbers than an array holds bytes.</summary>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="deviation">The standard deviation.</param>
+    /// <param name="random">Where the numbers come from.</param>
+    /// <param name="device">Where to put it.</param>
+    /// <param name="piece">Numbers at a time: a multiple of 4.</param>
+    internal static Tensor Normal(long[] shape, double deviation, CounterRandom random, Device device, int piece = 1 << 24)
+    {
+        using var scope = new TensorScope();
+        Tensor value = Tensor.Empty(shape, ScalarType.Float32, device);
+        Tensor flat = value.Reshape(-1);
+        long count = value.Count;
+        float[] numbers = [];
+        for (long begin = 0; begin < count; begin += piece)
+        {
+            using var inner = new TensorScope();
+            int length = (int)Math.Min(piece, count - begin);
+            numbers = numbers.Length == length ? numbers : new float[length];
+            random.FillNormal(numbers, deviation, begin);
+            flat.Narrow(0, begin, length).CopyFrom(Tensor.From<float>(numbers, [length], device));
+        }
+
+        return scope.Keep(value);
     }
 }

@@ -84,6 +84,7 @@ internal static class LossTable
     {
         try
         {
+            OrdinaryFile.Require(path);
             return File.ReadAllLines(path);
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)

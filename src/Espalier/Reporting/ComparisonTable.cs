@@ -33,7 +33,7 @@ public sealed record ComparisonTable
 
     private static string[] Row(RunSaving run) =>
     [
-        run.Name,
+        run.Unfinished is string unfinished ? $"{run.Name} ({unfinished})" : run.Name,
         Figures.Loss(run.FinalLoss),
         Figures.Flops(run.Total.Flops),
         run.Reaching is null ? "not reached" : Figures.Flops(run.ToTarget?.Flops),

@@ -34,7 +34,7 @@ public static class HtmlReport
             <header>
             <h1>{Svg.Text(title)}</h1>
             <p class="lead">{Svg.Text(SavingSentence.Of(comparison)).Replace(" %", "&#160;%", StringComparison.Ordinal)}</p>
-            {Headline(comparison)}</header>
+            {Warnings(comparison)}{Headline(comparison)}</header>
 
             """);
         AppendLoss(html, comparison, LossKind.Valid, "Held-out loss");
@@ -51,6 +51,9 @@ public static class HtmlReport
 
             """).ToString();
     }
+
+    private static string Warnings(RunComparison comparison) =>
+        string.Concat(comparison.Warnings().Select(warning => $"<p class=\"warning\">Warning: {Svg.Text(warning)}.</p>\n"));
 
     private static string Headline(RunComparison comparison)
     {

@@ -76,6 +76,7 @@ internal static class HtmlReportStyle
         .headline div{display:flex;flex-direction:column}
         .headline .figure{margin:0;font-size:38px;line-height:1.15;font-weight:650;letter-spacing:-.025em;font-variant-numeric:tabular-nums}
         .headline dt{font-size:14px}
+        .warning{max-width:46em;border-left:4px solid;padding-left:12px}
         .caption{font-size:15px}
         .prose{max-width:46em}
         .scroll{overflow-x:auto;margin:14px 0 26px}

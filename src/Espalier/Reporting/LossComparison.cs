@@ -41,6 +41,7 @@ public sealed class LossComparison
         Runs = Runs.Select(run => new
         {
             run.Name,
+            run.Unfinished,
             run.FinalLoss,
             run.Total.Flops,
             run.Total.FlopsWithoutHead,

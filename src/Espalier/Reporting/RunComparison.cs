@@ -42,10 +42,16 @@ public sealed class RunComparison
     public LossComparison Valid { get; }
 
     /// <summary>
-    /// A line for each run whose held-out loss is of something else than the baseline's is, or that began with weights whose cost is not known.
+    /// A line where the baseline has not ended, one for each run that began with weights whose cost is not known, and one for each
+    /// whose held-out loss is of something else than the baseline's is.
     /// </summary>
     public IEnumerable<string> Warnings()
     {
+        if (Baseline.Unfinished is string unfinished)
+        {
+            yield return $"{Baseline.Name} is {unfinished}: what the others save is measured against its loss so far, not its end";
+        }
+
         foreach (RunMetrics run in Runs)
         {
             if (run.UnpaidWeights is string weights)

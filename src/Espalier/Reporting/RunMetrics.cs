@@ -30,6 +30,14 @@ public sealed class RunMetrics
     /// <summary>The cost of the whole run.</summary>
     public Cost Cost => Cost.Of(Rows[^1]);
 
+    /// <summary>The steps of the whole run, as the recipe plans them; null where no recipe says so.</summary>
+    public long? PlannedSteps { get; private init; }
+
+    /// <summary><c>unfinished: step 30 of 100</c>; null where the run has ended, or its recipe does not say when it ends.</summary>
+    public string? Unfinished => Rows[^1].Step < PlannedSteps
+        ? string.Create(CultureInfo.InvariantCulture, $"unfinished: step {Rows[^1].Step} of {PlannedSteps}")
+        : null;
+
     /// <summary>
     /// Reads <c>metrics.csv</c> and <c>recipe.yaml</c> of a run folder. A last line without its line feed is one that
     /// the running job has not finished writing, and is left out.
@@ -47,13 +55,32 @@ public sealed class RunMetrics
         string recipePath = Path.Combine(runFolder, "recipe.yaml");
         string recipe = File.Exists(recipePath) ? ReadText(recipePath) : "";
         string name = RecipeValue(recipePath, recipe, "name") ?? Path.GetFileName(Path.GetFullPath(runFolder).TrimEnd('/'));
-        return new RunMetrics(name, runFolder, recipe, MetricsCsv.Parse(metrics, ReadText(metrics)));
+        return new RunMetrics(name, runFolder, recipe, MetricsCsv.Parse(metrics, ReadText(metrics)))
+        {
+            PlannedSteps = StepsOf(recipePath, recipe),
+        };
     }
 
     /// <summary>The value of a recipe's key, named by the way to it; null where the recipe has none.</summary>
     internal string? RecipeValue(params string[] key) => RecipeValue(Folder, Recipe, key);
 
-    internal RunMetrics Renamed(string name) => new(name, Folder, Recipe, Rows);
+    internal RunMetrics Renamed(string name) => new(name, Folder, Recipe, Rows) { PlannedSteps = PlannedSteps };
+
+    /// <summary>Metrics may be all that is left of a run, or come from elsewhere: a recipe that cannot be read tells nothing.</summary>
+    private static long? StepsOf(string path, string text)
+    {
+        try
+        {
+            Recipe recipe = RecipeReader.Parse(text, path);
+            TrainingConfig training = recipe.Training;
+            return training.Length.ToSteps(
+                0, (long)training.MicroBatch * training.GradientAccumulation * recipe.Model.ContextLength);
+        }
+        catch (UserErrorException)
+        {
+            return null;
+        }
+    }
 
     private static string? RecipeValue(string path, string recipe, params string[] key)
     {
@@ -82,6 +109,7 @@ public sealed class RunMetrics
     {
         try
         {
+            OrdinaryFile.Require(path);
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             using var reader = new StreamReader(stream);
             return reader.ReadToEnd();

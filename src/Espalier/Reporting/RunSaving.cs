@@ -14,7 +14,7 @@ public sealed class RunSaving
     /// <param name="isBaseline">Whether the run is the baseline.</param>
     internal RunSaving(RunMetrics run, LossCurve curve, LossPoint? baselineEnd, bool isBaseline)
     {
-        Name = run.Name;
+        (Name, Unfinished) = (run.Name, run.Unfinished);
         Curve = curve;
         Total = run.Cost;
         IsBaseline = isBaseline;
@@ -25,6 +25,9 @@ public sealed class RunSaving
 
     /// <summary>The run's name.</summary>
     public string Name { get; }
+
+    /// <inheritdoc cref="RunMetrics.Unfinished"/>
+    public string? Unfinished { get; }
 
     /// <summary>Whether this is the baseline itself.</summary>
     public bool IsBaseline { get; }

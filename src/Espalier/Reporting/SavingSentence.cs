@@ -7,6 +7,11 @@ public static class SavingSentence
     public static string Of(RunComparison comparison)
     {
         LossComparison losses = Deciding(comparison);
+        return Outcome(losses) + (losses.Runs[0].Unfinished is string unfinished ? $" But {losses.Baseline} is {unfinished}." : "");
+    }
+
+    private static string Outcome(LossComparison losses)
+    {
         string name = losses.Kind == LossKind.Valid ? "held-out loss" : "training loss";
         if (losses.Runs.Count < 2)
         {

@@ -73,7 +73,7 @@ internal static class Checksums
     /// <summary>The SHA-256 of a file.</summary>
     public static string OfFile(string path)
     {
-        using FileStream stream = File.OpenRead(path);
+        using FileStream stream = OrdinaryFile.Open(path);
         return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 }

@@ -98,6 +98,16 @@ public sealed class LoadedModel : IDisposable
         }
     }
 
+    /// <summary>Makes sure that all weights are numbers: what a model with others computes looks like a result, and is none.</summary>
+    /// <exception cref="UserErrorException">A tensor, which is named, holds NaN or infinities.</exception>
+    public void RequireFinite()
+    {
+        foreach (Parameter parameter in Model.Parameters)
+        {
+            ModelExport.RequireFinite(Path, parameter.Name, parameter.Value);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();
 

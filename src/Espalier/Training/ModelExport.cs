@@ -78,9 +78,21 @@ public static class ModelExport
     /// <summary>Whether a model's extra tensors fit one that was made of it: they are as wide as the model.</summary>
     internal static bool FitsExtras(ModelConfig source, ModelConfig made) => source.HiddenSize == made.HiddenSize;
 
-    private static void RequireFinite(string path, string name, Tensor value)
+    /// <summary>Makes sure that a tensor holds numbers.</summary>
+    /// <exception cref="UserErrorException">It holds NaN or infinities.</exception>
+    internal static void RequireFinite(string path, string name, Tensor value)
     {
         const int Piece = 1 << 24;
+        using (new TensorScope())
+        using (new NoGrad())
+        {
+            // One of them makes the sum such too; numbers that are merely large are looked at one by one.
+            if (double.IsFinite(value.Sum().Item()))
+            {
+                return;
+            }
+        }
+
         long count = value.Count, broken = 0;
         for (long begin = 0; begin < count; begin += Piece)
         {

@@ -8,6 +8,9 @@ namespace Espalier.Training;
 /// <summary>What no key can tell by itself: heads against width, stages against layers, durations against the run.</summary>
 internal sealed class RecipeChecks
 {
+    // A thousand steps a second for thirty years.
+    private const long MostSteps = 1_000_000_000_000;
+
     private readonly Recipe _recipe;
     private readonly RecordBinder _binder;
     private readonly ConfigProblems _problems;
@@ -83,6 +86,13 @@ internal sealed class RecipeChecks
                 "training.length", $"`{_recipe.Training.Length}` is less than one step",
                 $"a step takes {TokensPerStep} tokens (micro_batch x gradient_accumulation x {ModelKey(nameof(ModelConfig.ContextLength))})");
             return;
+        }
+
+        if (TotalSteps > MostSteps)
+        {
+            Report(
+                "training.length", $"`{_recipe.Training.Length}` is {TotalSteps} steps",
+                $"{MostSteps} are the most, at a step of {TokensPerStep} tokens");
         }
 
         CheckFits("learning_rate.warmup", _recipe.LearningRate.Warmup);

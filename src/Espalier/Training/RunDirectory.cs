@@ -13,15 +13,16 @@ public sealed class RunDirectory : IDisposable
     private const string CheckpointsName = "checkpoints";
     internal const string LatestName = "latest";
 
-    // EWOULDBLOCK, which .NET reports for a file that another process holds.
-    private const int WouldBlock = 11;
-
     private readonly FileStream _lock;
+
+    // Where the kernel says that the lock lies; null on a system that does not say.
+    private readonly string? _lockPlace;
 
     private RunDirectory(string path, FileStream runLock)
     {
         Path = path;
         _lock = runLock;
+        _lockPlace = PlaceOfLock();
     }
 
     /// <summary>The folder.</summary>
@@ -68,7 +69,7 @@ public sealed class RunDirectory : IDisposable
                 throw;
             }
         }
-        catch (IOException exception) when (exception.HResult == WouldBlock)
+        catch (IOException exception) when (FolderLock.IsHeld(exception))
         {
             throw new UserErrorException(
                 $"{path} is in use by another process.", "Wait for it, or choose another run folder.", exception);
@@ -121,7 +122,7 @@ public sealed class RunDirectory : IDisposable
 
         string name = File.ReadAllText(latest).Trim();
         string folder = System.IO.Path.Combine(checkpoints, name);
-        return name.StartsWith(Prefix, StringComparison.Ordinal) && Directory.Exists(folder)
+        return StepOf(folder) is not null && System.IO.Path.GetFileName(name) == name && Directory.Exists(folder)
             ? folder
             : throw new UserErrorException(
                 $"{latest} does not name a checkpoint: '{name}' is not there.",
@@ -134,12 +135,13 @@ public sealed class RunDirectory : IDisposable
     /// <summary>The recipe of a run.</summary>
     internal static string RecipeFileOf(string run) => System.IO.Path.Combine(run, RecipeName);
 
-    /// <summary>All checkpoints of a run, the oldest first; none where there is no run.</summary>
+    /// <summary>All checkpoints of a run, the oldest first; none where there is no run. Folders of other names are somebody else's.</summary>
     internal static string[] CheckpointsOf(string run)
     {
         string checkpoints = System.IO.Path.Combine(run, CheckpointsName);
         return Directory.Exists(checkpoints)
-            ? [.. Directory.EnumerateDirectories(checkpoints, Prefix + "*").Order(StringComparer.Ordinal)] : [];
+            ? [.. Directory.EnumerateDirectories(checkpoints).Where(folder => StepOf(folder) is not null)
+                .OrderBy(StepOf).ThenBy(folder => folder, StringComparer.Ordinal)] : [];
     }
 
     /// <summary>The step of a checkpoint; null where its name is another folder's.</summary>
@@ -166,7 +168,7 @@ public sealed class RunDirectory : IDisposable
         string[] complete = CheckpointsOf(Path);
 
         // A later one than the latest was left by an attempt that was killed before it could be named.
-        string[] upToLatest = [.. complete.Where(other => string.CompareOrdinal(other, folder) <= 0)];
+        string[] upToLatest = [.. complete.Where(other => StepOf(other) <= StepOf(folder))];
         string[] staying = [.. upToLatest.Where(other => StepOf(other) is long step && stay?.Contains(step) == true)];
         foreach (string old in complete.Except(upToLatest.Except(staying).TakeLast(keep)).Except(staying))
         {
@@ -174,10 +176,28 @@ public sealed class RunDirectory : IDisposable
         }
     }
 
+    /// <summary>Makes sure that the folder is the one that was opened: what is saved elsewhere, nobody would look for.</summary>
+    /// <exception cref="UserErrorException">It was deleted or moved meanwhile.</exception>
+    internal void RequireThere()
+    {
+        if (!File.Exists(_lock.Name) || PlaceOfLock() != _lockPlace)
+        {
+            throw new UserErrorException(
+                $"The run folder {Path} was deleted or moved while the run trained: nothing more is saved.",
+                "If it was moved, name it where it is now: the run goes on from its last checkpoint.");
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _lock.Dispose();
 
     private static string NameOf(long step) => Prefix + step.ToString("D8", CultureInfo.InvariantCulture);
+
+    private string? PlaceOfLock() => OperatingSystem.IsLinux()
+        ? File.ResolveLinkTarget(
+            string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{_lock.SafeFileHandle.DangerousGetHandle()}"),
+            returnFinalTarget: false)?.FullName
+        : null;
 
     private static void CheckIsRunOrEmpty(string path)
     {

@@ -314,6 +314,7 @@ public sealed class Trainer : IDisposable
         }
 
         Report(TrainingActivity.Saving, state, null);
+        run.RequireThere();
         string folder = run.CheckpointFolder(state.Position.Step);
         Checkpoint.Write(
             folder, state, _plan.Method.EvaluationPlan(state.Model.Config, state.Position), _tokenizer, _data);

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Espalier.Growth;
-using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Optimization;
 

@@ -1,7 +1,10 @@
 using System.Text.Json;
+using Espalier.Configuration;
 using Espalier.Data;
 using Espalier.Tests.Data;
 using Espalier.Tests.Reporting;
+using Espalier.Tests.Training;
+using Espalier.Training;
 
 namespace Espalier.Tests.Cli;
 
@@ -104,6 +107,50 @@ public sealed class CompareCommandTests : IDisposable
         }
 
         Assert.Equal("", CommandLine.Run(["compare", gpt, same, "--json"]).Error);
+    }
+
+    /// <summary>A saving against a baseline that has not ended is none yet: the table, the sentence, JSON and the report say so.</summary>
+    [Fact]
+    public void AnUnfinishedBaselineIsSaidEverywhere()
+    {
+        const string Unfinished = "unfinished: step 1000 of 2000";
+        Plan(_scratch, "scratch", 2000);
+        Plan(_half, "half", 1000);
+        string report = _folder.File("report.html");
+        CommandLine result = CommandLine.Run(["compare", _scratch, _half, "--out", report]);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains($"warning: scratch is {Unfinished}", result.Error, StringComparison.Ordinal);
+        Assert.Contains("unfinished:", result.Output, StringComparison.Ordinal);
+        Assert.EndsWith($"But scratch is {Unfinished}.\n", result.Output, StringComparison.Ordinal);
+        string html = File.ReadAllText(report);
+        Assert.Contains($"Warning: scratch is {Unfinished}", html, StringComparison.Ordinal);
+        Assert.Contains($"scratch ({Unfinished})</th>", html, StringComparison.Ordinal);
+        JsonElement runs = JsonDocument.Parse(CommandLine.Succeed(["compare", _scratch, _half, "--json"]))
+            .RootElement.GetProperty("valid").GetProperty("runs");
+        Assert.Equal(Unfinished, runs[0].GetProperty("unfinished").GetString());
+        Assert.Equal(JsonValueKind.Null, runs[1].GetProperty("unfinished").ValueKind);
+
+        Plan(_scratch, "scratch", 1000);
+        CommandLine ended = CommandLine.Run(["compare", _scratch, _half]);
+        Assert.DoesNotContain("unfinished", ended.Output + ended.Error, StringComparison.Ordinal);
+
+        static void Plan(string run, string name, long steps) => File.WriteAllText(
+            Path.Combine(run, "recipe.yaml"),
+            RecipeWriter.Write(TinyRun.Recipe with
+            {
+                Name = name,
+                Training = TinyRun.Recipe.Training with { Length = Duration.Steps(steps) },
+            }));
+    }
+
+    [Fact]
+    public void TheReportCarriesTheWarnings()
+    {
+        string gpt = Write("gpt", "model:\n  model_type: gpt2\n"), bert = Write("bert", "model:\n  model_type: bert\n");
+        string report = _folder.File("report.html");
+        CommandLine result = CommandLine.Run(["compare", gpt, bert, "--out", report]);
+        string warning = Assert.Single(result.Error.Split('\n'), line => line.StartsWith("warning: ", StringComparison.Ordinal));
+        Assert.Contains(warning["warning: ".Length..], File.ReadAllText(report), StringComparison.Ordinal);
     }
 
     /// <summary>Its data may have been prepared anew in the same folder, or lie in two.</summary>

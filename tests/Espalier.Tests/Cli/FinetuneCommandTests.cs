@@ -1,7 +1,11 @@
+using System.Globalization;
 using System.Text.Json;
+using Espalier.Data;
 using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Tests.Finetuning;
+using Espalier.Torch;
+using Espalier.Training;
 
 namespace Espalier.Tests.Cli;
 
@@ -54,6 +58,55 @@ public sealed class FinetuneCommandTests : IDisposable
         Assert.True(File.Exists(Path.Combine(output, "results.json")));
     }
 
+    /// <summary>
+    /// transformers before 4.49 takes for a GPT's last token the one before the first that fills up: so none of those may stand
+    /// between the texts, and tokenizer.json must say what does.
+    /// </summary>
+    [Fact]
+    public void APairForAGptIsWholeWhateverReadsIt()
+    {
+        string output = _task.Folder.File("tuned"), model = _task.Folder.File("gpt");
+        Directory.CreateDirectory(model);
+        using ParameterSet parameters = TinyTask.Pretrained(TinyTask.Gpt2);
+        ModelFolder.Write(model, TinyTask.Gpt2, parameters, ByteLevelBpe.RawBytes);
+        _task.Folder.Write("pairs.tsv", "a\tb\tscore\n" + string.Concat(Enumerable.Range(0, 16).Select(i => $"one {i}\ttwo {i}\t{i / 16.0}\n")));
+        _task.Folder.Write("pairs.yaml", """
+            data: {train: pairs.tsv, validation: pairs.tsv, test: pairs.tsv, text: a, text_pair: b, label: score}
+            range: [0, 1]
+            metrics: [pearson]
+            training: {epochs: 1, seeds: [1]}
+            """);
+        CommandLine.Succeed(["finetune", model, "--task", _task.Folder.File("pairs.yaml"), "--out", output, "--precision", "f32"]);
+
+        string tuned = Path.Combine(output, "seed-1");
+        JsonElement config = JsonDocument.Parse(File.ReadAllText(Path.Combine(tuned, "config.json"))).RootElement;
+        var tokenizer = Tokenizer.Load(tuned);
+        int[] ids = tokenizer.EncodeAsHuggingFace("one", "two").Ids;
+        Assert.Equal("one\ntwo", tokenizer.Decode(ids));
+        Assert.DoesNotContain(config.GetProperty("pad_token_id").GetInt32(), ids);
+        Assert.Equal([0, 0, 0, 0, 0, 0, 0], tokenizer.EncodeAsHuggingFace("one", "two").TypeIds);
+        Assert.Equal("one", tokenizer.Decode(tokenizer.EncodeAsHuggingFace("one", null).Ids));
+        Assert.Equal(ByteLevelBpe.RawBytes.Fingerprint, Tokenizer.Load(model).Fingerprint);
+
+        // Fine-tuned again, the folder stays as it is; and what it predicts was measured on these very ids.
+        string again = _task.Folder.File("again");
+        CommandLine.Succeed(["finetune", tuned, "--task", _task.Folder.File("pairs.yaml"), "--out", again, "--precision", "f32"]);
+        Assert.Equal(tokenizer.Fingerprint, Tokenizer.Load(Path.Combine(again, "seed-1")).Fingerprint);
+        using LoadedModel loaded = LoadedModel.Backbone(tuned, Device.Cpu);
+        StoredSequenceHead head = SequenceModelFolder.ReadHead(tuned, loaded.Config, Device.Cpu);
+        string[] predictions = File.ReadAllLines(Path.Combine(tuned, "predictions.tsv"));
+        for (int i = 0; i < 16; i++)
+        {
+            using var scope = new TensorScope();
+            using var noGradient = new NoGrad();
+            int[] pair = tokenizer.EncodeAsHuggingFace($"one {i}", $"two {i}").Ids;
+            Tensor hidden = ForwardPass.Hidden(loaded.Model, Tensor.From<long>([.. pair.Select(id => (long)id)], [1, pair.Length]), loaded.FullDepth);
+            double score = Functional.Linear(
+                hidden.Narrow(1, pair.Length - 1, 1).Reshape(1, -1), head.Parameters["score.weight"], Tensor.None, transposed: true).Item();
+            Assert.Equal(score, double.Parse(predictions[i + 1].Split('\t')[1], CultureInfo.InvariantCulture), 1e-5);
+        }
+    }
+
     /// <summary>Nothing is read, let alone trained, for a folder that cannot be written in the end.</summary>
     [Fact]
     public void TheOutputFolderIsCheckedFirst()
@@ -89,7 +142,8 @@ public sealed class FinetuneCommandTests : IDisposable
             }
 
             // Where the second seed's folder is to be written.
-            File.WriteAllText(Path.Combine(output, ".partial-seed-2"), "");
+            Directory.CreateDirectory(second);
+            File.WriteAllText(Path.Combine(second, "mine"), "");
         });
         obstacle.Start();
         CommandLine.Fail(
@@ -98,8 +152,9 @@ public sealed class FinetuneCommandTests : IDisposable
         ended.Cancel();
         obstacle.Join();
         Assert.Equal(
-            [".partial-seed-2", "results.json", "seed-1"],
+            ["results.json", "seed-1", "seed-2"],
             Directory.EnumerateFileSystemEntries(output).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["mine"], Directory.EnumerateFileSystemEntries(second).Select(Path.GetFileName));
         Assert.Equal(TinyTask.Bert.Layers, ModelFolder.ReadConfig(first).Layers);
         JsonElement results = JsonDocument.Parse(File.ReadAllText(Path.Combine(output, "results.json"))).RootElement;
         Assert.Equal(1, Assert.Single(results.GetProperty("seeds").EnumerateArray()).GetProperty("seed").GetInt32());

@@ -244,15 +244,20 @@ public sealed class FolderCommandTests : IDisposable
     [Theory]
     [InlineData(float.NaN)]
     [InlineData(float.NegativeInfinity)]
-    public void WeightsThatAreNotFiniteAreNotCopied(float number)
+    public void WeightsThatAreNotFiniteAreNeitherCopiedNorUsed(float number)
     {
         HuggingFaceFolder stored = Stored(bytes: true);
         stored.Tensors["transformer.ln_f.bias"] = Tensor.From<float>([.. Enumerable.Repeat(1f, 14), number, number], [16]);
         string source = stored.Write(_folder);
-        foreach (string verb in new[] { "import", "export" })
+        string text = _folder.Write("text.txt", "words");
+        foreach (string[] command in new[]
+        {
+            ["import", source, "--out", _folder.File("out")], ["export", source, "--out", _folder.File("out")],
+            ["eval", source, "--data", text], new[] { "generate", source, "--tokens", "3" },
+        })
         {
             CommandLine.Fail(
-                [verb, source, "--out", _folder.File("out")],
+                command,
                 $"{source}: 'transformer.ln_f.bias' has 2 numbers of 16 that are NaN or infinite", "HINT: ");
         }
 
@@ -275,7 +280,7 @@ public sealed class FolderCommandTests : IDisposable
         CommandLine.Fail(["export", checkpoint], "--out");
         CommandLine.Fail(["logits", checkpoint, "--ids", "1 257"], "--ids: '257' is no number from 0 to 256");
         CommandLine.Fail(["logits", checkpoint, "--ids", "1 -1"], "--ids: '-1' is no number");
-        CommandLine.Fail(["logits", checkpoint, "--ids", ""], "0 ids");
+        CommandLine.Fail(["logits", checkpoint, "--ids", " "], "0 ids");
         CommandLine.Fail(["logits", checkpoint, "--ids", "1 2 3 4 5 6 7 8 9 10 11 12 13"], "13 ids", "1 to 12");
     }
 

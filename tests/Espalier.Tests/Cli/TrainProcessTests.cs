@@ -98,6 +98,63 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
         Assert.Equal(expected.Union([stoppedAt]).Order(), new MetricsTable(run).Steps);
     }
 
+    /// <summary>A broken ssh line, which says so twice, and a batch system's warning.</summary>
+    [Theory]
+    [InlineData("-HUP", "-HUP")]
+    [InlineData("-USR1", "-TERM")]
+    public void SignalsThatAnnounceTheEndSaveAndLeave(params string[] signals)
+    {
+        string run = _folder.File("run");
+        using Process process = Train(_whole.RecipeFile, run);
+        WaitForRow(process, run, 35);
+        foreach (string signal in signals)
+        {
+            Process.Start("kill", [signal, process.Id.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
+        }
+
+        (int code, string said) = End(process);
+        Assert.True(code == 130, $"{code}: {said}");
+        Assert.Contains("Stopped and saved.", said, StringComparison.Ordinal);
+        Assert.Equal(
+            $"step-{new MetricsTable(run).Steps.Last():D8}\n", File.ReadAllText(Path.Combine(run, "checkpoints", "latest")));
+    }
+
+    /// <summary>nohup says that the end of the terminal is no reason to stop.</summary>
+    [Fact]
+    public void ARunUnderNohupGoesOn()
+    {
+        string run = _folder.File("run");
+        using Process process = Start(["nohup", .. Command(_whole.RecipeFile, run)]);
+        WaitForRow(process, run, 35);
+        Process.Start("kill", ["-HUP", process.Id.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
+        (int code, string said) = End(process);
+        Assert.True(code == 0, $"{code}: {said}");
+    }
+
+    /// <summary>What nobody can read is lost; the run is not.</summary>
+    [Theory]
+    [InlineData("exec \"$@\" >/dev/full 2>&1")]
+    [InlineData("\"$@\" 2>&1 | true; exit ${PIPESTATUS[0]}")]
+    public void StreamsThatCannotBeWrittenEndNoRun(string script)
+    {
+        string run = _folder.File("run");
+        using Process process = Start(["bash", "-c", script, "bash", .. Command(_whole.RecipeFile, run)]);
+        Assert.Equal((0, ""), End(process));
+        TinyRun.SameWeights(TinyRun.Checkpoint(_whole.Path, Steps), TinyRun.Checkpoint(run, Steps));
+        Assert.Equal(new MetricsTable(_whole.Path).Steps, new MetricsTable(run).Steps);
+    }
+
+    /// <summary>A result that could not be told is no success.</summary>
+    [Fact]
+    public void AResultThatCannotBePrintedIsAFailure()
+    {
+        using Process process = Start(
+            ["bash", "-c", "exec \"$@\" >/dev/full", "bash", DotNet, Program, "compare", _whole.Path]);
+        (int code, string said) = End(process);
+        Assert.Equal(1, code);
+        Assert.StartsWith("error: stdout cannot be written: No space left on device", said, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void ARefusedCommandIsNoObstacleAndAFinishedRunSaysSo()
     {

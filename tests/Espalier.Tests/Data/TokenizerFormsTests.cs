@@ -130,6 +130,20 @@ public class TokenizerFormsTests
         }
     }
 
+    /// <summary>transformers resets a space before the text that tokenizer_config.json does not tell of.</summary>
+    [Fact]
+    public void TheConfigFileTellsOfASpaceBeforeTheText()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("vocab.json", """{"\u0120a": 0, "a": 1, "\u0120": 2, "<|endoftext|>": 3}""");
+        folder.Write("merges.txt", "#version: 0.2\n\u0120 a\n");
+        Assert.Null(TokenizerConfigFile.Of(Tokenizer.Load(folder.Path))["add_prefix_space"]);
+        folder.Write("tokenizer_config.json", """{"add_prefix_space": true}""");
+        var tokenizer = Tokenizer.Load(folder.Path);
+        Assert.Equal([0], tokenizer.Encode("a"));
+        Assert.True(TokenizerConfigFile.Of(tokenizer)["add_prefix_space"]!.GetValue<bool>());
+    }
+
     [Fact]
     public void TokensThatBeginAndEndTextsAreKnown()
     {

@@ -36,6 +36,34 @@ public class TokenizerTests
         Assert.Equal(text, Bpe.Decode(idsWithSpecial));
     }
 
+    /// <summary>Each met the user as a stack trace, or as silence.</summary>
+    [Theory]
+    [InlineData("tokenizer.json", "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"\\ud800\": 0}, \"merges\": []}}", "is not valid JSON")]
+    [InlineData("tokenizer.json", "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"\u00ff\": 0}, \"merges\": []}}", "not UTF-8")]
+    [InlineData("tokenizer.json", "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 2147483647}, \"merges\": []}}", "no id that is a whole number")]
+    [InlineData("tokenizer.json", "{\"model\": {\"type\": \"Unigram\", \"unk_id\": 1.5, \"vocab\": [[\"a\", 0]]}}", "no id that is a whole number")]
+    [InlineData("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n\u00ff", "is not UTF-8")]
+    public void ATokenizerThatIsNoTextIsRefused(string file, string content, string named)
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.Write(file, Encoding.Latin1.GetBytes(content));
+        var error = Assert.Throws<UserErrorException>(() => Tokenizer.Load(path));
+        Assert.Contains(path, error.Message, StringComparison.Ordinal);
+        Assert.Contains(named, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PaddingHasItsBounds()
+    {
+        string file = Path.Combine(Golden, "tokenizer.json");
+        foreach (string strategy in new[] { "{\"Fixed\": 1000000000}, \"pad_to_multiple_of\": 8", "\"BatchLongest\", \"pad_to_multiple_of\": 1000000000" })
+        {
+            OddTokenizer.IsRefused(
+                file, "padding", $"{{\"strategy\": {strategy}, \"direction\": \"Right\", \"pad_id\": 0, \"pad_type_id\": 0, \"pad_token\": \"x\"}}",
+                "1000000000 tokens");
+        }
+    }
+
     [Fact]
     public void AnyTextDecodesToItself()
     {

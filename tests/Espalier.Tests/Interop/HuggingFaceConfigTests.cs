@@ -14,6 +14,21 @@ public sealed class HuggingFaceConfigTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    /// <summary>As Python writes them, whose readers tell 0 from 0.0.</summary>
+    [Fact]
+    public void FloatsAreWrittenAsFloats()
+    {
+        string gpt2 = HuggingFaceConfig.Write(Sample.Model(1), ByteLevelBpe.RawBytes);
+        string llama = HuggingFaceConfig.Write(
+            GrowthSample.Llama(1) with { RopeScaling = new RopeScaling(RopeType.Llama3, 8, 1, 4, 8192) }, ByteLevelBpe.RawBytes);
+        Assert.All(
+            ["\"attn_pdrop\": 0.0,", "\"layer_norm_epsilon\": 1e-05,", "\"initializer_range\": 0.02,", "\"n_embd\": 16,"],
+            line => Assert.Contains(line, gpt2, StringComparison.Ordinal));
+        Assert.All(
+            ["\"rope_theta\": 10000.0,", "\"factor\": 8.0,", "\"original_max_position_embeddings\": 8192", "\"attention_dropout\": 0.0,"],
+            line => Assert.Contains(line, llama, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void WhatIsWrittenIsRead()
     {

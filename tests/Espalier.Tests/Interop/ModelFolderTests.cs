@@ -1,3 +1,4 @@
+using Espalier.Data;
 using Espalier.Interop;
 using Espalier.Models;
 using Espalier.Tests.Data;
@@ -119,6 +120,46 @@ public sealed class ModelFolderTests : IDisposable
         string folder = HuggingFaceFolder.Of(model, parameters).Write(_folder);
         Assert.Equal(model, ModelFolder.ReadConfig(folder));
         Same(parameters, ModelFolder.ReadParameters(folder, model, Device.Cpu));
+    }
+
+    /// <summary>
+    /// An untied head's bias is one tensor of two names before transformers 5 and two tensors since, of which the decoder's is
+    /// the one in use.
+    /// </summary>
+    [Fact]
+    public void AnUntiedBertHasItsHeadsBiasUnderBothNames()
+    {
+        const string Bias = "cls.predictions.bias", DecodersBias = "cls.predictions.decoder.bias";
+        BertConfig model = Sample.Bert(1) with { TiedHead = false };
+        using ParameterSet parameters = Sample.Parameters(model);
+        string folder = Directory.CreateDirectory(_folder.File("untied")).FullName;
+        ModelFolder.Write(folder, model, parameters, ByteLevelBpe.RawBytes);
+        using (SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, "model.safetensors")))
+        {
+            Assert.Equal(file.Bytes(Bias), file.Bytes(DecodersBias));
+        }
+
+        Same(parameters, ModelFolder.ReadParameters(folder, model, Device.Cpu));
+        Assert.Empty(ModelFolder.UnusedTensors(folder, model));
+
+        HuggingFaceFolder stored = HuggingFaceFolder.Of(model, parameters);
+        using Tensor older = Sample.Normal(3, model.Vocabulary);
+        stored.Tensors.Add(DecodersBias, stored.Tensors[Bias]);
+        stored.Tensors[Bias] = older;
+        folder = stored.Write(_folder);
+        Same(parameters, ModelFolder.ReadParameters(folder, model, Device.Cpu));
+        Assert.Equal([Bias], ModelFolder.UnusedTensors(folder, model));
+
+        stored.Config["tie_word_embeddings"] = true;
+        stored.Tensors["cls.predictions.decoder.weight"] = stored.Tensors["bert.embeddings.word_embeddings.weight"];
+        _ = Assert.Throws<UserErrorException>(() => ModelFolder.ReadParameters(stored.Write(_folder), model with { TiedHead = true }, Device.Cpu));
+
+        BertConfig tied = model with { TiedHead = true };
+        using ParameterSet ofTied = Sample.Parameters(tied);
+        folder = Directory.CreateDirectory(_folder.File("tied")).FullName;
+        ModelFolder.Write(folder, tied, ofTied, ByteLevelBpe.RawBytes);
+        using SafetensorsFile single = SafetensorsFile.Open(Path.Combine(folder, "model.safetensors"));
+        Assert.DoesNotContain(DecodersBias, single.Names);
     }
 
     [Theory]

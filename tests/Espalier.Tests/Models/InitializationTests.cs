@@ -55,6 +55,33 @@ public class InitializationTests
         Assert.All(one, parameter => Near.Identical(byName[parameter.Name], parameter.Value, parameter.Name));
     }
 
+    /// <summary>A matrix of GPT-3's width has 604 million numbers: they are made in pieces, to the same effect.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(12)]
+    [InlineData(1 << 20)]
+    public void PiecesMakeTheWhole(int piece)
+    {
+        var random = new CounterRandom(3, RandomPurpose.Initialization, 1, 2);
+        var whole = new float[7 * 13];
+        random.FillNormal(whole, 0.02);
+        using Tensor made = ParameterSet.Normal([7, 13], 0.02, random, Device.Cpu, piece);
+        Assert.Equal(whole, made.ToArray<float>());
+    }
+
+    /// <summary>Far behind where an int ends, the row goes on as a plain count of its blocks says.</summary>
+    [Fact]
+    public void APieceMayLieFarBehind()
+    {
+        var random = new CounterRandom(3, RandomPurpose.Initialization);
+        const long Begin = 3L << 31;
+        var piece = new float[4];
+        random.FillNormal(piece, 1, Begin);
+        random.Block((uint)(Begin / 4), out uint a, out uint b, out _, out _);
+        double radius = Math.Sqrt(-2 * Math.Log((a + 1.0) / 4294967296.0)), angle = 2 * Math.PI * (b / 4294967296.0);
+        Assert.Equal([(float)(radius * Math.Cos(angle)), (float)(radius * Math.Sin(angle))], piece[..2]);
+    }
+
     [Fact]
     public void NoTwoParametersShareTheirNumbers()
     {

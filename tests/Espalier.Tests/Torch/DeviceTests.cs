@@ -42,6 +42,22 @@ public class DeviceTests
         Assert.Equal("cuda:3", new Device(DeviceType.Cuda, 3).ToString());
     }
 
+    [Theory]
+    [InlineData(null, true)]
+    [InlineData("", true)]
+    [InlineData("ALL", true)]
+    [InlineData("avx512_core_bf16", true)]
+    [InlineData("AVX512_CORE_FP16", true)]
+    [InlineData("AVX512_CORE_AMX", true)]
+    [InlineData("AVX512_CORE", false)]
+    [InlineData("AVX512_CORE_VNNI", false)]
+    [InlineData("AVX2", false)]
+    public void OneDnnMayBeToldToUseLess(string? most, bool allows)
+    {
+        Assert.Equal(allows, CpuFeatures.AllowsBFloat16(name => name == "ONEDNN_MAX_CPU_ISA" ? most : null));
+        Assert.Equal(allows, CpuFeatures.AllowsBFloat16(name => name == "DNNL_MAX_CPU_ISA" ? most : null));
+    }
+
     [Fact]
     public void TheEngineSaysWhatItRunsOn()
     {

@@ -42,6 +42,24 @@ public class RecipeReaderTests
         }
     }
 
+    /// <summary>Each took minutes, or all of the memory, before it was refused.</summary>
+    [Fact]
+    public void EndlessRecipesEndQuickly()
+    {
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        string keys = string.Concat(Enumerable.Range(0, 200_000).Select(i => $"\nkey{i}: {i}"));
+        Refused(Good + keys, "more than 1000 keys");
+        Refused(Good + "\n" + new string('k', 1000) + ": 1", "is not a key of a recipe");
+        string bomb = "\na0: &a0 [x]" + string.Concat(
+            Enumerable.Range(1, 30).Select(i => $"\na{i}: &a{i} [*a{i - 1}, *a{i - 1}, *a{i - 1}, *a{i - 1}]"));
+        Refused(Good + bomb, "values");
+        Refused(Good.Replace("1000 steps", "1e15 steps", StringComparison.Ordinal), "1000000000000 are the most");
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), $"{clock.Elapsed}");
+
+        static void Refused(string yaml, string why) =>
+            Assert.Contains(why, Assert.Throws<UserErrorException>(() => RecipeReader.Parse(yaml, "endless.yaml")).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("tiny.yaml")]
     [InlineData("tiny-bert.yaml")]

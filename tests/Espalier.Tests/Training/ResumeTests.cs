@@ -152,9 +152,8 @@ public sealed class ResumeTests : IDisposable
         File.AppendAllText(Path.Combine(run, "metrics.csv"), "10,960,9,,9,9,9,9,9,9,9,9,9,9\n12,115");
         string checkpoints = Path.Combine(run, "checkpoints");
         _folder.Write("killed/checkpoints/step-00000016/config.json", "of an attempt that was killed before it could be named");
-        _folder.Write("killed/checkpoints/.partial-step-00000024/model.safetensors", "half");
-        _folder.Write("killed/checkpoints/.latest.partial", "step-0");
-        _folder.Write("killed/.metrics.csv.partial", "step,tok");
+        _folder.Write($"killed/checkpoints/{LeftBehind.Name()}/model.safetensors", "half");
+        _folder.Write($"killed/{LeftBehind.Name()}", "step,tok");
         Assert.True(TinyRun.Go(run, TinyRun.Recipe));
         TinyRun.SameEnd(whole, run);
         SameRows(new MetricsTable(whole), new MetricsTable(run), stop: 8);
@@ -166,7 +165,7 @@ public sealed class ResumeTests : IDisposable
 
     /// <summary>Killed before its first checkpoint, a run begins anew, in the same folder.</summary>
     [Theory]
-    [InlineData(".recipe.yaml.partial", "name: ti")]
+    [InlineData(".espalier-machine-123-1.partial", "name: ti")]
     [InlineData("metrics.csv", "step,tokens,train_loss")]
     public void WhatAKillLeftBeforeTheFirstCheckpointIsNoObstacle(string file, string content)
     {

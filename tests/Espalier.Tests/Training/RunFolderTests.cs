@@ -29,6 +29,58 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
         public void Dispose() => _folder.Dispose();
     }
 
+    /// <summary>A person keeps a checkpoint under a name of his own: it is neither pruned nor taken for one of the run.</summary>
+    [Fact]
+    public void OnlyTheRunsOwnCheckpointsArePruned()
+    {
+        string run = _folder.File("run");
+        string[] kept = ["step-00000008-mine", "step-8", "step-0000000x", "step-000000009", "before-step-00000008"];
+        foreach (string name in kept)
+        {
+            _folder.Write($"run/checkpoints/{name}/thesis.txt", "mine");
+        }
+
+        _folder.Write("run/recipe.yaml", RecipeWriter.Write(TinyRun.Recipe));
+        Assert.True(TinyRun.Go(run, TinyRun.Recipe));
+        Assert.Equal(
+            kept.Concat(["latest", "step-00000016", "step-00000024"]).Order(StringComparer.Ordinal),
+            Directory.GetFileSystemEntries(Path.Combine(run, "checkpoints")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            [TinyRun.Checkpoint(run, 16), TinyRun.Checkpoint(run, 24)], RunDirectory.CheckpointsOf(run));
+    }
+
+    /// <summary>What would be saved at the old place, nobody would look for.</summary>
+    [Theory]
+    [InlineData("moved")]
+    [InlineData("deleted")]
+    [InlineData("replaced")]
+    public void ARunWhoseFolderIsGoneStopsAtItsNextSave(string how)
+    {
+        string run = _folder.File("run"), elsewhere = _folder.File("elsewhere");
+        var error = Assert.Throws<UserErrorException>(() => TinyRun.Go(run, TinyRun.Recipe, hear: progress =>
+        {
+            if (progress is { Step: 10, Activity: TrainingActivity.Training })
+            {
+                Directory.Move(run, elsewhere);
+                if (how == "deleted")
+                {
+                    Directory.Delete(elsewhere, recursive: true);
+                }
+                else if (how == "replaced")
+                {
+                    _folder.Write("run/.lock", "");
+                }
+            }
+        }));
+        Assert.Contains($"{run} was deleted or moved", error.Message, StringComparison.Ordinal);
+        string[] left = Directory.Exists(run) ? [.. TinyRun.Files(run).Keys] : [];
+        Assert.Equal(how == "replaced" ? [".lock"] : [], left);
+        if (how == "moved")
+        {
+            Assert.True(TinyRun.Go(elsewhere, TinyRun.Recipe));
+        }
+    }
+
     public static TheoryData<string, string> DamagedFiles => new()
     {
         { "config.json", "" },
@@ -42,7 +94,7 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
         { "config.json", "replace|\"n_head\": 2|\"n_head\": 4" },
         { "config.json", "replace|\"n_head\": 2|\"n_head\": 0" },
         { "config.json", "replace|\"n_layer\": 2|\"n_layer\": \"two\"" },
-        { "config.json", "replace|\"attn_pdrop\": 0|\"attn_pdrop\": 0.5" },
+        { "config.json", "replace|\"attn_pdrop\": 0.0|\"attn_pdrop\": 0.5" },
         { "model.safetensors", "" },
         { "model.safetensors", "this is no safetensors file, but long enough for its header" },
         { "model.safetensors", "half" },

@@ -21,7 +21,7 @@ internal sealed class HuggingFaceTokenizer : Tokenizer
         _ordinary = parts.AddedTokens.Any(token => token.IsSpecial)
             ? new Lazy<HuggingFaceLibrary>(() => new HuggingFaceLibrary(File(WithoutSpecial(parts.AddedTokens, ids))))
             : _all;
-        Unknown = json.Model.TryGetProperty("unk_id", out JsonElement id) && id.ValueKind == JsonValueKind.Number ? id.GetInt32()
+        Unknown = json.Model.TryGetProperty("unk_id", out JsonElement id) && id.ValueKind == JsonValueKind.Number ? json.Id(id, "unk_id")
             : json.Model.TryGetProperty("unk_token", out JsonElement token) && token.ValueKind == JsonValueKind.String ? IdOf(token.GetString()!)
             : null;
     }

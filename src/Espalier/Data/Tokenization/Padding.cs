@@ -10,6 +10,9 @@ namespace Espalier.Data;
 /// <param name="OnLeft">Whether it goes before the text.</param>
 internal sealed record Padding(int Length, int Multiple, int Id, int TypeId, bool OnLeft)
 {
+    // Longer than any model's context; a text of a billion tokens would only fill the memory.
+    private const int Longest = 1 << 24;
+
     /// <summary>Reads the <c>padding</c> of a file; null when it has none.</summary>
     public static Padding? FromJson(TokenizerJson json)
     {
@@ -27,6 +30,11 @@ internal sealed record Padding(int Length, int Multiple, int Id, int TypeId, boo
         int multiple = part.TryGetProperty("pad_to_multiple_of", out JsonElement of) && of.ValueKind != JsonValueKind.Null
             ? json.Id(of, "pad_to_multiple_of")
             : 0;
+        if (Math.Max(length, multiple) > Longest)
+        {
+            throw json.Damaged($"its padding fills every text up to {Math.Max(length, multiple)} tokens, and {Longest} are the most");
+        }
+
         return new Padding(length, Math.Max(multiple, 1), Whole("pad_id"), Whole("pad_type_id"), json.IsLeft(part));
 
         int Whole(string name) => json.Id(json.Member(part, "padding", name), name);

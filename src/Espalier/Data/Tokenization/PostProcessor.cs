@@ -25,25 +25,41 @@ internal sealed class PostProcessor
     public JsonElement? Source { get; }
 
     /// <summary>BERT's: <c>[CLS] A [SEP]</c> and <c>[CLS] A [SEP] B [SEP]</c>, written as Hugging Face writes it.</summary>
-    public static PostProcessor Bert(int cls, int sep)
-    {
-        return new PostProcessor(
-            [Token(cls, 0), Text(0, 0), Token(sep, 0)],
-            [Token(cls, 0), Text(0, 0), Token(sep, 0), Text(1, 1), Token(sep, 1)],
-            JsonSerializer.SerializeToElement(new
-            {
-                type = "TemplateProcessing",
-                single = new[] { Named("[CLS]", 0), Sequence("A", 0), Named("[SEP]", 0) },
-                pair = new[] { Named("[CLS]", 0), Sequence("A", 0), Named("[SEP]", 0), Sequence("B", 1), Named("[SEP]", 1) },
-                special_tokens = new Dictionary<string, object>
-                {
-                    ["[CLS]"] = new { id = "[CLS]", ids = new[] { cls }, tokens = new[] { "[CLS]" } },
-                    ["[SEP]"] = new { id = "[SEP]", ids = new[] { sep }, tokens = new[] { "[SEP]" } },
-                },
-            }));
+    public static PostProcessor Bert(int cls, int sep) => Written(
+        [Token(cls, 0), Text(0, 0), Token(sep, 0)],
+        [Token(cls, 0), Text(0, 0), Token(sep, 0), Text(1, 1), Token(sep, 1)],
+        id => id == cls ? "[CLS]" : "[SEP]");
 
-        static object Named(string id, int type_id) => new { SpecialToken = new { id, type_id } };
-        static object Sequence(string id, int type_id) => new { Sequence = new { id, type_id } };
+    /// <summary>Whether something stands between the texts of a pair.</summary>
+    public bool Separates => _pair.SkipWhile(piece => piece.Sequence != 0).TakeWhile(piece => piece.Sequence != 1)
+        .Any(piece => piece.Sequence == Special);
+
+    /// <summary>The same with tokens between the texts of a pair, written as Hugging Face writes it.</summary>
+    /// <param name="separator">The tokens.</param>
+    /// <param name="tokenOf">The token of an id.</param>
+    public PostProcessor WithSeparator(int[] separator, Func<int, string> tokenOf)
+    {
+        int text = Array.FindIndex(_single, piece => piece.Sequence == 0);
+        return Written(
+            _single, [.. _single[..(text + 1)], new Piece(Special, separator, 0), Text(1, 0), .. _single[(text + 1)..]], tokenOf);
+    }
+
+    private static PostProcessor Written(Piece[] single, Piece[] pair, Func<int, string> tokenOf)
+    {
+        return new PostProcessor(single, pair, JsonSerializer.SerializeToElement(new
+        {
+            type = "TemplateProcessing",
+            single = single.Select(Template),
+            pair = pair.Select(Template),
+            special_tokens = single.Concat(pair).Where(piece => piece.Sequence == Special).DistinctBy(NameOf).ToDictionary(
+                NameOf, piece => new { id = NameOf(piece), ids = piece.Ids, tokens = piece.Ids.Select(tokenOf) }),
+        }));
+
+        object Template(Piece piece) => piece.Sequence == Special
+            ? new { SpecialToken = new { id = NameOf(piece), type_id = piece.TypeId } }
+            : new { Sequence = new { id = piece.Sequence == 0 ? "A" : "B", type_id = piece.TypeId } };
+
+        string NameOf(Piece piece) => string.Concat(piece.Ids.Select(tokenOf));
     }
 
     /// <summary>Reads the <c>post_processor</c> of a file.</summary>

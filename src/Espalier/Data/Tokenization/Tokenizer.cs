@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Espalier.Data;
 
@@ -90,6 +91,11 @@ public abstract class Tokenizer
 
     /// <summary>The id that stands for words outside the vocabulary, or null when there are none such.</summary>
     public abstract int? Unknown { get; }
+
+    /// <summary>Whether its splitting into words sets a space before a text, and says so by that name.</summary>
+    internal bool AddsPrefixSpace =>
+        JsonNode.Parse(ToJson())!["pre_tokenizer"] is JsonObject splitting
+        && splitting["add_prefix_space"] is JsonValue flag && flag.GetValueKind() == JsonValueKind.True;
 
     /// <summary>
     /// The id that stands before every document: <see cref="EndOfText"/>, else <see cref="Sep"/>,
@@ -264,6 +270,32 @@ public abstract class Tokenizer
         {
             return HuggingFaceTokenizer.FromJson(json, reason);
         }
+    }
+
+    /// <summary>
+    /// The tokenizer that sets something between the texts of a pair: this one where it does, else one that sets what a line
+    /// break is encoded as. Not the token that ends a text: it fills short inputs up too, and where transformers looks for
+    /// the first of these (before 4.49), it would take the first text for the whole.
+    /// </summary>
+    /// <exception cref="UserErrorException">The vocabulary has no line break.</exception>
+    internal Tokenizer ForPairs()
+    {
+        if (_parts.PostProcessor.Separates)
+        {
+            return this;
+        }
+
+        int[] separator = Encode("\n");
+        if (separator.Length == 0 || separator.Any(IsSpecial))
+        {
+            throw new UserErrorException(
+                "The model's tokenizer has neither [SEP] nor a line break to stand between the texts of a pair.",
+                "Use a model whose tokenizer has one of them.");
+        }
+
+        JsonObject json = JsonNode.Parse(ToJson())!.AsObject();
+        json["post_processor"] = JsonNode.Parse(_parts.PostProcessor.WithSeparator(separator, TokenOf).Source!.Value.GetRawText());
+        return Of(TokenizerJson.Of("tokenizer.json", json, _parts.Config));
     }
 
     /// <summary>Appends the ids of a text in which no added token is to be recognised.</summary>

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Espalier.Data;
@@ -21,21 +20,8 @@ internal sealed record TokenizerConfigFile(string? BeginOfSequence, string? EndO
             return new TokenizerConfigFile(null, null);
         }
 
-        try
-        {
-            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(path));
-            return json.RootElement.ValueKind == JsonValueKind.Object
-                ? new TokenizerConfigFile(Token(json.RootElement, "bos_token"), Token(json.RootElement, "eos_token"))
-                : throw new UserErrorException($"{path} holds no JSON object.");
-        }
-        catch (JsonException e)
-        {
-            throw BadFile.NotJson(path, e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw BadFile.Unreadable(path, e);
-        }
+        var json = JsonFile.ReadObject(path);
+        return new TokenizerConfigFile(Token(json["bos_token"]), Token(json["eos_token"]));
     }
 
     /// <summary>What the file says of a tokenizer: the class that takes <c>tokenizer.json</c> as it stands, and its tokens.</summary>
@@ -55,6 +41,15 @@ internal sealed record TokenizerConfigFile(string? BeginOfSequence, string? EndO
             }
         }
 
+        // Where it says nothing, transformers takes the space before a text that tokenizer.json asks for away again.
+        if (tokenizer.AddsPrefixSpace)
+        {
+            json["add_prefix_space"] = true;
+        }
+
+        // The decoder of tokenizer.json does what is to be done; transformers 4 would take more spaces out of every text.
+        json["clean_up_tokenization_spaces"] = false;
+
         if (tokenizer.AddsBeginOfSequence)
         {
             json["add_bos_token"] = true;
@@ -64,10 +59,6 @@ internal sealed record TokenizerConfigFile(string? BeginOfSequence, string? EndO
     }
 
     /// <summary>A token, written as its text or as an object that holds it.</summary>
-    private static string? Token(JsonElement json, string name) =>
-        !json.TryGetProperty(name, out JsonElement token) ? null
-        : token.ValueKind == JsonValueKind.String ? token.GetString()
-        : token.ValueKind == JsonValueKind.Object && token.TryGetProperty("content", out JsonElement content)
-            && content.ValueKind == JsonValueKind.String ? content.GetString()
-        : null;
+    private static string? Token(JsonNode? token) =>
+        (token is JsonObject described ? described["content"] : token) is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 }

@@ -9,11 +9,15 @@ namespace Espalier.Data;
 /// </summary>
 internal sealed class TokenizerJson
 {
+    /// <summary>More than the vocabularies of the largest models take.</summary>
+    public const int MostBytes = 256 << 20;
+
     private readonly JsonElement _root;
 
-    private TokenizerJson(string path, JsonElement root)
+    private TokenizerJson(string path, JsonElement root, TokenizerConfigFile? config = null)
     {
         Path = path;
+        Config = config ?? TokenizerConfigFile.Beside(path);
         _root = root;
         Model = Part("model") ?? throw Damaged("it has no \"model\"");
 
@@ -29,6 +33,9 @@ internal sealed class TokenizerJson
     /// <summary>The file, or the one to name when something is wrong.</summary>
     public string Path { get; }
 
+    /// <summary>What the file beside it says.</summary>
+    public TokenizerConfigFile Config { get; }
+
     /// <summary>The segmentation model.</summary>
     public JsonElement Model { get; }
 
@@ -40,7 +47,7 @@ internal sealed class TokenizerJson
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument document = JsonDocument.Parse(JsonFile.ReadBytes(path, MostBytes));
             if (document.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw new UserErrorException($"{path} is not a tokenizer.json: it holds no JSON object.");
@@ -52,16 +59,14 @@ internal sealed class TokenizerJson
         {
             throw BadFile.NotJson(path, e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw BadFile.Unreadable(path, e);
-        }
     }
 
     /// <summary>The same frame, put together from other files.</summary>
     /// <param name="path">The file to name when something is wrong.</param>
     /// <param name="root">What a <c>tokenizer.json</c> would hold.</param>
-    public static TokenizerJson Of(string path, JsonObject root) => new(path, JsonSerializer.SerializeToElement(root));
+    /// <param name="config">What a <c>tokenizer_config.json</c> would say; null for what the one beside the file says.</param>
+    public static TokenizerJson Of(string path, JsonObject root, TokenizerConfigFile? config = null) =>
+        new(path, JsonSerializer.SerializeToElement(root), config);
 
     /// <summary>Refuses parts of the file that are not known.</summary>
     public void AllowOnlyKnownParts() => AllowOnly(
@@ -219,7 +224,7 @@ internal sealed class TokenizerJson
 
     /// <summary>A token id.</summary>
     public int Id(JsonElement value, string where) =>
-        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int id) && id >= 0
+        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int id) && id is >= 0 and < int.MaxValue
             ? id
             : throw Damaged($"{where} has no id that is a whole number");
 

@@ -26,7 +26,7 @@ internal sealed record TokenizerParts(IReadOnlyList<AddedToken> AddedTokens)
         PostProcessor = PostProcessor.FromJson(json),
         Truncation = Truncation.FromJson(json),
         Padding = Padding.FromJson(json),
-        Config = TokenizerConfigFile.Beside(json.Path),
+        Config = json.Config,
         Source = (json.Part("truncation"), json.Part("padding")),
     };
 }

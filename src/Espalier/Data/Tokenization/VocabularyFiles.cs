@@ -59,9 +59,9 @@ internal static class VocabularyFiles
             }
         }
 
-        JsonObject vocabulary = ReadObject(vocabularyFile);
+        var vocabulary = JsonFile.ReadObject(vocabularyFile, TokenizerJson.MostBytes);
         var merges = new JsonArray();
-        foreach (string line in File.ReadLines(mergesFile).Where(line => line.Length > 0))
+        foreach (string line in Lines(mergesFile).Where(line => line.Length > 0))
         {
             if (merges.Count > 0 || !line.AsSpan().StartsWith("#version", StringComparison.Ordinal))
             {
@@ -96,7 +96,7 @@ internal static class VocabularyFiles
 
     private static WordPiece Bert(string path)
     {
-        using (FileStream file = File.OpenRead(path))
+        using (FileStream file = OrdinaryFile.Open(path))
         {
             var start = new byte[MergesHeader.Length];
             if (file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length
@@ -114,7 +114,7 @@ internal static class VocabularyFiles
                 "Espalier splits text at spaces and punctuation before it looks words up, as published models of BERT do.");
         }
 
-        string[] tokens = [.. File.ReadLines(path).Select(line => line.TrimEnd())];
+        string[] tokens = [.. Lines(path).Select(line => line.TrimEnd())];
 
         // An uncased vocabulary has no capitals of Latin: its only ones are those of tokens in brackets, [CLS] and the like.
         bool lowercase = Setting(path, "do_lower_case")
@@ -137,7 +137,7 @@ internal static class VocabularyFiles
     private static bool? Setting(string path, string name)
     {
         string config = ConfigOf(path);
-        return File.Exists(config) && ReadObject(config).TryGetPropertyValue(name, out JsonNode? value) && value is not null
+        return File.Exists(config) && JsonFile.ReadObject(config).TryGetPropertyValue(name, out JsonNode? value) && value is not null
             ? value.GetValueKind() switch
             {
                 JsonValueKind.True => true,
@@ -149,18 +149,12 @@ internal static class VocabularyFiles
 
     private static string ConfigOf(string path) => Path.Combine(Path.GetDirectoryName(path) ?? "", ConfigName);
 
-    private static JsonObject ReadObject(string path)
+    private static IEnumerable<string> Lines(string path)
     {
-        try
+        using var text = new StringReader(TextFile.Read(path));
+        while (text.ReadLine() is string line)
         {
-            JsonNode? root = JsonNode.Parse(File.ReadAllBytes(path));
-            JsonObject json = root as JsonObject ?? throw new UserErrorException($"{path} holds no JSON object.");
-            _ = json.Count;
-            return json;
-        }
-        catch (Exception e) when (e is JsonException or ArgumentException)
-        {
-            throw BadFile.NotJson(path, e);
+            yield return line;
         }
     }
 }
