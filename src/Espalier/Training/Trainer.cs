@@ -25,6 +25,7 @@ public sealed class Trainer : IDisposable
     private readonly IObjective _objective;
     private readonly TokenShard _train, _valid;
     private readonly IOptimizer _optimizer;
+    private readonly Mup? _mup;
     private readonly TrainingStep _step;
     private readonly LearningRate _learningRate;
 
@@ -49,7 +50,8 @@ public sealed class Trainer : IDisposable
         ModelConfig model = FinalModel(recipe, data);
         _objective = Architectures.Of(model.ModelType).Objective(_tokenizer);
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
-        _optimizer = recipe.Optimizer.Create();
+        _mup = recipe.Parametrization.Of(model);
+        _optimizer = recipe.Optimizer.Create(_mup);
         _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute);
         _learningRate = new LearningRate(recipe.LearningRate, _plan.TotalSteps, _plan.TokensPerStep);
         _train = data.OpenTrain();
@@ -87,7 +89,7 @@ public sealed class Trainer : IDisposable
         TrainingState state = resumed is null
             ? TrainingState.Begin(
                 _plan.Method.InitialModel, _plan.FinalModel.Layers, _optimizer, _recipe.Seed, _compute.Device,
-                _plan.LossInterval)
+                _plan.LossInterval, _mup)
             : Resume(resumed);
         try
         {
@@ -317,6 +319,8 @@ public sealed class Trainer : IDisposable
         public Compute Compute => trainer._compute;
 
         public ulong Seed => trainer._recipe.Seed;
+
+        public Mup? Mup => trainer._mup;
 
         public ModelBatch Batch(int index)
         {
