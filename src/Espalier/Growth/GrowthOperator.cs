@@ -143,7 +143,7 @@ public abstract record GrowthOperator
     {
         // It is first asked for within the scope of one parameter, and serves all.
         using IDisposable _ = TensorScope.Suspend();
-        return ParameterSet.Initialize(architecture.Parameters(config), config, config.Layers, context.Seed, context.Compute.Device);
+        return ParameterSet.Initialize(architecture.Parameters(config), config, config.Layers, context.Seed, context.Compute.Device, context.Mup);
     }
 
     private static Tensor Find(ParameterSet parameters, ParameterSpec spec) =>

@@ -14,6 +14,9 @@ public interface IGrowthContext
     /// <summary>The run's seed.</summary>
     ulong Seed { get; }
 
+    /// <summary>How fresh weights go with the model's sizes; null for not at all.</summary>
+    Mup? Mup => null;
+
     /// <summary>A training batch.</summary>
     /// <param name="index">From 0: the micro-batches that the run meets next, in their order.</param>
     ModelBatch Batch(int index);

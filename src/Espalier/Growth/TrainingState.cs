@@ -29,11 +29,12 @@ public sealed class TrainingState(Model model, OptimizerState optimizer, Trainin
     /// <param name="seed">The run's seed.</param>
     /// <param name="device">Where the tensors lie.</param>
     /// <param name="lossInterval">Updates in a point of the loss curve.</param>
+    /// <param name="mup">How initial weights go with the model's sizes; null for not at all.</param>
     public static TrainingState Begin(
-        ModelConfig config, int finalLayers, IOptimizer optimizer, ulong seed, Device device, long lossInterval = 1)
+        ModelConfig config, int finalLayers, IOptimizer optimizer, ulong seed, Device device, long lossInterval = 1, Mup? mup = null)
     {
         IArchitecture architecture = Architectures.Of(config.ModelType);
-        var parameters = ParameterSet.Initialize(architecture.Parameters(config), config, finalLayers, seed, device);
+        var parameters = ParameterSet.Initialize(architecture.Parameters(config), config, finalLayers, seed, device, mup);
         return new TrainingState(
             new Model(architecture, config, parameters), OptimizerState.Begin(optimizer, parameters),
             new TrainingPosition { Losses = new LossCurve(lossInterval) });

@@ -53,7 +53,7 @@ internal sealed class Bert : IArchitecture
         {
             specs.AddRange(
             [
-                .. Linear("attention.self.query", headsOut, hiddenIn),
+                .. Linear("attention.self.query", headsOut, hiddenIn).Select(spec => spec with { MakesQueries = true }),
                 .. Linear("attention.self.key", headsOut, hiddenIn),
                 .. Linear("attention.self.value", headsOut, hiddenIn),
                 .. Linear("attention.output.dense", hiddenOut, headsIn),

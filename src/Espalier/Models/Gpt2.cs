@@ -46,8 +46,8 @@ internal sealed class Gpt2 : IArchitecture
             [
                 InLayer("ln_1.weight", [hidden], Initialization.Ones),
                 InLayer("ln_1.bias", [hidden], Initialization.Zeros),
-                InLayer("attn.c_attn.weight", [hiddenIn, queryKeyValue], Initialization.Normal),
-                InLayer("attn.c_attn.bias", [queryKeyValue], Initialization.Zeros),
+                InLayer("attn.c_attn.weight", [hiddenIn, queryKeyValue], Initialization.Normal) with { MakesQueries = true },
+                InLayer("attn.c_attn.bias", [queryKeyValue], Initialization.Zeros) with { MakesQueries = true },
                 InLayer("attn.c_proj.weight", [heads, hiddenOut], Initialization.ResidualProjection),
                 InLayer("attn.c_proj.bias", [hiddenOut], Initialization.Zeros),
                 InLayer("ln_2.weight", [hidden], Initialization.Ones),

@@ -33,6 +33,7 @@ internal sealed class Llama : IArchitecture
     public IReadOnlyList<ParameterSpec> Parameters(ModelConfig config)
     {
         var rotary = (RotaryConfig)config;
+        bool normsQueries = config is Qwen3Config;
         var hidden = new Axis(AxisKind.Hidden, AxisSide.None, config.HiddenSize);
         Axis hiddenIn = hidden with { Side = AxisSide.Input };
         Axis hiddenOut = hidden with { Side = AxisSide.Output };
@@ -48,11 +49,12 @@ internal sealed class Llama : IArchitecture
             specs.AddRange(
             [
                 Norm("input_layernorm", hidden),
-                .. Linear("self_attn.q_proj", queries, hiddenIn, rotary.AttentionBias),
+                .. Linear("self_attn.q_proj", queries, hiddenIn, rotary.AttentionBias).Select(spec => spec with { MakesQueries = !normsQueries }),
                 .. Linear("self_attn.k_proj", keys, hiddenIn, rotary.AttentionBias),
                 .. Linear("self_attn.v_proj", keys, hiddenIn, rotary.AttentionBias),
                 .. Linear("self_attn.o_proj", hiddenOut, queries with { Side = AxisSide.Input }, rotary.AttentionBias),
-                .. config is Qwen3Config ? [Norm("self_attn.q_norm", element), Norm("self_attn.k_norm", element)] : Array.Empty<ParameterSpec>(),
+                .. normsQueries
+                    ? [Norm("self_attn.q_norm", element) with { MakesQueries = true }, Norm("self_attn.k_norm", element)] : Array.Empty<ParameterSpec>(),
                 Norm("post_attention_layernorm", hidden),
                 .. Linear("mlp.gate_proj", ffn, hiddenIn, rotary.HasFfnBias),
                 .. Linear("mlp.up_proj", ffn, hiddenIn, rotary.HasFfnBias),

@@ -52,8 +52,9 @@ public sealed class ParameterSet : IReadOnlyCollection<Parameter>, IDisposable
     /// <param name="finalLayers">The depth at which the residual projections keep the stream's variance.</param>
     /// <param name="seed">The run's seed.</param>
     /// <param name="device">Where to put them.</param>
+    /// <param name="mup">How they go with the model's sizes; null for not at all.</param>
     public static ParameterSet Initialize(
-        IReadOnlyList<ParameterSpec> specs, ModelConfig config, int finalLayers, ulong seed, Device device)
+        IReadOnlyList<ParameterSpec> specs, ModelConfig config, int finalLayers, ulong seed, Device device, Mup? mup = null)
     {
         var order = new Dictionary<string, int>();
         return new ParameterSet(specs.Select(spec =>
@@ -62,7 +63,7 @@ public sealed class ParameterSet : IReadOnlyCollection<Parameter>, IDisposable
             order.TryAdd(spec.Role, order.Count);
             var random = new CounterRandom(
                 seed, RandomPurpose.Initialization, spec.Layer + 1 ?? 0, order[spec.Role]);
-            return new Parameter(spec, Trainable(Initial(spec, config, finalLayers, random, device)));
+            return new Parameter(spec, Trainable(Initial(spec, config, mup?.BaseLayers ?? finalLayers, random, device, mup)));
         }));
     }
 
@@ -106,21 +107,30 @@ public sealed class ParameterSet : IReadOnlyCollection<Parameter>, IDisposable
     }
 
     private static Tensor Initial(
-        ParameterSpec spec, ModelConfig config, int finalLayers, CounterRandom random, Device device)
+        ParameterSpec spec, ModelConfig config, int finalLayers, CounterRandom random, Device device, Mup? mup)
     {
-        double deviation = config.InitializerRange;
+        double factor = mup?.InitialFactor(spec) ?? 1;
+        double deviation = config.InitializerRange * factor;
         switch (spec.Initialization)
         {
             case Initialization.Zeros:
                 return Tensor.Zeros(spec.Shape, device: device);
             case Initialization.Ones:
-                return Tensor.Full(spec.Shape, 1, device: device);
+                return Tensor.Full(spec.Shape, factor, device: device);
             case Initialization.ResidualProjection:
                 deviation /= Math.Sqrt(2.0 * finalLayers);
                 break;
         }
 
-        return Normal(spec.Shape, deviation, random, device);
+        Tensor initial = Normal(spec.Shape, deviation, random, device);
+        if (mup?.InitialFactors(spec, device) is not Tensor factors)
+        {
+            return initial;
+        }
+
+        using Tensor unscaled = initial;
+        using Tensor _ = factors;
+        return unscaled * factors;
     }
 
     /// <summary>A tensor of normal numbers, made a piece at a time: one of GPT-3's has more numbers than an array holds bytes.</summary>

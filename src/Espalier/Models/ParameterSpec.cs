@@ -45,9 +45,27 @@ public sealed record ParameterSpec(
     /// </summary>
     public bool AddsToStream => Layer is not null && Axes.Any(axis => axis is { Kind: AxisKind.Hidden, Side: AxisSide.Output });
 
+    /// <summary>
+    /// Whether attention's scores are in proportion to it: what makes queries, or norms them. Where queries, keys and values are made
+    /// side by side, its first part.
+    /// </summary>
+    public bool MakesQueries { get; init; }
+
+    /// <summary>
+    /// Its size as a matrix, or that of each where several stand side by side. A table of embeddings takes the vocabulary to the width.
+    /// </summary>
+    public Fans Fans => FansOf(axis => axis.Units * axis.UnitSize);
+
     /// <summary>The sizes of the axes.</summary>
     public long[] Shape => [.. Axes.Select(axis => (long)axis.Size)];
 
     /// <summary>Whether weight decay applies: to matrices, not to biases and norms.</summary>
     public bool Decays => Axes.Count > 1;
+
+    /// <summary>Something of its input axis and of its output axis; 1 of the input of a vector.</summary>
+    internal Fans FansOf(Func<Axis, double> size)
+    {
+        int output = Axes.Count == 1 || Axes[0].Side == AxisSide.Output ? 0 : 1;
+        return new Fans(Axes.Count == 1 ? 1 : size(Axes[1 - output]), size(Axes[output]));
+    }
 }

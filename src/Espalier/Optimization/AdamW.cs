@@ -21,7 +21,14 @@ public sealed class AdamW(AdamWConfig config) : IOptimizer
     public FlopsCount UpdateCost(ParameterSpec parameter) => default;
 
     /// <inheritdoc/>
-    public void Update(Parameter parameter, ParameterState state, double gradientScale, ElementRates rates) => Optimizers.AdamW(
-        parameter.Value, parameter.Value.Grad!, state.Slots[ExpAvg].Value, state.Slots[ExpAvgSq].Value, gradientScale, rates.Rate,
-        config.Beta1, config.Beta2, config.Epsilon, config.DecayOf(parameter.Spec), state.Steps, rates.Factors);
+    public void Update(Parameter parameter, ParameterState state, double gradientScale, ElementRates rates)
+    {
+        (double rate, double decay, Tensor? factors) = rates.WithDecay(parameter.Value, config.DecayOf(parameter.Spec));
+        Optimizers.AdamW(
+            parameter.Value, parameter.Value.Grad!, state.Slots[ExpAvg].Value, state.Slots[ExpAvgSq].Value, gradientScale, rate,
+            config.Beta1, config.Beta2, config.Epsilon, decay, state.Steps, factors);
+    }
+
+    /// <inheritdoc/>
+    public double UpdateNorm(ParameterSpec parameter, Fans fans, double gradientNorm) => Math.Sqrt(fans.In * fans.Out);
 }

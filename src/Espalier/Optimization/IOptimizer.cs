@@ -17,4 +17,14 @@ public interface IOptimizer
     /// <param name="gradientScale">What the gradient is multiplied by on the way: clipping, and one over the targets.</param>
     /// <param name="rates">Of this update.</param>
     void Update(Parameter parameter, ParameterState state, double gradientScale, ElementRates rates);
+
+    /// <summary>
+    /// How large an update is, so that learning rates can carry over to other sizes (<see cref="Mup"/>): its largest singular value at a
+    /// learning rate of 1, but for a factor that is the same at all sizes. Updates of one size element by element come to sqrt(in x out),
+    /// as they agree in a few directions.
+    /// </summary>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="fans">The size that is asked about; a vector has one input.</param>
+    /// <param name="gradientNorm">The largest singular value of its gradient, but for such a factor.</param>
+    double UpdateNorm(ParameterSpec parameter, Fans fans, double gradientNorm);
 }

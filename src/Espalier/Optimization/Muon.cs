@@ -29,6 +29,10 @@ public sealed class Muon(MuonConfig config) : IOptimizer
         rule.Update(parameter, state, gradientScale, rates with { Rate = rates.Rate * share });
     }
 
+    /// <inheritdoc/>
+    public double UpdateNorm(ParameterSpec parameter, Fans fans, double gradientNorm) =>
+        RuleOf(parameter).UpdateNorm(parameter, fans, gradientNorm);
+
     private IOptimizer RuleOf(ParameterSpec parameter) =>
         parameter is { Layer: not null, Axes.Count: 2 } ? _orthogonal : _adamW;
 }

@@ -19,5 +19,9 @@ public sealed class MuonNsgd(MuonNsgdConfig config) : IOptimizer
     public void Update(Parameter parameter, ParameterState state, double gradientScale, ElementRates rates) =>
         RuleOf(parameter.Spec).Update(parameter, state, gradientScale, rates);
 
+    /// <inheritdoc/>
+    public double UpdateNorm(ParameterSpec parameter, Fans fans, double gradientNorm) =>
+        RuleOf(parameter).UpdateNorm(parameter, fans, gradientNorm);
+
     private IOptimizer RuleOf(ParameterSpec parameter) => parameter.Axes.Count == 2 ? _orthogonal : _normalized;
 }

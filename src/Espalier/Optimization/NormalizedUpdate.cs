@@ -15,4 +15,7 @@ internal sealed class NormalizedUpdate(OptimizerConfig config) : IOptimizer
     /// <inheritdoc/>
     public void Update(Parameter parameter, ParameterState state, double gradientScale, ElementRates rates) =>
         rates.Descend(parameter.Value, NewtonSchulz.WithNorm1(parameter.Value.Grad!), config.DecayOf(parameter.Spec));
+
+    /// <inheritdoc/>
+    public double UpdateNorm(ParameterSpec parameter, Fans fans, double gradientNorm) => 1;
 }

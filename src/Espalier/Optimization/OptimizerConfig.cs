@@ -28,6 +28,10 @@ public abstract record OptimizerConfig
     /// <summary>The update rule.</summary>
     public abstract IOptimizer Create();
 
+    /// <summary>The update rule of a run.</summary>
+    /// <param name="mup">How its learning rates go with the model's sizes; null for not at all.</param>
+    public IOptimizer Create(Mup? mup) => mup is null ? Create() : new MupOptimizer(Create(), mup);
+
     /// <summary>The decay of a parameter's weights.</summary>
     internal double DecayOf(ParameterSpec parameter) => parameter.Decays ? WeightDecay : 0;
 }

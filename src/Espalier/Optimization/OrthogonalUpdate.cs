@@ -25,10 +25,13 @@ internal sealed class OrthogonalUpdate(OrthogonalConfig config) : IOptimizer
         mean.CopyFrom((mean * config.Momentum) + (gradient * (1 - config.Momentum)));
         Tensor ahead = (mean * config.Momentum) + (gradient * (1 - config.Momentum));
         var parts = new MatrixParts(parameter.Spec);
-        rates.Descend(parameter.Value, parts.Orthogonal(ahead) * ScaleOf(parts), config.DecayOf(parameter.Spec));
+        rates.Descend(parameter.Value, parts.Orthogonal(ahead) * ScaleOf(parts.Fans), config.DecayOf(parameter.Spec));
     }
 
-    private double ScaleOf(MatrixParts parts) => config.UpdateScale == UpdateScale.Rms
-        ? 0.2 * Math.Sqrt(Math.Max(parts.Inputs, parts.Outputs))
-        : Math.Sqrt(Math.Max(1, (double)parts.Outputs / parts.Inputs));
+    /// <inheritdoc/>
+    public double UpdateNorm(ParameterSpec parameter, Fans fans, double gradientNorm) => ScaleOf(fans);
+
+    private double ScaleOf(Fans fans) => config.UpdateScale == UpdateScale.Rms
+        ? 0.2 * Math.Sqrt(Math.Max(fans.In, fans.Out))
+        : Math.Sqrt(Math.Max(1, fans.Out / fans.In));
 }

@@ -30,4 +30,7 @@ public sealed class Sgd(SgdConfig config) : IOptimizer
 
         rates.Descend(parameter.Value, direction, config.DecayOf(parameter.Spec));
     }
+
+    /// <inheritdoc/>
+    public double UpdateNorm(ParameterSpec parameter, Fans fans, double gradientNorm) => gradientNorm;
 }

@@ -38,6 +38,9 @@ public sealed record Recipe
     /// <summary>`optimizer`: the update rule. Default AdamW.</summary>
     public OptimizerConfig Optimizer { get; init; } = new AdamWConfig();
 
+    /// <summary>`parametrization`: how initial weights and learning rates go with the model's sizes. Default standard: not at all.</summary>
+    public ParametrizationConfig Parametrization { get; init; } = new StandardParametrizationConfig();
+
     /// <summary>`learning_rate`: its peak and its course over the run.</summary>
     public required LearningRateConfig LearningRate { get; init; }
 

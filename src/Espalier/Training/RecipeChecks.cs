@@ -28,6 +28,7 @@ internal sealed class RecipeChecks
         var checks = new RecipeChecks(recipe, binder, problems);
         checks.CheckHeads();
         checks.CheckDurations();
+        checks.CheckParametrization();
         checks.CheckMethod();
     }
 
@@ -126,6 +127,14 @@ internal sealed class RecipeChecks
             Report(
                 key, $"`{duration}` is longer than the run of {TotalSteps} steps",
                 "shorten it, or lengthen training.length");
+        }
+    }
+
+    private void CheckParametrization()
+    {
+        foreach (ConfigProblem problem in _recipe.Parametrization.Check(_recipe.Model))
+        {
+            Report("parametrization." + problem.Key, problem.What, problem.Remedy);
         }
     }
 

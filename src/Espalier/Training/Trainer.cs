@@ -25,6 +25,7 @@ public sealed class Trainer : IDisposable
     private readonly IObjective _objective;
     private readonly TokenShard _train, _valid;
     private readonly IOptimizer _optimizer;
+    private readonly Mup? _mup;
     private readonly TrainingStep _step;
 
     // By length of the sequences.
@@ -51,7 +52,8 @@ public sealed class Trainer : IDisposable
         ModelConfig model = FinalModel(recipe, data);
         _objective = Architectures.Of(model.ModelType).Objective(_tokenizer);
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
-        _optimizer = recipe.Optimizer.Create();
+        _mup = recipe.Parametrization.Of(model);
+        _optimizer = recipe.Optimizer.Create(_mup);
         _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute);
         _watch = new LossWatch(model.Vocabulary);
         _trainTokens = data.Train.Tokens;
@@ -101,7 +103,8 @@ public sealed class Trainer : IDisposable
         TrainingState state = resumed is not null ? Resume(resumed)
             : FindInitial() is InitialWeights initial ? initial.Begin(_optimizer, _compute.Device, _plan.LossInterval)
             : TrainingState.Begin(
-                _plan.Method.InitialModel, _plan.FinalModel.Layers, _optimizer, _recipe.Seed, _compute.Device, _plan.LossInterval);
+                _plan.Method.InitialModel, _plan.FinalModel.Layers, _optimizer, _recipe.Seed, _compute.Device, _plan.LossInterval,
+                _mup);
         try
         {
             return Run(run, ref state, stop);
@@ -352,6 +355,8 @@ public sealed class Trainer : IDisposable
         public Compute Compute => trainer._compute;
 
         public ulong Seed => trainer._recipe.Seed;
+
+        public Mup? Mup => trainer._mup;
 
         public ModelBatch Batch(int index)
         {

@@ -59,8 +59,8 @@ public class MuonTests
         }
 
         Assert.False(Near.Bytes(NewtonSchulz.Orthogonal(gradient)).SequenceEqual(Near.Bytes(together)));
-        Assert.Equal((16, 16), (new MatrixParts(fused).Inputs, new MatrixParts(fused).Outputs));
-        Assert.Equal((16, 64), (new MatrixParts(Spec("mlp.c_fc.weight")).Inputs, new MatrixParts(Spec("mlp.c_fc.weight")).Outputs));
+        Assert.Equal((16.0, 16.0), (new MatrixParts(fused).Fans.In, new MatrixParts(fused).Fans.Out));
+        Assert.Equal((16.0, 64.0), (new MatrixParts(Spec("mlp.c_fc.weight")).Fans.In, new MatrixParts(Spec("mlp.c_fc.weight")).Fans.Out));
 
         static ParameterSpec Spec(string role) => Architectures.Of(ModelType.Gpt2).Parameters(GrowthSample.Gpt2(1)).Single(spec => spec.Role == role);
     }

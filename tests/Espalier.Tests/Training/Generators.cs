@@ -72,6 +72,11 @@ internal static class Generators
             Data = new DataConfig { Path = path },
             Training = training,
             Optimizer = optimizer,
+            Parametrization = tokens % 2 == 0 ? new StandardParametrizationConfig() : new MupConfig
+            {
+                BaseHiddenSize = 1 + (tokens % 999),
+                BaseLayers = model is BertConfig ? null : 1 + (tokens % 99),
+            },
             LearningRate = rate,
             Method = method,
             Evaluation = new EvaluationConfig { Every = every, Tokens = tokens == 0 ? null : tokens },

@@ -1,0 +1,153 @@
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Optimization;
+using Espalier.Tests.Growth;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.Tests.Models;
+
+/// <summary>The factors of the parametrization against the papers' tables, and what they are for: activations and updates of one size.</summary>
+public class MupTests
+{
+    private static readonly Gpt2Config Wide = new()
+    {
+        Layers = 8, HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 50, TiedHead = false,
+    };
+
+    /// <summary>Tensor Programs V, table 3, of a model that is four times as wide as its base: m = 4.</summary>
+    [Theory]
+    [InlineData("transformer.wte.weight", 1, 1, 4)]
+    [InlineData("transformer.h.0.attn.c_attn.weight", 0.5, 0.25, 1)]
+    [InlineData("transformer.h.0.attn.c_proj.weight", 0.5, 0.25, 1)]
+    [InlineData("transformer.h.0.mlp.c_fc.weight", 0.5, 0.25, 1)]
+    [InlineData("transformer.h.0.mlp.c_proj.weight", 0.5, 0.25, 1)]
+    [InlineData("transformer.h.0.mlp.c_fc.bias", 1, 1, 4)]
+    [InlineData("transformer.h.0.ln_1.weight", 1, 1, 4)]
+    [InlineData("transformer.ln_f.weight", 1, 1, 4)]
+    [InlineData("lm_head.weight", 0.25, 0.25, 0.25)]
+    public void WidthFactorsAreThoseOfTheTable(string name, double initial, double adam, double sgd)
+    {
+        Mup mup = new MupConfig { BaseHiddenSize = 16 }.Of(Wide);
+        ParameterSpec spec = Spec(Wide, name);
+        Assert.Equal(initial, mup.InitialFactor(spec), 12);
+        Assert.Equal(adam, Rate(mup, spec, new AdamW(new AdamWConfig())), 12);
+        Assert.Equal(sgd, Rate(mup, spec, new Sgd(new SgdConfig())), 12);
+    }
+
+    /// <summary>An orthogonalized update is of one size at every width; by `rms` it grows as the root of the width does.</summary>
+    [Theory]
+    [InlineData(UpdateScale.Spectral, 1)]
+    [InlineData(UpdateScale.Rms, 0.5)]
+    public void MuonsFactorsMakeItsUpdatesSpectral(UpdateScale scale, double factor)
+    {
+        Mup mup = new MupConfig { BaseHiddenSize = 16 }.Of(Wide);
+        var muon = new Muon(new MuonConfig { UpdateScale = scale });
+        Assert.Equal(factor, Rate(mup, Spec(Wide, "transformer.h.0.attn.c_attn.weight"), muon), 12);
+        Assert.Equal(factor, Rate(mup, Spec(Wide, "transformer.h.0.mlp.c_proj.weight"), muon), 12);
+        Assert.Equal(0.25, Rate(mup, Spec(Wide, "lm_head.weight"), muon), 12);
+    }
+
+    /// <summary>The output multiplier 1 / m of a tied head (table 8) lies in the last norm: its values, AdamW's rate, and twice in SGD's.</summary>
+    [Fact]
+    public void ATiedHeadHasItsMultiplierInTheLastNorm()
+    {
+        Gpt2Config tied = Wide with { TiedHead = true };
+        Mup mup = new MupConfig { BaseHiddenSize = 16 }.Of(tied);
+        foreach (string name in new[] { "transformer.ln_f.weight", "transformer.ln_f.bias" })
+        {
+            Assert.Equal(0.25, mup.InitialFactor(Spec(tied, name)), 12);
+            Assert.Equal(0.25, Rate(mup, Spec(tied, name), new AdamW(new AdamWConfig())), 12);
+            Assert.Equal(4.0 / 16, Rate(mup, Spec(tied, name), new Sgd(new SgdConfig())), 12);
+        }
+    }
+
+    /// <summary>CompleteP, table 1, of a model four times as deep as its base; the multiplier of what layers add lies in the output projections.</summary>
+    [Theory]
+    [InlineData(1.0, "transformer.h.0.mlp.c_proj.weight", 0.25, 0.25)]
+    [InlineData(1.0, "transformer.h.0.mlp.c_proj.bias", 0.25, 0.25)]
+    [InlineData(1.0, "transformer.h.0.mlp.c_fc.weight", 1, 1)]
+    [InlineData(0.5, "transformer.h.0.mlp.c_proj.weight", 0.5, 0.25)]
+    [InlineData(0.5, "transformer.h.0.mlp.c_fc.weight", 1, 0.5)]
+    [InlineData(0.5, "transformer.wte.weight", 1, 1)]
+    public void DepthFactorsAreThoseOfTheTable(double alpha, string name, double initial, double adam)
+    {
+        Mup mup = new MupConfig { BaseHiddenSize = 64, BaseLayers = 2, DepthAlpha = alpha }.Of(Wide);
+        Assert.Equal(initial, mup.InitialFactor(Spec(Wide, name)), 12);
+        Assert.Equal(adam, Rate(mup, Spec(Wide, name), new AdamW(new AdamWConfig())), 12);
+    }
+
+    /// <summary>1 / d in place of 1 / sqrt(d): queries alone have the root of base head size over head size, in values and in rates.</summary>
+    [Fact]
+    public void QueriesAloneHaveTheMultiplierOfAttention()
+    {
+        Mup mup = new MupConfig { BaseHiddenSize = 64, BaseHeadSize = 4 }.Of(Wide);
+        ParameterSpec fused = Spec(Wide, "transformer.h.0.attn.c_attn.weight");
+        double[] expected = [.. Enumerable.Range(0, 192).Select(i => i < 64 ? 0.5 : 1)];
+        Assert.Equal(expected, Near.Values(mup.InitialFactors(fused, Device.Cpu)!));
+        Assert.Equal(expected, Near.Values(mup.RateFactors(fused, (fans, _) => Math.Sqrt(fans.In * fans.Out), Device.Cpu)!));
+        Assert.Equal(1, mup.InitialFactor(fused), 12);
+        var llama = new LlamaConfig { Layers = 1, HiddenSize = 64, Heads = 4, ContextLength = 8, VocabularySize = 9 };
+        Mup ofLlama = new MupConfig { BaseHiddenSize = 64, BaseHeadSize = 4 }.Of(llama);
+        Assert.Equal(0.5, ofLlama.InitialFactor(Spec(llama, "model.layers.0.self_attn.q_proj.weight")), 12);
+        Assert.Equal(1, ofLlama.InitialFactor(Spec(llama, "model.layers.0.self_attn.k_proj.weight")), 12);
+    }
+
+    /// <summary>At the base model all is as without it, bit by bit.</summary>
+    [Fact]
+    public void AtTheBaseNothingChanges()
+    {
+        Mup mup = new MupConfig { BaseHiddenSize = 64, BaseFfnSize = 256, BaseHeadSize = 16, BaseLayers = 8 }.Of(Wide);
+        var rules = new OptimizerConfig[] { new AdamWConfig(), new MuonConfig(), new MuonNsgdConfig(), new SgdConfig() };
+        foreach (ParameterSpec spec in new Gpt2().Parameters(Wide))
+        {
+            Assert.Equal(1, mup.InitialFactor(spec));
+            Assert.Null(mup.InitialFactors(spec, Device.Cpu));
+            Assert.All(rules, rule => Assert.Equal(1, Rate(mup, spec, rule.Create())));
+        }
+    }
+
+    /// <summary>
+    /// The coordinate check: scores, and how far three updates move them, are of one size at eight times the width, and without the
+    /// parametrization are not.
+    /// </summary>
+    [Theory]
+    [InlineData("adamw")]
+    [InlineData("muon")]
+    public void UpdatesMoveScoresAlikeAtEveryWidth(string rule)
+    {
+        OptimizerConfig optimizer = rule == "adamw" ? new AdamWConfig() : new MuonConfig();
+        double with = Moved(256, true) / Moved(32, true), without = Moved(256, false) / Moved(32, false);
+        Assert.InRange(with, 0.4, 2.5);
+        Assert.True(without > 1.5 * with, $"{without} without, {with} with it");
+
+        double Moved(int width, bool isScaled)
+        {
+            var model = new Gpt2Config
+            {
+                Layers = 2, HiddenSize = width, Heads = width / 16, ContextLength = 12, VocabularySize = 31, InitializerRange = 0.1,
+            };
+            Mup? mup = isScaled ? new MupConfig { BaseHiddenSize = 32 }.Of(model) : null;
+            IOptimizer update = optimizer.Create(mup);
+            using var scope = new TensorScope();
+            using TrainingState state = TrainingState.Begin(model, model.Layers, update, 5, Device.Cpu, mup: mup);
+            var plan = ForwardPlan.Plain(model.Layers);
+            ModelBatch batch = GrowthSample.Batch(model, sequences: 4);
+            double[] before = Near.Values(ForwardPass.Logits(state.Model, batch.Input, plan));
+            var step = new TrainingStep(update, 1, Compute.Cpu);
+            for (int i = 0; i < 3; i++)
+            {
+                step.Run(state, 1, _ => plan, (_, _) => batch, _ => 0, 5e-3);
+            }
+
+            double[] after = Near.Values(ForwardPass.Logits(state.Model, batch.Input, plan));
+            return Math.Sqrt(before.Zip(after, (a, b) => (b - a) * (b - a)).Average());
+        }
+    }
+
+    private static ParameterSpec Spec(ModelConfig model, string name) =>
+        Architectures.Of(model.ModelType).Parameters(model).Single(spec => spec.Name == name);
+
+    private static double Rate(Mup mup, ParameterSpec spec, IOptimizer rule) =>
+        mup.RateFactor(spec, (fans, gradient) => rule.UpdateNorm(spec, fans, gradient));
+}
