@@ -39,6 +39,8 @@ internal sealed record CurveHop(CurvePoint Leave, CurvePoint Enter, CurvePoint S
     /// <exception cref="UserErrorException">It never does.</exception>
     public static CurvePoint Flat(TrainingCurve curve, double slope, string option) =>
         curve.FirstFlatterThan(slope) ?? throw new UserErrorException(
-            Invariant($"{curve.Name} never becomes flatter than {slope}: at its end, step {curve.Points[^1].Step:F0}, its slope d log(loss) / d log(FLOPs) is {curve.Slopes()[^1]:F4}."),
-            $"Log that run for longer, or name a steeper slope with {option}.");
+            curve.Flattest is double flattest
+                ? Invariant($"{curve.Name} never becomes flatter than {slope}: from where it is steepest to step {curve.Points[^1].Step:F0} its slope d log(loss) / d log(FLOPs) is at most {flattest:F4}.")
+                : Invariant($"{curve.Name} has {curve.Points.Count} losses that count, too few for a slope where it falls ever more slowly."),
+            $"Log that run for longer or more often, or name a steeper slope with {option}.");
 }

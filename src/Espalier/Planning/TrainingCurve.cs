@@ -42,6 +42,9 @@ internal sealed class TrainingCurve
             (_smoothed[i + 1] - _smoothed[i]) / (Math.Log10(Points[i + 1].Cost) - Math.Log10(Points[i].Cost))),
     ];
 
+    /// <summary>The flattest slope from the steepest on; null where the curve has too few points.</summary>
+    public double? Flattest => SlopesThatCount() is { Length: > 0 } slopes ? slopes.Max() : null;
+
     /// <summary>
     /// The first point from the steepest on at which the curve has become flatter than a slope; null where it never does
     /// (arXiv 2203.06211, section 4).
@@ -49,16 +52,17 @@ internal sealed class TrainingCurve
     /// <param name="slope">A slope, negative.</param>
     public CurvePoint? FirstFlatterThan(double slope)
     {
-        double[] slopes = Slopes();
-        if (slopes.Length == 0)
-        {
-            return null;
-        }
+        double[] slopes = SlopesThatCount();
+        int first = Array.FindIndex(slopes, value => value > slope);
+        return first < 0 ? null : Points[Points.Count - 1 - (Window / 2) - slopes.Length + first];
+    }
 
-        // Mirrored ends look flat: what follows the curve's last whole mean says nothing.
-        int steepest = Array.IndexOf(slopes, slopes.Min()), end = slopes.Length - (Window / 2);
-        int first = Array.FindIndex(slopes, steepest, Math.Max(0, end - steepest), value => value > slope);
-        return first < 0 ? null : Points[first];
+    /// <summary>From the steepest on. Mirrored ends look flat: what follows the curve's last whole mean says nothing.</summary>
+    private double[] SlopesThatCount()
+    {
+        double[] slopes = Slopes();
+        int steepest = slopes.Length == 0 ? 0 : Array.IndexOf(slopes, slopes.Min());
+        return [.. slopes.Skip(steepest).SkipLast(Window / 2)];
     }
 
     /// <summary>The point whose loss is nearest; null where the curve has not come down to it, or begins below it.</summary>
