@@ -40,13 +40,15 @@ struct Linear : torch::autograd::Function<Linear> {
     at::ScalarType type = working_type(input);
     at::Tensor x = input.to(type), w = lowered_weight(weight, type);
     at::Tensor y = at::mm(x, transposed ? w.t() : w);
-    with_type_of(y, [&](auto element) {
-      auto* data = data_of(y, element);
-      int64_t width = y.size(1);
-      RowChunks(y.size(0)).parallel([&](int64_t, int64_t begin, int64_t end) {
-        add_bias(data + begin * width, bias.data_ptr<float>(), end - begin, width);
+    if (bias.numel() > 0) {
+      with_type_of(y, [&](auto element) {
+        auto* data = data_of(y, element);
+        int64_t width = y.size(1);
+        RowChunks(y.size(0)).parallel([&](int64_t, int64_t begin, int64_t end) {
+          add_bias(data + begin * width, bias.data_ptr<float>(), end - begin, width);
+        });
       });
-    });
+    }
     bool needs_input_grad = input.requires_grad(), needs_weight_grad = weight.requires_grad();
     context->save_for_backward({needs_weight_grad ? x : at::Tensor(), needs_input_grad ? w : at::Tensor()});
     context->saved_data["input_type"] = static_cast<int64_t>(input.scalar_type());
@@ -100,9 +102,11 @@ ESP_EXPORT Handle esp_linear(Handle x, Handle weight, Handle bias, int transpose
         "linear: an input of shape ", x->sizes(), " does not fit a weight of shape ", weight->sizes());
     shape.back() = weight_io.size(1);
     at::Tensor rows = x->reshape({-1, weight_io.size(0)});
-    bool fast = bias && has_kernel(*x) && weight->scalar_type() == at::kFloat && bias->scalar_type() == at::kFloat &&
-        bias->is_contiguous() && bias->numel() == weight_io.size(1) && rows.numel() > 0;
-    at::Tensor y = fast ? Linear::apply(rows, *weight, *bias, transposed != 0)
+    bool plain_bias = !bias ||
+        (bias->scalar_type() == at::kFloat && bias->is_contiguous() && bias->numel() == weight_io.size(1));
+    bool fast = plain_bias && has_kernel(*x) && rows.numel() > 0 &&
+        (weight->scalar_type() == at::kFloat || weight->scalar_type() == working_type(*x));
+    at::Tensor y = fast ? Linear::apply(rows, *weight, defined(or_undefined(bias)), transposed != 0)
         : bias          ? at::addmm(*bias, rows, weight_io)
                         : at::mm(rows, weight_io);
     return y.view(shape);

@@ -16,7 +16,7 @@ internal static class Comparison
         {
             Progress.Say($"{setting} {options.Precision}: warming up");
             using var espalier = new EspalierStep(setting, options.Device, options.MixedPrecision);
-            using PyTorchStep? pyTorch = options.Python is string python ? new(python, setting, options) : null;
+            using PyTorchStep? pyTorch = !setting.IsLlama && options.Python is string python ? new(python, setting, options) : null;
             espalier.Run(WarmUpSteps);
             pyTorch?.Run(WarmUpSteps);
             int steps = options.StepsInTurn(espalier.Run(WarmUpSteps).Seconds);
@@ -83,7 +83,7 @@ internal sealed record ComparisonResult(
         $"| {name} | {side.SecondsPerStep * 1e3:F1} | {side.TokensPerSecond:F0} | {side.Gflops:F0} | {side.Gflops / MatMul.Bf16Gflops:P0} | {side.Gflops / MatMul.F32Gflops:P0} | {side.Loss:F3} |");
 
     private string Outcome() => PyTorch is null
-        ? "\nNo python3 with PyTorch: Espalier alone was measured.\n"
+        ? "\nEspalier alone was measured.\n"
         : Row("PyTorch " + PyTorchDescription!["torch"], PyTorch) + "\n" + FormattableString.Invariant(
             $"""
 

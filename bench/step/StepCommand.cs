@@ -11,7 +11,7 @@ internal static class StepCommand
     {
         var settings = new Option<StepSetting[]>("--settings")
         {
-            Description = "What to train, each layers,width,heads,context,batch,vocabulary.",
+            Description = "What to train, each layers,width,heads,context,batch,vocabulary; llama,layers,... for a Llama, without PyTorch's side.",
             AllowMultipleArgumentsPerToken = true,
             CustomParser = Settings,
         };

@@ -4,8 +4,9 @@ using Espalier.Models;
 
 namespace Espalier.Bench.Step;
 
-/// <summary>The model and batch whose training step is timed.</summary>
-public sealed record StepSetting(int Layers, int HiddenSize, int Heads, int ContextLength, int Batch, int Vocabulary)
+/// <summary>The model and batch whose training step is timed: a GPT-2, or a Llama whose feed-forward layer has as many weights.</summary>
+public sealed record StepSetting(
+    int Layers, int HiddenSize, int Heads, int ContextLength, int Batch, int Vocabulary, bool IsLlama = false)
 {
     /// <summary>The two settings that results are compared on.</summary>
     public static IReadOnlyList<StepSetting> Standard { get; } =
@@ -15,14 +16,25 @@ public sealed record StepSetting(int Layers, int HiddenSize, int Heads, int Cont
     public static StepSetting Small { get; } = new(12, 64, 4, 64, 16, 257);
 
     [JsonIgnore]
-    public Gpt2Config Model => new()
-    {
-        Layers = Layers,
-        HiddenSize = HiddenSize,
-        Heads = Heads,
-        ContextLength = ContextLength,
-        VocabularySize = Vocabulary,
-    };
+    public ModelConfig Model => IsLlama
+        ? new LlamaConfig
+        {
+            Layers = Layers,
+            HiddenSize = HiddenSize,
+            Heads = Heads,
+            FfnSize = HiddenSize * 8 / 3,
+            ContextLength = ContextLength,
+            VocabularySize = Vocabulary,
+            TiedHead = true,
+        }
+        : new Gpt2Config
+        {
+            Layers = Layers,
+            HiddenSize = HiddenSize,
+            Heads = Heads,
+            ContextLength = ContextLength,
+            VocabularySize = Vocabulary,
+        };
 
     public long TokensPerStep => (long)Batch * ContextLength;
 
@@ -33,14 +45,16 @@ public sealed record StepSetting(int Layers, int HiddenSize, int Heads, int Cont
 
     public static StepSetting Parse(string text)
     {
-        int[] numbers = [.. text.Split(',').Select(part =>
+        const string Llama = "llama,";
+        bool isLlama = text.StartsWith(Llama, StringComparison.Ordinal);
+        int[] numbers = [.. text[(isLlama ? Llama.Length : 0)..].Split(',').Select(part =>
             int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0)];
         return numbers is [int layers, int hidden, int heads, int context, int batch, int vocabulary]
             && numbers.All(number => number > 0) && hidden % heads == 0
-            ? new StepSetting(layers, hidden, heads, context, batch, vocabulary)
+            ? new StepSetting(layers, hidden, heads, context, batch, vocabulary, isLlama)
             : throw new FormatException(
-                $"'{text}': write layers,width,heads,context,batch,vocabulary with heads that divide the width");
+                $"'{text}': write layers,width,heads,context,batch,vocabulary with heads that divide the width, after llama, for a Llama");
     }
 
-    public override string ToString() => $"({Layers}, {HiddenSize}, {Heads}, {ContextLength}, {Batch}, {Vocabulary})";
+    public override string ToString() => $"{(IsLlama ? "Llama " : "")}({Layers}, {HiddenSize}, {Heads}, {ContextLength}, {Batch}, {Vocabulary})";
 }

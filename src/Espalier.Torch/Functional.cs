@@ -45,7 +45,10 @@ public static class Functional
     public static Tensor LayerNorm(Tensor x, Tensor weight, Tensor bias, Tensor mask, double epsilon) =>
         Check(esp_masked_layer_norm(x, weight, bias, mask, epsilon));
 
-    /// <summary>x / sqrt(mean of squares + epsilon) * weight over the last axis, in single precision.</summary>
+    /// <summary>
+    /// x / sqrt(mean of squares + epsilon) * weight over the last axis, computed in single precision. What comes out is of x's
+    /// type, or in the lower precision under <see cref="Autocast"/> on processors.
+    /// </summary>
     /// <param name="x">(..., C).</param>
     /// <param name="weight">(C).</param>
     /// <param name="epsilon">Added to the mean of squares.</param>
@@ -55,22 +58,6 @@ public static class Functional
 
     /// <summary>silu(gate) * x, element by element (SwiGLU, arXiv 2002.05202).</summary>
     public static Tensor SiluGate(Tensor gate, Tensor x) => Check(esp_silu_gate(gate, x));
-
-    /// <summary>
-    /// Rotates the elements i and i + d/2 of every head by its position times a frequency (RoPE, arXiv 2104.09864).
-    /// </summary>
-    /// <param name="x">(B, T, heads x d).</param>
-    /// <param name="frequencies">(d/2).</param>
-    /// <param name="positions">(B, T), int64; null for 0 to T - 1.</param>
-    public static Tensor RotateHeads(Tensor x, Tensor frequencies, Tensor? positions = null) =>
-        Check(esp_rotate_heads(x, frequencies, positions ?? Tensor.None));
-
-    /// <summary>Each head as often as said, one beside the other: key/value heads for the query heads that share them.</summary>
-    /// <param name="x">(B, T, heads x d).</param>
-    /// <param name="heads">The heads.</param>
-    /// <param name="times">How often each.</param>
-    public static Tensor RepeatHeads(Tensor x, int heads, int times) =>
-        times == 1 ? x : Check(esp_repeat_heads(x, heads, times));
 
     /// <summary>GELU, exact or by GPT-2's tanh approximation.</summary>
     public static Tensor Gelu(Tensor x, bool tanhApproximation) => Check(esp_gelu(x, tanhApproximation ? 1 : 0));
@@ -84,9 +71,40 @@ public static class Functional
     /// (B), int64: of each sequence, the positions before the padding at its end, which no other sees; null for no padding.
     /// What comes out at the padding itself means nothing.
     /// </param>
+    /// <param name="past">
+    /// What the tokens before have left: these follow on them, and leave theirs. Causal only, without dropout or gradient.
+    /// </param>
     /// <returns>(B, T, C).</returns>
-    public static Tensor SelfAttention(Tensor qkv, int heads, bool causal, double dropout, Tensor? lengths = null) =>
-        Check(esp_self_attention(qkv, heads, causal ? 1 : 0, dropout, lengths ?? Tensor.None));
+    public static Tensor SelfAttention(
+        Tensor qkv, int heads, bool causal, double dropout, Tensor? lengths = null, KeyValues? past = null) =>
+        past is not null
+            ? past.Attend(qkv, Tensor.None, Tensor.None, heads, heads, Tensor.None)
+            : Check(esp_self_attention(
+                qkv, Tensor.None, Tensor.None, heads, heads, causal ? 1 : 0, dropout, lengths ?? Tensor.None, Tensor.None, Tensor.None));
+
+    /// <summary>
+    /// Causal self-attention by rotary positions: elements i and i + d/2 of every head of queries and keys are turned by its
+    /// position times a frequency (RoPE, arXiv 2104.09864). Query heads side by side share a head of keys and values.
+    /// </summary>
+    /// <param name="query">(B, T, heads x d).</param>
+    /// <param name="key">(B, T, groups x d).</param>
+    /// <param name="value">(B, T, groups x d).</param>
+    /// <param name="heads">The query heads.</param>
+    /// <param name="groups">The heads of keys and values; divides <paramref name="heads"/>.</param>
+    /// <param name="frequencies">(d/2): radians a position.</param>
+    /// <param name="positions">(B, T), int64; null for T in a row that follow on the past, or begin at 0.</param>
+    /// <param name="dropout">The probability with which an attention weight is dropped.</param>
+    /// <param name="past">
+    /// What the tokens before have left: these follow on them, and leave theirs. Without positions, dropout or gradient.
+    /// </param>
+    /// <returns>(B, T, heads x d).</returns>
+    public static Tensor RotaryAttention(
+        Tensor query, Tensor key, Tensor value, int heads, int groups, Tensor frequencies, Tensor? positions = null,
+        double dropout = 0, KeyValues? past = null) =>
+        past is not null
+            ? past.Attend(query, key, value, heads, groups, frequencies)
+            : Check(esp_self_attention(
+                query, key, value, heads, groups, 1, dropout, Tensor.None, frequencies, positions ?? Tensor.None));
 
     /// <summary>The rows of <paramref name="weight"/> (V, C) that the indices name (int64, any shape S): (S, C).</summary>
     public static Tensor Embedding(Tensor weight, Tensor indices) => Check(esp_embedding(weight, indices));

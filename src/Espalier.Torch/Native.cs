@@ -97,10 +97,14 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial Tensor esp_masked_layer_norm(Tensor x, Tensor weight, Tensor bias, Tensor mask, double epsilon);
     [LibraryImport(Library)] internal static partial Tensor esp_rms_norm(Tensor x, Tensor weight, Tensor mask, double epsilon);
     [LibraryImport(Library)] internal static partial Tensor esp_silu_gate(Tensor gate, Tensor x);
-    [LibraryImport(Library)] internal static partial Tensor esp_rotate_heads(Tensor x, Tensor frequencies, Tensor positions);
-    [LibraryImport(Library)] internal static partial Tensor esp_repeat_heads(Tensor x, long heads, long times);
     [LibraryImport(Library)] internal static partial Tensor esp_gelu(Tensor x, int tanhApproximation);
-    [LibraryImport(Library)] internal static partial Tensor esp_self_attention(Tensor qkv, long heads, int causal, double dropout, Tensor lengths);
+    [LibraryImport(Library)]
+    internal static partial Tensor esp_self_attention(
+        Tensor query, Tensor key, Tensor value, long heads, long groups, int causal, double dropout, Tensor lengths,
+        Tensor frequencies, Tensor positions);
+    [LibraryImport(Library)]
+    internal static partial Tensor esp_cached_attention(
+        Tensor query, Tensor key, Tensor value, long heads, long groups, Tensor frequencies, Tensor keys, Tensor values, long past);
     [LibraryImport(Library)] internal static partial Tensor esp_cross_entropy(Tensor logits, Tensor targets, long ignored);
     [LibraryImport(Library)] internal static partial Tensor esp_linear_cross_entropy(Tensor x, Tensor weight, Tensor bias, Tensor targets, long ignored);
 

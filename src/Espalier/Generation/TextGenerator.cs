@@ -1,5 +1,4 @@
 using Espalier.Models;
-using Espalier.Torch;
 
 namespace Espalier.Generation;
 
@@ -16,33 +15,35 @@ public sealed class TextGenerator(Model model, ForwardPlan plan, Compute compute
     public IEnumerable<int> Continue(IReadOnlyList<int> prompt, TokenSampler sampler, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfZero(prompt.Count);
+        using var decoder = new Decoder(model, plan, compute);
         List<int> context = [.. prompt.TakeLast(model.Config.ContextLength)];
         for (long n = 0; ; n++)
         {
             int token = sampler.Draw(
-                NextLogits(context), new CounterRandom(seed, RandomPurpose.Generation, step: n).NextDouble());
+                NextLogits(decoder, context), new CounterRandom(seed, RandomPurpose.Generation, step: n).NextDouble());
             yield return token;
 
             if (context.Count == model.Config.ContextLength)
             {
+                // A window that slides moves every token to another position, and takes from all what the first one told
+                // them: nothing of it can be kept, so that the whole is read again, and scored at its end alone.
                 context.RemoveAt(0);
+                decoder.Forget();
             }
 
             context.Add(token);
         }
     }
 
-    /// <summary>The scores of every token after the given ones.</summary>
-    /// <param name="context">At least one token, at most the context length.</param>
-    /// <returns>(V).</returns>
-    internal float[] NextLogits(List<int> context)
+    /// <summary>The scores of every token after the given ones, of which the decoder has read the first.</summary>
+    private static float[] NextLogits(Decoder decoder, List<int> context)
     {
-        using var noGrad = new NoGrad();
-        using var scope = new TensorScope();
-        using Autocast? autocast = compute.LowerProducts();
-        long[] ids = [.. context];
-        Tensor logits_1TV = ForwardPass.Logits(
-            model, Tensor.From<long>(ids, [1, ids.Length], compute.Device), plan);
-        return logits_1TV.Narrow(1, ids.Length - 1, 1).To(ScalarType.Float32, Device.Cpu).ToArray<float>();
+        var unread = new long[1, context.Count - decoder.Length];
+        for (int i = 0; i < unread.Length; i++)
+        {
+            unread[0, i] = context[decoder.Length + i];
+        }
+
+        return decoder.Next(unread);
     }
 }

@@ -11,17 +11,13 @@ public static class ForwardPass
     /// <param name="plan">What runs.</param>
     /// <param name="training">Whether dropout is on.</param>
     /// <returns>(B, T, C).</returns>
-    public static Tensor Hidden(Model model, ModelInput input, ForwardPlan plan, bool training = false)
-    {
-        IArchitecture architecture = model.Architecture;
-        Tensor x_BTC = Scoped(() => architecture.Embed(Rest(model, plan, training), input));
-        foreach (LayerRun run in plan.Layers)
-        {
-            x_BTC = Next(x_BTC, x => Run(model, run, training, x, input.Lengths));
-        }
+    public static Tensor Hidden(Model model, ModelInput input, ForwardPlan plan, bool training = false) =>
+        Through(model, input, plan, training, decoder: null);
 
-        return Next(x_BTC, x => architecture.Finish(Rest(model, plan, training), x));
-    }
+    /// <summary>What the last layer makes of tokens that follow on those that a decoder has read.</summary>
+    /// <inheritdoc cref="Hidden"/>
+    internal static Tensor HiddenOfNext(Model model, ModelInput input, ForwardPlan plan, Decoder decoder) =>
+        Through(model, input, plan, training: false, decoder);
 
     /// <summary>The scores of every vocabulary entry at every position, without dropout.</summary>
     /// <inheritdoc cref="Hidden"/>
@@ -69,16 +65,29 @@ public static class ForwardPass
         return batch.Positions is null ? hidden_NC : hidden_NC.IndexSelect(0, batch.Positions);
     }
 
-    private static ModelPart Rest(Model model, ForwardPlan plan, bool training) => new(model, plan, training);
-
-    private static Tensor Run(Model model, LayerRun run, bool training, Tensor x_BTC, Tensor? lengths_B)
+    private static Tensor Through(Model model, ModelInput input, ForwardPlan plan, bool training, Decoder? decoder)
     {
         IArchitecture architecture = model.Architecture;
-        if (run.Tokens is not TokenSubset tokens)
+        Tensor x_BTC = Scoped(() => architecture.Embed(RestPart(), input));
+        for (int i = 0; i < plan.Depth; i++)
         {
-            return architecture.Layer(new ModelPart(model, run, training), x_BTC, lengths_B);
+            LayerRun run = plan.Layers[i];
+            int index = i;
+            x_BTC = Next(x_BTC, x => run.Tokens is TokenSubset tokens
+                ? RunOnSome(model, run, tokens, training, x, input.Lengths)
+                : architecture.Layer(decoder?.Layer(run, index) ?? new ModelPart(model, run, training), x, input.Lengths));
         }
 
+        return Next(x_BTC, x => architecture.Finish(RestPart(), x));
+
+        ModelPart RestPart() => decoder?.Rest() ?? Rest(model, plan, training);
+    }
+
+    private static ModelPart Rest(Model model, ForwardPlan plan, bool training) => new(model, plan, training);
+
+    private static Tensor RunOnSome(
+        Model model, LayerRun run, TokenSubset tokens, bool training, Tensor x_BTC, Tensor? lengths_B)
+    {
         // Rows are counted through B x T.
         (int sequences, int length, long width) = ((int)x_BTC.Shape[0], (int)x_BTC.Shape[1], x_BTC.Shape[2]);
         long[] positions = tokens.Positions(sequences, length);
@@ -91,7 +100,7 @@ public static class ForwardPass
         {
             Positions = Tensor.From<long>(positions, [sequences, kept], x_BTC.Device),
         };
-        Tensor made_BKC = architecture.Layer(layer, seen_BKC, lengths_B is null ? null : Kept(lengths_B, positions, kept));
+        Tensor made_BKC = model.Architecture.Layer(layer, seen_BKC, lengths_B is null ? null : Kept(lengths_B, positions, kept));
         return all.IndexCopy(0, rows, made_BKC.Reshape(-1, width)).Reshape(sequences, length, width);
     }
 

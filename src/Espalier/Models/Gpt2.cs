@@ -12,13 +12,16 @@ namespace Espalier.Models;
 internal sealed class Gpt2 : IArchitecture
 {
     // Axes in the names and comments: B sequences, T positions, C hidden, F feed-forward, V vocabulary.
-    private const string TokenEmbedding = "transformer.wte.weight";
-    private const string PositionEmbedding = "transformer.wpe.weight";
+    private const string TokenEmbedding = "transformer.wte";
+    private const string PositionEmbedding = "transformer.wpe";
     private const string FinalNorm = "transformer.ln_f";
-    private const string UntiedHead = "lm_head.weight";
+    private const string UntiedHead = "lm_head";
 
     /// <inheritdoc/>
     public bool NormsComeFirst => true;
+
+    /// <inheritdoc/>
+    public bool SeesOnlyThePast => true;
 
     /// <inheritdoc/>
     public IObjective Objective(Tokenizer tokenizer) => new NextToken();
@@ -37,8 +40,8 @@ internal sealed class Gpt2 : IArchitecture
 
         List<ParameterSpec> specs =
         [
-            Shared(TokenEmbedding, [vocabulary, hiddenOut], Initialization.Normal),
-            Shared(PositionEmbedding, [positions, hiddenOut], Initialization.Normal),
+            Shared(TokenEmbedding + ".weight", [vocabulary, hiddenOut], Initialization.Normal),
+            Shared(PositionEmbedding + ".weight", [positions, hiddenOut], Initialization.Normal),
         ];
         for (int layer = 0; layer < config.Layers; layer++)
         {
@@ -70,7 +73,7 @@ internal sealed class Gpt2 : IArchitecture
         specs.AddRange(norm.Select(spec => spec with { IsReadByHead = true, IsReadByTiedHead = config.TiedHead }));
         if (!config.TiedHead)
         {
-            specs.Add(Shared(UntiedHead, [vocabulary with { Side = AxisSide.Output }, hiddenIn], Initialization.Normal));
+            specs.Add(Shared(UntiedHead + ".weight", [vocabulary with { Side = AxisSide.Output }, hiddenIn], Initialization.Normal));
         }
 
         return specs;
@@ -82,7 +85,8 @@ internal sealed class Gpt2 : IArchitecture
     /// <inheritdoc/>
     public Tensor Embed(ModelPart rest, ModelInput input)
     {
-        Tensor x_BTC = Embedding(rest[TokenEmbedding], input.Ids) + rest[PositionEmbedding].Narrow(0, 0, input.Length);
+        Tensor positions_TC = rest[PositionEmbedding + ".weight"].Narrow(0, rest.FirstPosition, input.Length);
+        Tensor x_BTC = Embedding(rest[TokenEmbedding + ".weight"], input.Ids) + positions_TC;
         return Dropout(rest.Masked(AxisKind.Hidden, x_BTC), rest.HasDropout ? Config(rest).EmbeddingDropout : 0);
     }
 
@@ -93,8 +97,8 @@ internal sealed class Gpt2 : IArchitecture
         double residualDropout = layer.HasDropout ? config.ResidualDropout : 0;
 
         Tensor qkv = layer.Linear("attn.c_attn", layer.LayerNorm("ln_1", x_BTC));
-        Tensor mixed_BTC = layer.Masked(
-            AxisKind.Heads, SelfAttention(qkv, config.Heads, causal: true, layer.HasDropout ? config.AttentionDropout : 0));
+        Tensor mixed_BTC = layer.Masked(AxisKind.Heads, SelfAttention(
+            qkv, config.Heads, causal: true, layer.HasDropout ? config.AttentionDropout : 0, past: layer.Past));
         x_BTC = layer.Add(x_BTC, Dropout(layer.Linear("attn.c_proj", mixed_BTC), residualDropout));
 
         Tensor inner_BTF = Gelu(layer.Linear("mlp.c_fc", layer.LayerNorm("ln_2", x_BTC)), tanhApproximation: true);
@@ -106,11 +110,11 @@ internal sealed class Gpt2 : IArchitecture
     public Tensor Finish(ModelPart rest, Tensor x_BTC) => rest.LayerNorm(FinalNorm, x_BTC);
 
     /// <inheritdoc/>
-    public Tensor Logits(ModelPart rest, Tensor hidden) => hidden.MatMul(Head(rest).Transpose(0, 1));
+    public Tensor Logits(ModelPart rest, Tensor hidden) => rest.Linear(HeadRole(rest), hidden, transposed: true);
 
     /// <inheritdoc/>
     public Tensor LossSum(ModelPart rest, Tensor hidden_NC, Tensor targets_N) =>
-        LinearCrossEntropySum(hidden_NC, Head(rest), Tensor.None, targets_N);
+        LinearCrossEntropySum(hidden_NC, rest[HeadRole(rest) + ".weight"], Tensor.None, targets_N);
 
     /// <inheritdoc/>
     public FlopsCount LayerCost(ModelConfig config, int sequences, int length) => FlopsCount.OfLayer(config, sequences, length);
@@ -121,5 +125,5 @@ internal sealed class Gpt2 : IArchitecture
 
     private static Gpt2Config Config(ModelPart part) => (Gpt2Config)part.Config;
 
-    private static Tensor Head(ModelPart rest) => rest[rest.Config.TiedHead ? TokenEmbedding : UntiedHead];
+    private static string HeadRole(ModelPart rest) => rest.Config.TiedHead ? TokenEmbedding : UntiedHead;
 }

@@ -22,6 +22,12 @@ public interface IArchitecture
     /// </summary>
     bool UnitsAreGated => false;
 
+    /// <summary>
+    /// Whether a token sees itself and those before it alone, and attention goes on from <see cref="ModelPart.Past"/>: then
+    /// generating a token reads nothing again.
+    /// </summary>
+    bool SeesOnlyThePast => false;
+
     /// <summary>What such a model is pre-trained to do.</summary>
     /// <exception cref="UserErrorException">The tokenizer lacks a token that it takes.</exception>
     IObjective Objective(Tokenizer tokenizer);

@@ -13,9 +13,9 @@ namespace Espalier.Models;
 internal sealed class Llama : IArchitecture
 {
     // Axes in the names and comments: B sequences, T positions, C hidden, F feed-forward, V vocabulary.
-    private const string TokenEmbedding = "model.embed_tokens.weight";
+    private const string TokenEmbedding = "model.embed_tokens";
     private const string FinalNorm = "model.norm";
-    private const string UntiedHead = "lm_head.weight";
+    private const string UntiedHead = "lm_head";
 
     /// <inheritdoc/>
     public bool NormsComeFirst => true;
@@ -25,6 +25,9 @@ internal sealed class Llama : IArchitecture
 
     /// <inheritdoc/>
     public bool UnitsAreGated => true;
+
+    /// <inheritdoc/>
+    public bool SeesOnlyThePast => true;
 
     /// <inheritdoc/>
     public IObjective Objective(Tokenizer tokenizer) => new NextToken();
@@ -43,7 +46,7 @@ internal sealed class Llama : IArchitecture
         var ffn = new Axis(AxisKind.Ffn, AxisSide.Output, config.FfnWidth);
         var vocabulary = new Axis(AxisKind.Vocabulary, AxisSide.None, config.Vocabulary);
 
-        List<ParameterSpec> specs = [Shared(TokenEmbedding, [vocabulary, hiddenOut], Initialization.Normal)];
+        List<ParameterSpec> specs = [Shared(TokenEmbedding + ".weight", [vocabulary, hiddenOut], Initialization.Normal)];
         for (int layer = 0; layer < config.Layers; layer++)
         {
             specs.AddRange(
@@ -83,7 +86,7 @@ internal sealed class Llama : IArchitecture
         });
         if (!config.TiedHead)
         {
-            specs.Add(Shared(UntiedHead, [vocabulary with { Side = AxisSide.Output }, hiddenIn], Initialization.Normal));
+            specs.Add(Shared(UntiedHead + ".weight", [vocabulary with { Side = AxisSide.Output }, hiddenIn], Initialization.Normal));
         }
 
         return specs;
@@ -94,7 +97,7 @@ internal sealed class Llama : IArchitecture
 
     /// <inheritdoc/>
     public Tensor Embed(ModelPart rest, ModelInput input) =>
-        rest.Masked(AxisKind.Hidden, Embedding(rest[TokenEmbedding], input.Ids));
+        rest.Masked(AxisKind.Hidden, Embedding(rest[TokenEmbedding + ".weight"], input.Ids));
 
     /// <inheritdoc/>
     public Tensor Layer(ModelPart layer, Tensor x_BTC, Tensor? lengths_B)
@@ -110,11 +113,11 @@ internal sealed class Llama : IArchitecture
     public Tensor Finish(ModelPart rest, Tensor x_BTC) => rest.RmsNorm(FinalNorm, x_BTC);
 
     /// <inheritdoc/>
-    public Tensor Logits(ModelPart rest, Tensor hidden) => hidden.MatMul(Head(rest).Transpose(0, 1));
+    public Tensor Logits(ModelPart rest, Tensor hidden) => rest.Linear(HeadRole(rest), hidden, transposed: true);
 
     /// <inheritdoc/>
     public Tensor LossSum(ModelPart rest, Tensor hidden_NC, Tensor targets_N) =>
-        LinearCrossEntropySum(hidden_NC, Head(rest), Tensor.None, targets_N);
+        LinearCrossEntropySum(hidden_NC, rest[HeadRole(rest) + ".weight"], Tensor.None, targets_N);
 
     /// <summary>
     /// Queries and output are 2 C H d a token, keys and values 2 C G d, the feed-forward layer 3 C F; attention scores and
@@ -138,25 +141,26 @@ internal sealed class Llama : IArchitecture
         var config = (RotaryConfig)layer.Config;
         float[] frequencies = config.RopeScaling.Frequencies(config.RopeTheta, config.HeadSize);
         Tensor turns = Tensor.From<float>(frequencies, [frequencies.Length], read_BTC.Device);
-        int shared = config.Heads / config.HeadGroups;
-        Tensor query = Turned("q", config.Heads);
-        Tensor key = RepeatHeads(Turned("k", config.HeadGroups), config.HeadGroups, shared);
-        Tensor value = RepeatHeads(Projected("v"), config.HeadGroups, shared);
-        Tensor mixed = SelfAttention(
-            Tensor.Concatenate([query, key, value], -1), config.Heads, causal: true, layer.HasDropout ? config.AttentionDropout : 0);
+        Tensor mixed = RotaryAttention(
+            Heads("q", config.Heads), Heads("k", config.HeadGroups), Projected("v"), config.Heads, config.HeadGroups, turns,
+            layer.Positions, layer.HasDropout ? config.AttentionDropout : 0, layer.Past);
         return layer.Linear("self_attn.o_proj", layer.Masked(AxisKind.Heads, mixed), transposed: true);
 
         Tensor Projected(string part) => layer.Linear($"self_attn.{part}_proj", read_BTC, transposed: true);
 
-        Tensor Turned(string part, int heads)
+        // Qwen3 norms each head of queries and keys.
+        Tensor Heads(string part, int heads)
         {
             Tensor x = Projected(part);
-            return RotateHeads(config is Qwen3Config ? Normed(x, layer[$"self_attn.{part}_norm.weight"], heads) : x, turns, layer.Positions);
-        }
+            if (config is not Qwen3Config)
+            {
+                return x;
+            }
 
-        Tensor Normed(Tensor x, Tensor weight, int heads) =>
-            RmsNorm(x.Reshape(-1, heads, config.HeadSize), weight, config.LayerNormEpsilon).Reshape(x.Shape).To(x.Type, x.Device);
+            Tensor weight = layer[$"self_attn.{part}_norm.weight"];
+            return RmsNorm(x.Reshape(-1, heads, config.HeadSize), weight, config.LayerNormEpsilon).Reshape(x.Shape);
+        }
     }
 
-    private static Tensor Head(ModelPart rest) => rest[rest.Config.TiedHead ? TokenEmbedding : UntiedHead];
+    private static string HeadRole(ModelPart rest) => rest.Config.TiedHead ? TokenEmbedding : UntiedHead;
 }

@@ -47,6 +47,15 @@ public sealed class ModelPart
     /// <summary>Where in their sequences the tokens stand that this part sees, (B, T), int64; null for 0 to T - 1.</summary>
     public Tensor? Positions { get; init; }
 
+    /// <summary>What this execution of a layer has kept of the tokens before; null where none is kept.</summary>
+    public KeyValues? Past { get; init; }
+
+    /// <summary>Where in their sequences the tokens begin that this part sees: those before were read earlier.</summary>
+    public int FirstPosition { get; init; }
+
+    /// <summary>Weights of matrix products in the type of the products; null where the products lower them.</summary>
+    internal LoweredWeights? Lowered { get; init; }
+
     /// <summary>A weight of this part, by its role.</summary>
     public Tensor this[string role]
     {
@@ -60,9 +69,10 @@ public sealed class ModelPart
     /// <summary>x W + b, or x W^T + b, by the weights <c>role.weight</c> and, where the model has it, <c>role.bias</c>.</summary>
     public Tensor Linear(string role, Tensor x, bool transposed = false)
     {
+        Tensor weight = this[role + ".weight"];
         Tensor? bias = _parameters.Find(_layer, role + ".bias");
         return Functional.Linear(
-            x, this[role + ".weight"], bias is null ? Tensor.None : _trains ? bias : bias.Detach(), transposed);
+            x, Lowered?.Of(_layer, role, weight) ?? weight, bias is null ? Tensor.None : _trains ? bias : bias.Detach(), transposed);
     }
 
     /// <summary>Root-mean-square norm over the open units, by the weight <c>role.weight</c>.</summary>

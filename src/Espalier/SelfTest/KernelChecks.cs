@@ -12,7 +12,7 @@ internal static class KernelChecks
 
     // Activations are what autocast hands on in bfloat16; weights stay in single precision.
     private sealed record Layer(
-        string Name, long[][] Activations, long[][] Weights, Func<Tensor[], Tensor[], Tensor> Apply);
+        string Name, long[][] Activations, long[][] Weights, Func<Tensor[], Tensor[], Tensor> Apply, bool HasGradient = true);
 
     private static readonly Layer[] Layers =
     [
@@ -21,6 +21,10 @@ internal static class KernelChecks
         new("linear 130 x 67 -> 257", [[130, 67]], [[67, 257], [257]], (x, w) => Functional.Linear(x[0], w[0], w[1])),
         new("layer_norm 35 x 37", [[5, 7, 37]], [[37], [37]], (x, w) => Functional.LayerNorm(x[0], w[0], w[1], 1e-5)),
         new("layer_norm 3 x 1031", [[3, 1031]], [[1031], [1031]], (x, w) => Functional.LayerNorm(x[0], w[0], w[1], 1e-5)),
+        new("linear 21 x 13 -> 29 without bias", [[3, 7, 13]], [[29, 13]], (x, w) => Functional.Linear(x[0], w[0], Tensor.None, transposed: true)),
+        new("rms_norm 35 x 37", [[5, 7, 37]], [[37]], (x, w) => Functional.RmsNorm(x[0], w[0], 1e-5)),
+        new("rms_norm 3 x 1031", [[3, 1031]], [[1031]], (x, w) => Functional.RmsNorm(x[0], w[0], 1e-5)),
+        new("silu_gate 1001", [[7, 143], [7, 143]], [], (x, _) => Functional.SiluGate(x[0], x[1])),
         new("gelu_tanh 1001", [[7, 143]], [], (x, _) => Functional.Gelu(x[0], tanhApproximation: true)),
         new("gelu 1001", [[7, 143]], [], (x, _) => Functional.Gelu(x[0], tanhApproximation: false)),
         new("residual 35 x 37", [[5, 7, 37], [5, 7, 37]], [], (x, _) => x[0] + x[1]),
@@ -28,6 +32,10 @@ internal static class KernelChecks
         Attention(1, 1, 1, 7, causal: true),
         Attention(3, 65, 2, 9, causal: true),
         Attention(2, 33, 3, 16, causal: false),
+        RotaryAttention(2, 17, 3, 3, 6),
+        RotaryAttention(3, 65, 6, 2, 10),
+        RotaryAttention(1, 1, 4, 1, 2),
+        AttentionInPieces(2, 33, 6, 2, 10),
         HeadLoss(19, 23, 131),
         HeadLoss(70, 33, 1031),
     ];
@@ -47,6 +55,39 @@ internal static class KernelChecks
         $"{(causal ? "causal_" : "")}attention {batch} x {time} x {heads} x {headSize}",
         [[batch, time, 3L * heads * headSize]], [],
         (x, _) => Functional.SelfAttention(x[0], heads, causal, dropout: 0));
+
+    private static Layer RotaryAttention(int batch, int time, int heads, int groups, int headSize) => new(
+        $"rotary_attention {batch} x {time} x {heads} ({groups}) x {headSize}",
+        [[batch, time, heads * headSize], [batch, time, groups * headSize], [batch, time, groups * headSize]], [],
+        (x, _) => Functional.RotaryAttention(x[0], x[1], x[2], heads, groups, Frequencies(headSize, x[0].Device)));
+
+    /// <summary>As text is generated: all tokens but four at once, then one after the other.</summary>
+    private static Layer AttentionInPieces(int batch, int time, int heads, int groups, int headSize)
+    {
+        Layer whole = RotaryAttention(batch, time, heads, groups, headSize);
+        return whole with
+        {
+            Name = whole.Name + " in pieces",
+            HasGradient = false,
+            Apply = (x, _) =>
+            {
+                using var past = new KeyValues(time);
+                List<Tensor> pieces = [];
+                while (past.Length < time)
+                {
+                    int start = past.Length, length = start == 0 ? time - 4 : 1;
+                    Tensor[] next = [.. x.Select(part => part.Narrow(1, start, length))];
+                    pieces.Add(Functional.RotaryAttention(
+                        next[0], next[1], next[2], heads, groups, Frequencies(headSize, x[0].Device), past: past));
+                }
+
+                return Tensor.Concatenate(pieces, 1);
+            },
+        };
+    }
+
+    private static Tensor Frequencies(int headSize, Device device) =>
+        Tensor.From<float>([.. Enumerable.Range(0, headSize / 2).Select(pair => 1f / (1 + pair))], [headSize / 2], device);
 
     private static Layer HeadLoss(int tokens, int width, int vocabulary)
     {
@@ -76,12 +117,17 @@ internal static class KernelChecks
             actual = layer.Apply(x, tested[activations..]);
         }
 
+        if (!layer.HasGradient)
+        {
+            return Check(SelfTestCheck.LargestDeviation([(expected, actual)]));
+        }
+
         Tensor upstream = Draw(expected.Shape, seed, shapes.Length, device, ScalarType.Float64).Detach();
         (expected * upstream).Sum().Backward();
         (actual.To(ScalarType.Float32, device) * upstream.To(ScalarType.Float32, device)).Sum().Backward();
-        double deviation = SelfTestCheck.LargestDeviation(
-            [(expected, actual), .. exact.Zip(tested, (a, b) => (a.Grad!, b.Grad!))]);
-        return new SelfTestCheck(
+        return Check(SelfTestCheck.LargestDeviation([(expected, actual), .. exact.Zip(tested, (a, b) => (a.Grad!, b.Grad!))]));
+
+        SelfTestCheck Check(double deviation) => new(
             layer.Name, mixedPrecision ? "bf16" : "f32", deviation, mixedPrecision ? Bf16 : F32);
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Espalier.Generation;
 using Espalier.Models;
+using Espalier.Tests.Growth;
 using Espalier.Torch;
 
 namespace Espalier.Tests.Generation;
@@ -9,20 +10,34 @@ public class TextGeneratorTests
 {
     private static readonly ModelConfig Config = Sample.Model(2);
 
-    [Fact]
-    public void GreedyTakesTheLargestLogitAndSlidesOverALongText()
+    public static TheoryData<string> Kinds => ["gpt2", "llama", "qwen3", "shared layers", "bert"];
+
+    /// <summary>What a plain pass over the last tokens of the context finds likeliest, within the context and beyond it.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void GreedyTakesTheLargestLogitAndSlidesOverALongText(string kind)
     {
-        using Model model = Sample.ModelOf(Config);
-        var generator = new TextGenerator(model, ForwardPlan.Plain(2), Compute.Cpu);
-        int[] generated = [.. generator.Continue([3, 1, 4], new TokenSampler(0), seed: 1).Take(2 * Config.ContextLength)];
+        ModelConfig config = kind switch
+        {
+            "llama" => GrowthSample.Llama(2),
+            "qwen3" => new Qwen3Config
+            {
+                Layers = 2, HiddenSize = 16, Heads = 4, KeyValueHeads = 2, HeadDim = 6, ContextLength = 12, VocabularySize = 31,
+            },
+            "bert" => Sample.Bert(2),
+            _ => Config,
+        };
+        ForwardPlan plan = kind == "shared layers" ? ForwardPlan.Of([0, 1, 0, 1, 1]) : ForwardPlan.Plain(2);
+        using Model model = Sample.ModelOf(config);
+        var generator = new TextGenerator(model, plan, Compute.Cpu);
+        int[] generated = [.. generator.Continue([3, 1, 4], new TokenSampler(0), seed: 1).Take(2 * config.ContextLength)];
 
         List<int> text = [3, 1, 4];
         using var noGrad = new NoGrad();
         foreach (int token in generated)
         {
-            long[] context = [.. text.TakeLast(Config.ContextLength).Select(id => (long)id)];
-            Tensor logits = ForwardPass.Logits(
-                model, Tensor.From<long>(context, [1, context.Length]), ForwardPlan.Plain(2));
+            long[] context = [.. text.TakeLast(config.ContextLength).Select(id => (long)id)];
+            Tensor logits = ForwardPass.Logits(model, Tensor.From<long>(context, [1, context.Length]), plan);
             Assert.Equal(logits.ArgMax().ToArray<long>()[^1], token);
             text.Add(token);
         }

@@ -34,6 +34,19 @@ public class FunctionalTests
         Tensor x = Sample.Normal(1, 2, time, Hidden), weight = Sample.Normal(2, Hidden, 3 * Hidden) * 0.2, bias = Sample.Normal(3, 3 * Hidden);
         Compare(t => Functional.Linear(t[0], t[1], t[2]), t => t[0].MatMul(t[1]) + t[2], [x, weight, bias], bf16, transposed);
         Compare(t => Functional.Linear(t[0], t[1], Tensor.None), t => t[0].MatMul(t[1]), [x, weight], bf16, transposed);
+        Compare(
+            t => Functional.Linear(t[0], t[1], Tensor.None, transposed: true), t => t[0].MatMul(t[1].Transpose(0, 1)),
+            [x, weight.Transpose(0, 1).Clone()], bf16, transposed);
+    }
+
+    /// <summary>A weight that lies in the type of the products is taken as it is.</summary>
+    [Fact]
+    public void LinearOfALoweredWeight()
+    {
+        Tensor x = Sample.Normal(1, 2, 7, Hidden), weight = Sample.Normal(2, Hidden, 5), bias = Sample.Normal(3, 5);
+        using var _ = new Autocast(Device.Cpu);
+        Near.Identical(
+            Functional.Linear(x, weight, bias), Functional.Linear(x, weight.To(ScalarType.BFloat16, Device.Cpu), bias));
     }
 
     [Fact]
@@ -52,7 +65,7 @@ public class FunctionalTests
         // Far from mean 0, where variances computed the short way lose their digits.
         Tensor x = (Sample.Normal(1, 2, time, Hidden) * 2) + Tensor.Full([1], 10);
         Compare(
-            t => Functional.LayerNorm(t[0], t[1], t[2], 1e-5), t => Normalized(t[0], 1e-5, new double[Hidden].Select(_ => 1.0)) * t[1] + t[2],
+            t => Functional.LayerNorm(t[0], t[1], t[2], 1e-5), t => Normalized(t[0], 1e-5, Ones(Hidden)) * t[1] + t[2],
             [x, Sample.Normal(2, Hidden), Sample.Normal(3, Hidden)], bf16, transposed, singleTolerance: 5e-5);
     }
 
@@ -95,6 +108,45 @@ public class FunctionalTests
 
         static Tensor First(Tensor tensor) => tensor.Narrow(-1, 0, Open);
     }
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void RmsNorm(int time, bool bf16, bool transposed) => Compare(
+        t => Functional.RmsNorm(t[0], t[1], 1e-5),
+        t => t[0] * InverseRoot(Averaged(t[0] * t[0], Ones(Hidden)), 1e-5) * t[1],
+        [Sample.Normal(1, 2, time, Hidden) * 2, Sample.Normal(2, Hidden)], bf16, transposed);
+
+    /// <summary>Open, half open and closed units; what closes also gets no gradient.</summary>
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void MaskedRmsNorm(int time, bool bf16, bool transposed)
+    {
+        double[] shares = [.. Enumerable.Range(0, Hidden).Select(unit => unit < 9 ? 1 : unit < 15 ? 0.3f : 0.0)];
+        Tensor exact = Tensor.From<double>(shares, [Hidden]), mask = exact.To(ScalarType.Float32, Device.Cpu);
+        Compare(
+            t => Functional.RmsNorm(t[0], t[1], 1e-5, mask),
+            t => t[0] * InverseRoot(Averaged(t[0] * t[0], shares), 1e-5) * t[1] * exact,
+            [Sample.Normal(1, 2, time, Hidden) * 2, Sample.Normal(2, Hidden)], bf16, transposed);
+    }
+
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void RmsNormGivesTheGradientsThatAreAskedOfIt(bool ofInput, bool ofWeight)
+    {
+        Tensor upstream = Sample.Normal(9, 2, 7, Hidden);
+        OnlyTheseGradients(
+            t => (Functional.RmsNorm(t[0], t[1], 1e-5) * upstream).Sum(),
+            [Sample.Normal(1, 2, 7, Hidden), Sample.Normal(2, Hidden)], [ofInput, ofWeight]);
+    }
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void SiluGate(int time, bool bf16, bool transposed) => Compare(
+        t => Functional.SiluGate(t[0], t[1]),
+        t => t[0] * ((t[0] * 0.5).Tanh() + Tensor.Full([1], 1, ScalarType.Float64)) * 0.5 * t[1],
+        [Sample.Normal(1, 2, time, Hidden) * 3, Sample.Normal(2, 2, time, Hidden)], bf16, transposed);
 
     [Theory]
     [MemberData(nameof(Modes))]
@@ -143,6 +195,74 @@ public class FunctionalTests
             Compare(
                 t => Functional.SelfAttention(t[0], Heads, causal, dropout: 0), t => Attention(t[0], Heads, causal), [qkv],
                 bf16, transposed, singleTolerance: 2e-5, lowerTolerance: 0.04);
+        }
+    }
+
+    /// <summary>One head of keys for all queries, one for some of them, one for each; in order, and at positions of one's own.</summary>
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void RotaryAttention(int time, bool bf16, bool transposed)
+    {
+        const int QueryHeads = 6, Size = 10;
+        float[] frequencies = [.. Enumerable.Range(0, Size / 2).Select(i => 1.5f / (1 + i))];
+        Tensor turns = Tensor.From<float>(frequencies, [frequencies.Length]);
+        long[] places = [.. Enumerable.Range(0, 2).SelectMany(row => Enumerable.Range(0, time).Select(t => (2L * t) + row))];
+        foreach (int groups in (int[])[1, 3, 6])
+        {
+            foreach (long[]? positions in (long[]?[])[null, places])
+            {
+                Tensor? given = positions is null ? null : Tensor.From<long>(positions, [2, time]);
+                Compare(
+                    t => Functional.RotaryAttention(t[0], t[1], t[2], QueryHeads, groups, turns, given),
+                    t => Rotated(t[0], t[1], t[2], QueryHeads, groups, frequencies, positions),
+                    [Sample.Normal(1, 2, time, QueryHeads * Size), Sample.Normal(2, 2, time, groups * Size), Sample.Normal(3, 2, time, groups * Size)],
+                    bf16, transposed, singleTolerance: 2e-5, lowerTolerance: 0.04);
+            }
+        }
+    }
+
+    /// <summary>Tokens that come in pieces, single ones among them, get what they get at once; a second time too.</summary>
+    [Theory]
+    [InlineData(ScalarType.Float64, 1e-12)]
+    [InlineData(ScalarType.Float32, 2e-6)]
+    [InlineData(ScalarType.BFloat16, 0.02)]
+    public void AttentionGoesOnFromThePast(ScalarType type, double tolerance)
+    {
+        const int Time = 41, Size = 6;
+        Tensor turns = Tensor.From<float>([1, 0.3f, 0.1f], [3]);
+        foreach (int groups in (int[])[1, 2, 4])
+        {
+            using var past = new KeyValues(Time + 2);
+            Tensor q = Draw(1, 4), k = Draw(2, groups), v = Draw(3, groups);
+            Tensor whole = Functional.RotaryAttention(q, k, v, 4, groups, turns);
+            for (int round = 0; round < 2; round++)
+            {
+                Near.Equal(whole, InPieces(past, (start, length) => Functional.RotaryAttention(
+                    q.Narrow(1, start, length), k.Narrow(1, start, length), v.Narrow(1, start, length), 4, groups, turns, past: past)), tolerance);
+                Assert.Equal(Time, past.Length);
+                past.Forget();
+            }
+        }
+
+        using var packed = new KeyValues(Time);
+        Tensor qkv = Draw(4, 12);
+        Near.Equal(
+            Functional.SelfAttention(qkv, 4, causal: true, dropout: 0),
+            InPieces(packed, (start, length) => Functional.SelfAttention(
+                qkv.Narrow(1, start, length), 4, causal: true, dropout: 0, past: packed)), tolerance);
+        Assert.Throws<TorchException>(() => Functional.SelfAttention(qkv, 4, causal: true, dropout: 0, past: packed));
+
+        Tensor Draw(int seed, int heads) => Sample.Normal(seed, 3, Time, heads * Size).To(type, Device.Cpu);
+
+        static Tensor InPieces(KeyValues past, Func<int, int, Tensor> attention)
+        {
+            List<Tensor> pieces = [];
+            foreach (int length in (int[])[5, 1, 1, 2, 31, 1])
+            {
+                pieces.Add(attention(past.Length, length));
+            }
+
+            return Tensor.Concatenate(pieces, 1);
         }
     }
 
@@ -390,6 +510,17 @@ public class FunctionalTests
     private static Tensor Attention(Tensor qkv, int heads, bool causal)
     {
         long batch = qkv.Shape[0], time = qkv.Shape[1], width = qkv.Shape[2] / 3, size = width / heads;
+        return Attention(Part(0), Part(1), Part(2), causal);
+
+        // (B, H, T, D)
+        Tensor Part(int which) =>
+            qkv.Narrow(2, which * width, width).Reshape(batch, time, heads, size).Transpose(1, 2);
+    }
+
+    /// <summary>Of heads (B, H, T, D): (B, T, H D).</summary>
+    private static Tensor Attention(Tensor q, Tensor k, Tensor v, bool causal)
+    {
+        long batch = q.Shape[0], heads = q.Shape[1], time = q.Shape[2], size = q.Shape[3];
         var mask = new double[time * time];
         for (long query = 0; query < time; query++)
         {
@@ -399,30 +530,63 @@ public class FunctionalTests
             }
         }
 
-        Tensor scores = Part(0).MatMul(Part(1).Transpose(2, 3)) * (1 / Math.Sqrt(size));
-        return (scores + Tensor.From<double>(mask, [time, time])).Softmax().MatMul(Part(2))
-            .Transpose(1, 2).Reshape(batch, time, width);
-
-        // (B, H, T, D)
-        Tensor Part(int which) =>
-            qkv.Narrow(2, which * width, width).Reshape(batch, time, heads, size).Transpose(1, 2);
+        Tensor scores = q.MatMul(k.Transpose(2, 3)) * (1 / Math.Sqrt(size));
+        return (scores + Tensor.From<double>(mask, [time, time])).Softmax().MatMul(v)
+            .Transpose(1, 2).Reshape(batch, time, heads * size);
     }
+
+    private static Tensor Rotated(
+        Tensor q, Tensor k, Tensor v, int heads, int groups, float[] frequencies, long[]? positions)
+    {
+        long batch = q.Shape[0], time = q.Shape[1], half = frequencies.Length;
+        double[] angles =
+        [
+            .. Enumerable.Range(0, (int)(batch * time)).SelectMany(
+                place => frequencies.Select(frequency => (positions?[place] ?? place % time) * (double)frequency)),
+        ];
+        Tensor cos = Table(Math.Cos), sin = Table(Math.Sin);
+        Tensor[] shared = [.. Enumerable.Range(0, heads).Select(head => Tensor.From<long>([head * groups / heads], [1]))];
+        return Attention(Turned(Split(q, heads)), Shared(Turned(Split(k, groups))), Shared(Split(v, groups)), causal: true);
+
+        Tensor Table(Func<double, double> function) => Tensor.From<double>([.. angles.Select(function)], [batch, 1, time, half]);
+
+        Tensor Split(Tensor x, int n) => x.Reshape(batch, time, n, 2 * half).Transpose(1, 2);
+
+        // Each query head finds its own copy.
+        Tensor Shared(Tensor x) => Tensor.Concatenate([.. shared.Select(group => x.IndexSelect(1, group))], 1);
+
+        Tensor Turned(Tensor x)
+        {
+            Tensor first = x.Narrow(3, 0, half), second = x.Narrow(3, half, half);
+            return Tensor.Concatenate([(first * cos) - (second * sin), (second * cos) + (first * sin)], 3);
+        }
+    }
+
+    private static IEnumerable<double> Ones(int count) => Enumerable.Repeat(1.0, count);
 
     /// <summary>Each unit counts by its share.</summary>
     private static Tensor Normalized(Tensor x, double epsilon, IEnumerable<double> shares)
     {
-        double all = shares.Sum();
-        Tensor averaging = Tensor.From<double>([.. shares.Select(share => share / all)], [x.Shape[^1], 1]);
-        Tensor centred = x - x.MatMul(averaging);
-        Tensor variance = (centred * centred).MatMul(averaging) + Tensor.Full([1], epsilon, ScalarType.Float64);
+        Tensor centred = x - Averaged(x, shares);
+        return centred * InverseRoot(Averaged(centred * centred, shares), epsilon);
+    }
 
-        // 1 / sqrt(v) by Newton's iteration, which is elementary, from below the root for any v up to 300.
-        Tensor root = Tensor.Full(variance.Shape, 0.1, ScalarType.Float64);
+    private static Tensor Averaged(Tensor x, IEnumerable<double> shares)
+    {
+        double all = shares.Sum();
+        return x.MatMul(Tensor.From<double>([.. shares.Select(share => share / all)], [x.Shape[^1], 1]));
+    }
+
+    /// <summary>1 / sqrt(v + epsilon) by Newton's iteration, which is elementary, from below the root for any v up to 300.</summary>
+    private static Tensor InverseRoot(Tensor value, double epsilon)
+    {
+        Tensor shifted = value + Tensor.Full([1], epsilon, ScalarType.Float64);
+        Tensor root = Tensor.Full(value.Shape, 0.1, ScalarType.Float64);
         for (int i = 0; i < 30; i++)
         {
-            root = root * (Tensor.Full([1], 1.5, ScalarType.Float64) - (variance * root * root * 0.5));
+            root = root * (Tensor.Full([1], 1.5, ScalarType.Float64) - (shifted * root * root * 0.5));
         }
 
-        return centred * root;
+        return root;
     }
 }
