@@ -70,6 +70,12 @@ internal static class AtomicFolder
 
             Directory.Move(partial, folder);
         }
+        catch (UserErrorException exception) when (exception.Message.Contains(partial, StringComparison.Ordinal))
+        {
+            // The hidden name tells nobody anything.
+            TryDelete(partial);
+            throw new UserErrorException(exception.Message.Replace(partial, folder, StringComparison.Ordinal), exception.Hint, exception);
+        }
         catch
         {
             TryDelete(partial);
