@@ -124,7 +124,11 @@ internal sealed class RunLog
         };
         try
         {
-            Write();
+            // Where the run's folder was deleted or moved, no other is made in its place.
+            if (File.Exists(_path))
+            {
+                Write();
+            }
         }
         catch (UserErrorException)
         {

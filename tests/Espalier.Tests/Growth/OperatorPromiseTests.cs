@@ -119,7 +119,8 @@ public class OperatorPromiseTests
         Assert.All(Near.Values(after), value => Assert.True(double.IsFinite(value)));
         if (growth.Promise(model).Loss == Kept.Exactly)
         {
-            Near.Equal(scores, after, 5e-5, growth.ToString());
+            // A layer norm over three units that are nearly equal makes rounding 1 / sqrt(epsilon), 316 times, as large.
+            Near.Equal(scores, after, 2e-4, growth.ToString());
         }
     }
 }

@@ -57,7 +57,7 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
     public void ARunWhoseFolderIsGoneStopsAtItsNextSave(string how)
     {
         string run = _folder.File("run"), elsewhere = _folder.File("elsewhere");
-        var error = Assert.Throws<UserErrorException>(() => TinyRun.Go(run, TinyRun.Recipe, hear: progress =>
+        var error = Assert.Throws<UserErrorException>(() => TrainingRun.Run(TinyRun.Recipe, run, progress =>
         {
             if (progress is { Step: 10, Activity: TrainingActivity.Training })
             {
@@ -77,7 +77,7 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
         Assert.Equal(how == "replaced" ? [".lock"] : [], left);
         if (how == "moved")
         {
-            Assert.True(TinyRun.Go(elsewhere, TinyRun.Recipe));
+            Assert.True(TrainingRun.Run(TinyRun.Recipe, elsewhere).IsFinished);
         }
     }
 
