@@ -14,9 +14,22 @@ internal sealed class RunProcess(int parallel)
     private const string Threads = "OMP_NUM_THREADS";
     private const int LinesOfReason = 6;
 
+    private static readonly TimeSpan WhileInUse = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Makes a run, or goes on with it; see <see cref="ExperimentRunner.Launch"/>.</summary>
     public async Task<string?> Launch(ExperimentRun run, string folder, CancellationToken stop)
     {
+        // By a run of another experiment that is the same, or by one whose experiment was killed, and which still saves its state.
+        while (RunDirectory.IsInUse(folder))
+        {
+            if (stop.IsCancellationRequested)
+            {
+                return null;
+            }
+
+            await Task.Delay(WhileInUse, CancellationToken.None).ConfigureAwait(false);
+        }
+
         try
         {
             // Makes the folder and puts the recipe into it, or refuses what else it holds.

@@ -105,6 +105,26 @@ public sealed class RunDirectory : IDisposable
         }
     }
 
+    /// <summary>Whether a process writes to a run.</summary>
+    /// <param name="path">The folder of the run, which need not be there.</param>
+    public static bool IsInUse(string path)
+    {
+        try
+        {
+            using var tried = new FileStream(
+                System.IO.Path.Combine(path, ".lock"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            return false;
+        }
+        catch (IOException exception)
+        {
+            return FolderLock.IsHeld(exception);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The folder of the last complete checkpoint of the run, or null.</summary>
     public string? LatestCheckpoint => LatestCheckpointOf(Path);
 

@@ -14,9 +14,9 @@ public class DecoderTests
     [Fact]
     public void PiecesAreScoredAsTheWhole() => Check(Compute.Cpu, 2e-5);
 
-    /// <summary>Products round to 8 bits in either case, in other orders.</summary>
+    /// <summary>Products round to 8 bits in either case, in other orders, and random layers amplify that; a wrong piece is as far off as it is large.</summary>
     [Fact]
-    public void PiecesAreScoredAsTheWholeInBf16() => Check(new Compute(Device.Cpu, Bf16: true), 0.1);
+    public void PiecesAreScoredAsTheWholeInBf16() => Check(new Compute(Device.Cpu, Bf16: true), 0.3);
 
     [Fact]
     public void WhatIsForgottenLeavesNoTrace()

@@ -49,6 +49,19 @@ public sealed class RunFolderTests : IClassFixture<RunFolderTests.StoppedRun>, I
             [TinyRun.Checkpoint(run, 16), TinyRun.Checkpoint(run, 24)], RunDirectory.CheckpointsOf(run));
     }
 
+    [Fact]
+    public void ARunIsInUseWhileItIsOpen()
+    {
+        string run = _folder.File("run");
+        Assert.False(RunDirectory.IsInUse(run));
+        using (RunDirectory.Open(run, TinyRun.Recipe))
+        {
+            Assert.True(RunDirectory.IsInUse(run));
+        }
+
+        Assert.False(RunDirectory.IsInUse(run));
+    }
+
     /// <summary>What would be saved at the old place, nobody would look for.</summary>
     [Theory]
     [InlineData("moved")]
