@@ -40,6 +40,7 @@ public abstract record GrowthOperator
         var sources = old.Parameters.ToDictionary(parameter => (parameter.Spec.Layer, parameter.Spec.Role));
         var fresh = new Lazy<ParameterSet>(() => Fresh(old.Architecture, config, context));
         IOptimizer rule = state.Optimizer.Rule;
+        ScalarType type = old.Parameters.First().Value.Type;
 
         List<Parameter> parameters = [];
         Dictionary<string, ParameterState> states = [];
@@ -48,7 +49,7 @@ public abstract record GrowthOperator
             LayerOrigin? layer = spec.Layer is int index ? layers[index] : null;
             if (layer is { Source: null })
             {
-                Tensor begun = Find(fresh.Value, spec) * NewLayerFactor(spec, old.Config);
+                Tensor begun = Find(fresh.Value, spec).To(type, old.Parameters.Device) * NewLayerFactor(spec, old.Config);
                 parameters.Add(new Parameter(spec, ParameterSet.Trainable(begun)));
                 states.Add(spec.Name, new ParameterState(ParameterState.Begin(rule, spec, old.Parameters.Device).Slots) { New = NewUnits.All });
                 continue;
@@ -157,7 +158,7 @@ public abstract record GrowthOperator
     {
         using var scope = new TensorScope();
         Tensor made = Gathered(source.Spec, spec, maps, source.Value, above.Value, (a, b) => ofLayer * Factor(spec, a, b));
-        Tensor? shares = FactorsOf(spec, maps, (a, b) => FreshShare(spec, a, b), neutral: 0, source.Value.Device);
+        Tensor? shares = FactorsOf(spec, maps, (a, b) => FreshShare(spec, a, b), neutral: 0, source.Value);
         return scope.Keep(Finish(spec, maps, shares is null ? made : made + (Find(fresh.Value, spec) * shares)));
     }
 
@@ -193,7 +194,7 @@ public abstract record GrowthOperator
             }
         }
 
-        return scope.Keep(FactorsOf(after, maps, factor, neutral: 1, value.Device) is Tensor factors ? made * factors
+        return scope.Keep(FactorsOf(after, maps, factor, neutral: 1, value) is Tensor factors ? made * factors
             : ReferenceEquals(made, value) ? value.Clone() : made);
     }
 
@@ -201,31 +202,31 @@ public abstract record GrowthOperator
     private static Tensor WithMean(Tensor value, int axis)
     {
         long units = value.Shape[axis];
-        Tensor mean = value.Transpose(axis, -1).MatMul(Tensor.Full([units, 1], 1.0 / units, device: value.Device)).Transpose(axis, -1);
+        Tensor mean = value.Transpose(axis, -1).MatMul(Tensor.Full([units, 1], 1.0 / units, value.Type, value.Device)).Transpose(axis, -1);
         return Tensor.Concatenate([value, mean], axis);
     }
 
-    /// <summary>The factor of every element, shaped like the parameter; null where all are neutral.</summary>
+    /// <summary>The factor of every element, shaped like the parameter and of a tensor's type; null where all are neutral.</summary>
     private static Tensor? FactorsOf(
-        ParameterSpec spec, AxisMap[] maps, Func<UnitOrigin, UnitOrigin, double> factor, double neutral, Device device)
+        ParameterSpec spec, AxisMap[] maps, Func<UnitOrigin, UnitOrigin, double> factor, double neutral, Tensor like)
     {
         IReadOnlyList<UnitOrigin> first = maps[0].Units, second = maps.Length > 1 ? maps[1].Units : [new UnitOrigin(0, 0)];
-        var ofUnits = new float[first.Count * second.Count];
+        var ofUnits = new double[first.Count * second.Count];
         for (int i = 0; i < ofUnits.Length; i++)
         {
-            ofUnits[i] = (float)factor(first[i / second.Count], second[i % second.Count]);
+            ofUnits[i] = factor(first[i / second.Count], second[i % second.Count]);
         }
 
-        if (Array.TrueForAll(ofUnits, value => value == (float)neutral))
+        if (Array.TrueForAll(ofUnits, value => value == neutral))
         {
             return null;
         }
 
-        Tensor factors = Tensor.From<float>(ofUnits, [first.Count, second.Count], device);
+        Tensor factors = Tensor.From<double>(ofUnits, [first.Count, second.Count], like.Device).To(like.Type, like.Device);
         for (int axis = 0; axis < maps.Length; axis++)
         {
             long[] units = [.. spec.Axes[axis].UnitOfElement.Select(unit => (long)unit)];
-            factors = factors.IndexSelect(axis, Tensor.From<long>(units, [units.Length], device));
+            factors = factors.IndexSelect(axis, Tensor.From<long>(units, [units.Length], like.Device));
         }
 
         return maps.Length > 1 ? factors : factors.Reshape(-1);

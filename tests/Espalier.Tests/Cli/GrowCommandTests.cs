@@ -137,6 +137,8 @@ public sealed class GrowCommandTests : IDisposable
     [InlineData("n_layer=many", "n_layer=many is no whole number", "")]
     [InlineData("n_layer=1025", "no whole number from 1 to 1024", "")]
     [InlineData("deeper", "'deeper' is no size", "n_layer=4")]
+    [InlineData("", "`--to ''` is empty", "espalier grow --help")]
+    [InlineData(" ", "'' is no size", "n_layer=4")]
     [InlineData("n_embd=64,n_head=3", "n_head 3 does not divide n_embd 64", "n_head")]
     [InlineData("n_embd=40", "heads of the size 16, as the model has them, do not divide it", "Name n_head as well")]
     [InlineData("n_layer=4", "double-width makes of this model n_layer=2, not 4", "interpolate, stack")]

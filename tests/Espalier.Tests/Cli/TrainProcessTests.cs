@@ -178,7 +178,7 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
     /// is due, at a row. Then there is room again, and the same command goes on.
     /// </summary>
     [FullDiskTheory]
-    [InlineData("620k", "step-00000160", "step-00000140\n", 160, "checkpoint.every=20 steps")]
+    [InlineData("580k", "step-00000160", "step-00000140\n", 160, "checkpoint.every=20 steps")]
     [InlineData("80k", "metrics.csv|tensorboard", null, 20, "checkpoint.every=300 steps", "logging.every=1 steps")]
     public void AFullDiskIsOneMessageAndWhatWasWrittenStays(
         string size, string culprit, string? latest, int rowsUpTo, params string[] overrides)

@@ -107,6 +107,27 @@ internal static class GrowthSample
         return new TrainingState(Model.Of(config, parameters), new OptimizerState(new AdamW(new AdamWConfig()), states), Position);
     }
 
+    /// <summary>
+    /// The same in double precision: what an operator promises is then seen apart from rounding, which norms over two or three units
+    /// make a thousand times as large.
+    /// </summary>
+    public static TrainingState ExactState(ModelConfig config)
+    {
+        TrainingState state = State(config);
+        return new TrainingState(
+            Model.Of(config, new ParameterSet(state.Model.Parameters.Select(
+                parameter => new Parameter(parameter.Spec, ParameterSet.Trainable(Wide(parameter.Value.Detach())))))),
+            new OptimizerState(new AdamW(new AdamWConfig()), state.Model.Parameters.Select(parameter =>
+            {
+                ParameterState own = state.Optimizer[parameter.Name];
+                return KeyValuePair.Create(parameter.Name, new ParameterState(
+                    own.Slots.ToDictionary(slot => slot.Key, slot => slot.Value with { Value = Wide(slot.Value.Value) }), own.Steps));
+            })),
+            state.Position);
+
+        static Tensor Wide(Tensor value) => value.To(ScalarType.Float64, Device.Cpu);
+    }
+
     /// <summary>Sequences of the context's length, and something to predict at every position.</summary>
     public static ModelBatch Batch(ModelConfig config, int sequences = 2) => new(
         Sample.Indices(1, config.Vocabulary, sequences, config.ContextLength),

@@ -103,9 +103,9 @@ public class WidthOperatorTests
                     gradient = [.. gradient.Select((value, i) => isNew[i] > 0 ? 0 : value)];
                 }
 
-                Near.Equal(gradient, Near.Values(own.Slots[AdamW.ExpAvg].Value), 1e-3, parameter.Name, floor: 0.1);
+                Near.Equal(gradient, Near.Values(own.Slots[AdamW.ExpAvg].Value), 1e-8, parameter.Name, floor: 0.1);
                 Near.Equal(
-                    [.. gradient.Select(value => value * value)], Near.Values(own.Slots[AdamW.ExpAvgSq].Value), 2e-3,
+                    [.. gradient.Select(value => value * value)], Near.Values(own.Slots[AdamW.ExpAvgSq].Value), 1e-8,
                     parameter.Name, floor: 0.1);
             }
         });
@@ -281,20 +281,20 @@ public class WidthOperatorTests
 
     private static void Keeps(ModelConfig model, WidthOperator growth, IGrowthContext context)
     {
-        TrainingState state = GrowthSample.State(model);
+        TrainingState state = GrowthSample.ExactState(model);
         ModelBatch batch = GrowthSample.Batch(model);
         ForwardPlan plan = ForwardPlan.Plain(model.Layers);
         Tensor scores = ForwardPass.Logits(state.Model, batch.Input, plan), loss = ForwardPass.LossSum(state.Model, batch, plan);
         using TrainingState grown = growth.Apply(state, context);
         ForwardPlan deeper = ForwardPlan.Plain(grown.Model.Config.Layers);
-        Near.Equal(scores, ForwardPass.Logits(grown.Model, batch.Input, deeper), 5e-5, growth.ToString());
-        Near.Equal(loss, ForwardPass.LossSum(grown.Model, batch, deeper), 2e-5, growth.ToString());
+        Near.Equal(scores, ForwardPass.Logits(grown.Model, batch.Input, deeper), 1e-9, growth.ToString());
+        Near.Equal(loss, ForwardPass.LossSum(grown.Model, batch, deeper), 1e-9, growth.ToString());
     }
 
     /// <summary>A state whose moments are a gradient and its square.</summary>
     private static TrainingState WithGradients(ModelConfig model)
     {
-        TrainingState state = GrowthSample.State(model);
+        TrainingState state = GrowthSample.ExactState(model);
         ForwardPass.LossSum(state.Model, GrowthSample.Batch(model), ForwardPlan.Plain(model.Layers)).Backward();
         foreach (Parameter parameter in state.Model.Parameters)
         {

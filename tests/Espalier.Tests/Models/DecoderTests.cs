@@ -11,12 +11,22 @@ public class DecoderTests
 {
     private static readonly Gen<ModelConfig> Causal = GrowthSample.All.Where(config => config is not BertConfig);
 
+    /// <summary>Apart from rounding, but that scores come as single-precision numbers.</summary>
     [Fact]
-    public void PiecesAreScoredAsTheWhole() => Check(Compute.Cpu, 2e-5);
+    public void PiecesAreScoredAsTheWhole() => Check(Compute.Cpu, config => GrowthSample.ExactState(config).Model, 1e-6);
 
-    /// <summary>Products round to 8 bits in either case, in other orders, and random layers amplify that; a wrong piece is as far off as it is large.</summary>
-    [Fact]
-    public void PiecesAreScoredAsTheWholeInBf16() => Check(new Compute(Device.Cpu, Bf16: true), 0.3);
+    /// <summary>
+    /// Sums are rounded in other orders. Norms over a few units may make that as large as the scores: such cases tell nothing of pieces
+    /// and are left out, by what rounding does to the whole.
+    /// </summary>
+    [Theory]
+    [InlineData(false, 4e-6, 2e-5)]
+    [InlineData(true, 0.02, 0.1)]
+    public void PiecesAreScoredAsTheWholeByKernels(bool bf16, double mostOfRounding, double tolerance)
+    {
+        int told = Check(new Compute(Device.Cpu, bf16), config => GrowthSample.State(config).Model, tolerance, mostOfRounding);
+        Assert.InRange(told, 100, int.MaxValue);
+    }
 
     [Fact]
     public void WhatIsForgottenLeavesNoTrace()
@@ -49,8 +59,11 @@ public class DecoderTests
     }
 
     /// <summary>Models of all shapes, layers that run several times, scaled and masked; sequences side by side; pieces of any length.</summary>
-    private static void Check(Compute compute, double tolerance)
+    /// <returns>How many pieces were held against the whole.</returns>
+    private static int Check(
+        Compute compute, Func<ModelConfig, Model> modelOf, double tolerance, double mostOfRounding = double.PositiveInfinity)
     {
+        int told = 0;
         var cases =
             from config in Causal
             from runs in Gen.ListOf(
@@ -65,7 +78,8 @@ public class DecoderTests
         Prop.ForAll(cases.ToArbitrary(), one =>
         {
             using var scope = new TensorScope();
-            using Model model = Sample.ModelOf(one.config);
+            using NoGrad noGrad = new();
+            Model model = modelOf(one.config), exact = GrowthSample.ExactState(one.config).Model;
             using var decoder = new Decoder(model, one.plan, compute);
             long[,] all = Ids(one.seed, one.sequences, one.config.ContextLength, one.config.Vocabulary);
             foreach (int piece in one.pieces.Append(1))
@@ -76,12 +90,21 @@ public class DecoderTests
                     break;
                 }
 
-                using NoGrad noGrad = new();
-                float[] scores = decoder.Next(Columns(all, start, length));
+                double[] scores = Wide(decoder.Next(Columns(all, start, length)));
+                long[,] read = Columns(all, 0, start + length);
+                double[] exactly = Last(exact, one.plan, read);
                 using Autocast? autocast = compute.LowerProducts();
-                Near.Equal(Last(model, one.plan, Columns(all, 0, start + length)), Wide(scores), tolerance, $"token {start + length}");
+                double[] whole = Last(model, one.plan, read);
+                if (Largest(exactly.Zip(whole, (a, b) => a - b)) <= mostOfRounding * Largest(exactly))
+                {
+                    told++;
+                    Near.Equal(whole, scores, tolerance, $"token {start + length}");
+                }
             }
         }).QuickCheckThrowOnFailure();
+        return told;
+
+        static double Largest(IEnumerable<double> values) => values.Max(Math.Abs);
     }
 
     private static double[] Wide(float[] values) => [.. values.Select(value => (double)value)];
