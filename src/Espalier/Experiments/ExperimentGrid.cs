@@ -141,7 +141,7 @@ public sealed class ExperimentGrid
         double CostOf(long length)
         {
             Recipe ofLength = recipe with { Training = recipe.Training with { Length = Duration.Steps(length) } };
-            return new RunPlan(ofLength, model, predicted).ExpectedFlops(CostSamples);
+            return new RunPlan(ofLength, model, predicted).Stages(CostSamples).Sum(stage => stage.Flops.Total);
         }
     }
 

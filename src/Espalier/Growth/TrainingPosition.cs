@@ -27,6 +27,18 @@ public sealed record TrainingPosition
     /// <summary>Seconds of wall time spent in training steps; evaluation and checkpoints do not count.</summary>
     public double Seconds { get; init; }
 
+    /// <summary>The position right after a growth, its cost not yet counted.</summary>
+    /// <param name="growth">The growth.</param>
+    internal TrainingPosition After(GrowthStep growth) => this with
+    {
+        Growths =
+        [
+            .. Growths,
+            new GrowthRecord(Step, growth.Operator.ToString(), growth.Rewarm) { ScheduleStep = ScheduleStep, Flops = Flops },
+        ],
+        ScheduleStep = growth.ScheduleStep ?? ScheduleStep,
+    };
+
     /// <summary>The learning rates of the next update.</summary>
     /// <param name="schedule">The run's.</param>
     public LearningRates Rates(LearningRate schedule)

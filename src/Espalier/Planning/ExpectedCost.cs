@@ -4,14 +4,6 @@ using Espalier.Training;
 
 namespace Espalier.Planning;
 
-/// <summary>A stretch of a run in which the model stays as it is stored.</summary>
-/// <param name="Model">The model.</param>
-/// <param name="Begin">Its first update.</param>
-/// <param name="End">The update after its last.</param>
-/// <param name="Flops">What it is expected to cost.</param>
-/// <param name="Depth">The most layers that it executes in a micro-batch.</param>
-internal sealed record CostStage(ModelConfig Model, long Begin, long End, FlopsCount Flops, int Depth);
-
 /// <summary>What a recipe will cost before it runs, and what training its final model from scratch for as long would.</summary>
 /// <param name="Stages">Stage by stage.</param>
 /// <param name="Scratch">The final model from the first update to the last.</param>
@@ -44,29 +36,8 @@ internal sealed record ExpectedCost(
     {
         var plan = new RunPlan(recipe, model, predictedShare);
         long looked = Math.Min(plan.TotalSteps, plan.CostIsExact ? MostSteps : MostDraws);
-        double each = (double)plan.TotalSteps / looked;
-        List<CostStage> stages = [];
-        foreach ((long step, ModelConfig stored, FlopsCount cost, int depth) in plan.Foresee(looked))
-        {
-            if (stages.Count == 0 || !ReferenceEquals(stages[^1].Model, stored))
-            {
-                stages.Add(new CostStage(stored, step, step, default, 0));
-            }
-
-            stages[^1] = stages[^1] with
-            {
-                Flops = stages[^1].Flops + (cost * each),
-                Depth = Math.Max(stages[^1].Depth, depth),
-            };
-        }
-
-        for (int i = 0; i < stages.Count; i++)
-        {
-            stages[i] = stages[i] with { End = i + 1 < stages.Count ? stages[i + 1].Begin : plan.TotalSteps };
-        }
-
         var scratch = new RunPlan(recipe with { Method = new ScratchConfig() }, model, predictedShare);
         return new ExpectedCost(
-            stages, scratch.Foresee(1).Single().Cost * plan.TotalSteps, plan.TotalSteps, plan.CostIsExact, looked);
+            plan.Stages(looked), scratch.Foresee(1).Single().Cost * plan.TotalSteps, plan.TotalSteps, plan.CostIsExact, looked);
     }
 }

@@ -121,23 +121,7 @@ public sealed record RunOutline
     {
         const long Samples = 2000;
         IOptimizer optimizer = recipe.Optimizer.Create();
-        long looked = Math.Min(Samples, plan.TotalSteps);
-        double flops = 0;
-        List<(ModelConfig Model, long Begin, int Depth)> stages = [];
-        foreach ((long at, ModelConfig model, FlopsCount cost, int depth) in plan.Foresee(looked))
-        {
-            flops += cost.Total * plan.TotalSteps / looked;
-            bool isSame = stages.Count > 0 && ReferenceEquals(stages[^1].Model, model);
-            if (!isSame)
-            {
-                stages.Add((model, at, depth));
-            }
-            else
-            {
-                stages[^1] = (model, stages[^1].Begin, Math.Max(stages[^1].Depth, depth));
-            }
-        }
-
+        IReadOnlyList<CostStage> stages = plan.Stages(Samples);
         MemoryNeed[] needs =
             [.. stages.Select(stage => MemoryNeed.Of(stage.Model, optimizer, stage.Depth, recipe.Training.MicroBatch, compute.Bf16))];
         double[] bytes = [.. needs.Select(need => need.Weights + need.Optimizer)];
@@ -146,7 +130,7 @@ public sealed record RunOutline
         long regular = (plan.TotalSteps + plan.CheckpointEvery - 1) / plan.CheckpointEvery;
         long newest = Math.Min(regular, recipe.Checkpoint.Keep + 1L);
         long[] staying = [.. plan.CheckpointsAt.Where(at => at <= plan.TotalSteps)];
-        double disk = (newest * bytes[^1]) + staying.Sum(at => bytes[stages.FindLastIndex(stage => stage.Begin < at)]);
+        double disk = (newest * bytes[^1]) + staying.Sum(at => bytes[stages.Count(stage => stage.Begin < at) - 1]);
         return new RunOutline
         {
             Name = recipe.Name,
@@ -156,7 +140,7 @@ public sealed record RunOutline
             TotalSteps = plan.TotalSteps,
             Step = step,
             Passes = (double)plan.TotalSteps * plan.TokensPerStep / trainTokens,
-            Flops = flops,
+            Flops = stages.Sum(stage => stage.Flops.Total),
             Device = compute.Device.ToString(),
             Precision = compute.Bf16 ? "bf16" : "f32",
             Threads = Engine.Threads,

@@ -119,16 +119,6 @@ internal sealed class RunPlan
         return position.Growths;
     }
 
-    /// <summary>A growth as a checkpoint keeps it.</summary>
-    /// <param name="growth">The growth.</param>
-    /// <param name="position">Where the run stands before it.</param>
-    internal static GrowthRecord Record(GrowthStep growth, TrainingPosition position) =>
-        new(position.Step, growth.Operator.ToString(), growth.Rewarm)
-        {
-            ScheduleStep = position.ScheduleStep,
-            Flops = position.Flops,
-        };
-
     /// <summary>The share of the whole run's floating-point operations that lies before a step.</summary>
     public double CostShare(long step)
     {
@@ -172,12 +162,31 @@ internal sealed class RunPlan
         }
     }
 
-    /// <summary>What the whole run is expected to cost, forward, backward and the optimizer's own products.</summary>
-    /// <param name="samples">At how many updates to look.</param>
-    public double ExpectedFlops(long samples)
+    /// <summary>The stretches of the run in which the model stays as it is stored, and what each will cost.</summary>
+    /// <param name="samples">At how many updates to look, spread evenly, at most all.</param>
+    public IReadOnlyList<CostStage> Stages(long samples)
     {
-        double[] costs = [.. Foresee(samples).Select(update => update.Cost.Total)];
-        return costs.Average() * TotalSteps;
+        long looked = Math.Min(samples, TotalSteps);
+        double each = (double)TotalSteps / looked;
+        List<CostStage> stages = [];
+        foreach ((long step, ModelConfig stored, FlopsCount cost, int depth) in Foresee(looked))
+        {
+            if (stages.Count == 0 || !ReferenceEquals(stages[^1].Model, stored))
+            {
+                stages.Add(new CostStage(stored, step, step, default, 0));
+            }
+
+            stages[^1] = stages[^1] with
+            {
+                Flops = stages[^1].Flops + (cost * each),
+                Depth = Math.Max(stages[^1].Depth, depth),
+            };
+        }
+
+        return
+        [
+            .. stages.Select((stage, i) => stage with { End = i + 1 < stages.Count ? stages[i + 1].Begin : TotalSteps }),
+        ];
     }
 
     private double[] Costs()
@@ -219,12 +228,14 @@ internal sealed class RunPlan
             .Aggregate(default(FlopsCount), (sum, cost) => sum + cost);
     }
 
-    private (ModelConfig Model, TrainingPosition Position) Grown(ModelConfig model, TrainingPosition position)
+    /// <summary>Lets the growths happen that are due at a position; what they cost is not counted.</summary>
+    /// <param name="model">The model as it is stored.</param>
+    /// <param name="position">Where the run stands.</param>
+    public (ModelConfig Model, TrainingPosition Position) Grown(ModelConfig model, TrainingPosition position)
     {
         while (Method.Next(model, position) is { } growth)
         {
-            model = growth.Operator.Grow(model);
-            position = position with { Growths = [.. position.Growths, Record(growth, position)] };
+            (model, position) = (growth.Operator.Grow(model), position.After(growth));
         }
 
         return (model, position);

@@ -225,11 +225,7 @@ public sealed class Trainer : IDisposable
             long started = TimeProvider.System.GetTimestamp();
 
             // Said before it happens, so that what trains on trial does so at the learning rates that follow it.
-            TrainingPosition grown = before with
-            {
-                Growths = [.. before.Growths, RunPlan.Record(growth, before)],
-                ScheduleStep = growth.ScheduleStep ?? before.ScheduleStep,
-            };
+            TrainingPosition grown = before.After(growth);
             state.Position = grown;
             state = growth.Operator.Apply(state, context);
             state.Position = grown with
