@@ -9,7 +9,7 @@ internal sealed record Machine(
     string LibtorchPath, string VectorInstructions, string Blas, string BlasThreading, string Device)
 {
     public static Machine Here(Device device) => new(
-        Bench.Processor.Name, Environment.ProcessorCount, Engine.Threads, RuntimeInformation.OSDescription,
+        Torch.Processor.Name, Environment.ProcessorCount, Engine.Threads, RuntimeInformation.OSDescription,
         Environment.Version.ToString(), typeof(Growth.LayerMap).Assembly.GetName().Version!.ToString(3),
         Engine.TorchVersion, Engine.LibtorchPath, Engine.CpuCapability, Engine.BlasConfig, Engine.BlasThreading,
         device.ToString());

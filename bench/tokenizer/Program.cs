@@ -4,6 +4,7 @@ using System.Text;
 using Espalier;
 using Espalier.Bench;
 using Espalier.Bench.Tokenizers;
+using Espalier.Torch;
 
 var cache = new Option<string>("--cache") { Description = "Where text, vocabularies and library are kept.", Required = true, Hidden = true };
 var vocabularies = new Option<string[]>("--vocabularies")

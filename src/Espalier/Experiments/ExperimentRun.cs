@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Espalier.Reporting;
 using Espalier.Training;
 
@@ -38,7 +36,7 @@ public sealed record ExperimentRun(string Arm, double Budget, double LearningRat
     internal static string KeyOf(Recipe recipe, string data)
     {
         string said = RecipeWriter.Write(recipe with { Name = "", Data = recipe.Data with { Path = data } });
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(said)))[..KeyLength];
+        return Sha256.Of(said)[..KeyLength];
     }
 
     /// <summary>Its folder among others: the one that is there, whatever name another experiment gave it, or the one to make.</summary>

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace Espalier.Training;
 
 /// <summary>
@@ -16,7 +14,7 @@ internal static class Checksums
     /// <summary>Writes down what a folder holds now.</summary>
     public static void Write(string folder) => AtomicFile.Write(
         Path.Combine(folder, Name),
-        string.Concat(Files(folder).Select(file => $"{OfFile(Path.Combine(folder, file))}  {file}\n")));
+        Sha256.List(Files(folder).Select(file => Path.Combine(folder, file))));
 
     /// <summary>What is wrong with a folder, in words, each with the name of a file; nothing where it is as it was written.</summary>
     /// <exception cref="UserErrorException">A file cannot be read.</exception>
@@ -57,7 +55,7 @@ internal static class Checksums
             {
                 yield return $"{file} does not belong to it";
             }
-            else if (OfFile(Path.Combine(folder, file)) != hash)
+            else if (Sha256.OfFile(Path.Combine(folder, file)) != hash)
             {
                 yield return $"{file} is not as it was written";
             }
@@ -69,11 +67,4 @@ internal static class Checksums
         .. Directory.EnumerateFiles(folder).Select(file => Path.GetFileName(file))
             .Where(file => file != Name && !file.StartsWith('.')).Order(StringComparer.Ordinal),
     ];
-
-    /// <summary>The SHA-256 of a file.</summary>
-    public static string OfFile(string path)
-    {
-        using FileStream stream = OrdinaryFile.Open(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
-    }
 }

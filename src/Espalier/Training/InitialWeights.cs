@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Espalier.Configuration;
 using Espalier.Data;
 using Espalier.Growth;
@@ -128,9 +126,6 @@ internal sealed class InitialWeights
         string[] files = File.Exists(path) && path.EndsWith(".safetensors", StringComparison.Ordinal)
             ? [path]
             : [.. Directory.EnumerateFiles(ModelFolder.FolderOf(path), "model*.safetensors").Order(StringComparer.Ordinal)];
-        return files.Length == 1
-            ? Checksums.OfFile(files[0])
-            : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-                string.Concat(files.Select(file => $"{Checksums.OfFile(file)}  {Path.GetFileName(file)}\n")))));
+        return files.Length == 1 ? Sha256.OfFile(files[0]) : Sha256.Of(Sha256.List(files));
     }
 }

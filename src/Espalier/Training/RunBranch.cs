@@ -23,7 +23,7 @@ internal sealed class RunBranch : IDisposable
 
     /// <summary>It as a run's log keeps it.</summary>
     public RunOrigin Origin => new(
-        Path.GetFullPath(_trunk.Run), _trunk.Step, Checksums.OfFile(Path.Combine(_trunk.Folder, ModelFolder.WeightsFile)));
+        Path.GetFullPath(_trunk.Run), _trunk.Step, Sha256.OfFile(Path.Combine(_trunk.Folder, ModelFolder.WeightsFile)));
 
     /// <summary>Reads a trunk, and makes sure that its past is that of a recipe; nothing is written.</summary>
     /// <param name="trunk">The checkpoint.</param>

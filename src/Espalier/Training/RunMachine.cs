@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Reflection;
-using System.Runtime.InteropServices;
 using Espalier.Models;
 using Espalier.Torch;
 
@@ -22,7 +21,7 @@ internal sealed record RunMachine(
     /// <summary>This machine.</summary>
     /// <param name="compute">Where the run computes.</param>
     public static RunMachine Here(Compute compute) => new(
-        Environment.MachineName, ProcessorName(), Engine.CpuCapability, compute.Device.ToString(), compute.Bf16 ? "bf16" : "f32", Engine.Threads,
+        Environment.MachineName, Torch.Processor.Name, Engine.CpuCapability, compute.Device.ToString(), compute.Bf16 ? "bf16" : "f32", Engine.Threads,
         new LibtorchInfo(Engine.TorchVersion, Engine.LibtorchPath), new BlasInfo(Engine.BlasPath, Engine.BlasConfig, Engine.BlasThreading), Version());
 
     /// <summary>What is not as it was before, and may change the order of sums, and with it the last bits of weights.</summary>
@@ -43,15 +42,4 @@ internal sealed record RunMachine(
 
     private static string Version() =>
         typeof(RunMachine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
-
-    private static string ProcessorName()
-    {
-        const string CpuInfo = "/proc/cpuinfo", Key = "model name";
-        string? line = File.Exists(CpuInfo)
-            ? File.ReadLines(CpuInfo).FirstOrDefault(text => text.StartsWith(Key, StringComparison.Ordinal))
-            : null;
-        return line is not null
-            ? line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim()
-            : RuntimeInformation.ProcessArchitecture.ToString();
-    }
 }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -52,7 +51,7 @@ public abstract class Tokenizer
             parts.AddedTokens.Where(token => token.Normalized)
                 .Select(token => (Normalize(Encoding.UTF8.GetBytes(token.Content)), token))));
         _asDecoded = new Lazy<string[]>(AsDecoded);
-        _fingerprint = new Lazy<string>(() => Convert.ToHexStringLower(SHA256.HashData(ToJson())));
+        _fingerprint = new Lazy<string>(() => Sha256.Of(ToJson()));
     }
 
     /// <summary>The number of ids, 0 to this less one; a model needs as many rows of embedding.</summary>
