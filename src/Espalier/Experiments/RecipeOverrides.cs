@@ -1,4 +1,5 @@
 using Espalier.Configuration;
+using Espalier.Training;
 
 namespace Espalier.Experiments;
 
@@ -8,7 +9,12 @@ namespace Espalier.Experiments;
 /// </summary>
 public sealed record RecipeOverrides : IConfigValue<RecipeOverrides>
 {
-    private static readonly string[] Kinds = ["name", "model_type"];
+    // The keys by which sections of a recipe name their kinds.
+    private static readonly string[] Kinds =
+    [
+        .. ConfigKeys.Of(typeof(Recipe)).Where(key => key.IsSection)
+            .Select(key => ConfigVariants.Of(key.Property.PropertyType)?.Key).OfType<string>().Distinct(),
+    ];
 
     private readonly (string Key, ConfigText Value)[] _settings;
 

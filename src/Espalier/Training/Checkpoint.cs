@@ -105,7 +105,7 @@ internal static class Checkpoint
         if (Checksums.AreIn(folder) && Checksums.Problems(folder).FirstOrDefault() is string problem)
         {
             string run = Path.GetDirectoryName(Path.GetDirectoryName(Path.GetFullPath(folder)))!;
-            string? before = RunDirectory.CheckpointsOf(run).LastOrDefault(other => string.CompareOrdinal(other, Path.GetFullPath(folder)) < 0);
+            string? before = RunDirectory.CheckpointsOf(run).LastOrDefault(other => RunDirectory.StepOf(other) < RunDirectory.StepOf(folder));
             throw new UserErrorException(
                 $"{folder} is damaged: {problem}.",
                 before is null

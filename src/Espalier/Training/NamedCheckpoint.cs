@@ -35,21 +35,17 @@ internal sealed record NamedCheckpoint(string Run, long Step, string Folder)
                 "Name the folder of a run and one of its checkpoints: runs/trunk@3000.");
         }
 
-        (long Step, string Folder)[] all =
-            [.. RunDirectory.CheckpointsOf(run).Select(folder => (Step: RunDirectory.StepOf(folder) ?? -1, folder)).Where(made => made.Step >= 0)];
-        if (asked is null && RunDirectory.LatestCheckpointOf(run) is string latest && RunDirectory.StepOf(latest) is long last)
+        (long Step, string Folder)[] all = [.. RunDirectory.CheckpointsOf(run).Select(folder => (RunDirectory.StepOf(folder)!.Value, folder))];
+        if (all.Length == 0)
         {
-            return new NamedCheckpoint(run, last, latest);
+            throw new UserErrorException($"{run} has no checkpoint yet.", "Let it run to its first one.");
         }
 
-        return all.Where(made => made.Step == asked).Select(made => new NamedCheckpoint(run, made.Step, made.Folder)).FirstOrDefault()
+        long step = asked ?? RunDirectory.StepOf(RunDirectory.LatestCheckpointOf(run) ?? all[^1].Folder)!.Value;
+        return all.Where(made => made.Step == step).Select(made => new NamedCheckpoint(run, made.Step, made.Folder)).FirstOrDefault()
             ?? throw new UserErrorException(
-                all.Length == 0
-                    ? $"{run} has no checkpoint yet."
-                    : $"{run} has no checkpoint of {(asked is long step ? $"step {step}" : "its own naming")}: it has those of {Listed(all.Select(made => made.Step))}.",
-                all.Length == 0
-                    ? "Let it run to its first one."
-                    : $"Name one of them, such as {NameOf(run, all[^1].Step)}. Which stay on disk, checkpoint.at and checkpoint.keep of the run's recipe say.");
+                $"{run} has no checkpoint of step {step}: it has those of {Listed(all.Select(made => made.Step))}.",
+                $"Name one of them, such as {NameOf(run, all[^1].Step)}. Which stay on disk, checkpoint.at and checkpoint.keep of the run's recipe say.");
     }
 
     private static string NameOf(string run, long step) => string.Create(CultureInfo.InvariantCulture, $"{run}@{step}");

@@ -18,20 +18,20 @@ public static class RecipeDifference
     {
         ArgumentNullException.ThrowIfNull(here);
         ArgumentNullException.ThrowIfNull(there);
-        List<(string Key, string Value)> first = Values(here), second = Values(there);
+        Dictionary<string, string> first = Values(here), second = Values(there);
         return
         [
-            .. first.Select(value => value.Key).Union(second.Select(value => value.Key))
+            .. first.Keys.Union(second.Keys)
                 .Select(key => (Key: key, Here: Of(first, key), There: Of(second, key)))
                 .Where(d => d.Here != d.There)
                 .Select(d => $"{d.Key}: {d.Here} {whereHere}, {d.There} {whereThere}"),
         ];
-
-        static List<(string Key, string Value)> Values(Recipe recipe) =>
-            [.. ConfigKeys.Flatten(recipe.Resolve()).Select(leaf => (leaf.Key, ConfigValue.Format(leaf.Value)))];
-
-        // Another kind of model has other keys.
-        static string Of(List<(string Key, string Value)> values, string key) =>
-            values.Find(value => value.Key == key).Value ?? "absent";
     }
+
+    /// <summary>Every key of a resolved recipe, in order, with its value as it is written.</summary>
+    internal static Dictionary<string, string> Values(Recipe recipe) =>
+        ConfigKeys.Flatten(recipe.Resolve()).ToDictionary(leaf => leaf.Key, leaf => ConfigValue.Format(leaf.Value));
+
+    /// <summary>The value of a key; another kind of model has other keys.</summary>
+    internal static string Of(Dictionary<string, string> values, string key) => values.GetValueOrDefault(key, "absent");
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Espalier.Configuration;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
@@ -134,11 +133,11 @@ internal sealed class SharedPast
     /// <summary>Keys whose values differ, or are shares of runs whose lengths do.</summary>
     private static IEnumerable<string> Differing(Recipe run, Recipe here, Func<string, bool> isAsked)
     {
-        Dictionary<string, string> there = Values(run), own = Values(here);
+        Dictionary<string, string> there = RecipeDifference.Values(run), own = RecipeDifference.Values(here);
         string lengthOfRun = run.Training.Length.ToString(), length = here.Training.Length.ToString();
         foreach (string key in there.Keys.Union(own.Keys).Where(isAsked))
         {
-            string first = there.GetValueOrDefault(key, "absent"), second = own.GetValueOrDefault(key, "absent");
+            string first = RecipeDifference.Of(there, key), second = RecipeDifference.Of(own, key);
             if (first != second)
             {
                 yield return $"{key}: {first} in the run, {second} here";
@@ -148,9 +147,6 @@ internal sealed class SharedPast
                 yield return $"{key}: {first} of {lengthOfRun} in the run, of {length} here";
             }
         }
-
-        static Dictionary<string, string> Values(Recipe recipe) =>
-            ConfigKeys.Flatten(recipe.Resolve()).ToDictionary(leaf => leaf.Key, leaf => ConfigValue.Format(leaf.Value));
     }
 
     private static bool AreSame(GrowthRecord one, GrowthRecord other) =>
