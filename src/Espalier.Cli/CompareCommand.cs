@@ -92,13 +92,7 @@ internal static class CompareCommand
         foreach (LossComparison losses in new[] { comparison.Valid, comparison.Train })
         {
             ComparisonTable figures = ComparisonTable.Of(losses);
-            Table table = Tables.Of(figures.Columns);
-            foreach (IReadOnlyList<string> row in figures.Rows)
-            {
-                table.AddRow([.. row.Select(Markup.Escape)]);
-            }
-
-            Tables.Print($"{figures.Title}. {figures.Caption}", table);
+            Tables.Print($"{figures.Title}. {figures.Caption}", figures.Columns, figures.Rows);
         }
 
         Console.Out.WriteLine(string.Create(

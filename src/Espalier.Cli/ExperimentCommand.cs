@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Espalier.Experiments;
-using Spectre.Console;
 
 namespace Espalier.Cli;
 
@@ -51,7 +50,7 @@ internal static class ExperimentCommand
             var runs = new ExperimentRunner(grid, pool);
             if (parsed.GetValue(dryRun))
             {
-                Print(ExperimentTable.OfRuns(grid, runs));
+                Tables.Print(ExperimentTable.OfRuns(grid, runs));
                 return 0;
             }
 
@@ -84,7 +83,7 @@ internal static class ExperimentCommand
     {
         foreach (double budget in result.Config.Budgets.Order())
         {
-            Print(ExperimentTable.Of(result, budget));
+            Tables.Print(ExperimentTable.Of(result, budget));
         }
 
         foreach (string warning in result.Warnings())
@@ -96,16 +95,5 @@ internal static class ExperimentCommand
         {
             Console.Out.WriteLine(verdict.ToString());
         }
-    }
-
-    private static void Print(ExperimentTable table)
-    {
-        Table drawn = Tables.Of(table.Columns);
-        foreach (IReadOnlyList<string> row in table.Rows)
-        {
-            drawn.AddRow([.. row.Select(Markup.Escape)]);
-        }
-
-        Tables.Print($"{table.Title}.", drawn);
     }
 }

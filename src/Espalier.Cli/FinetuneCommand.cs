@@ -128,27 +128,25 @@ internal static class FinetuneCommand
         [
             "metric", "mean", "std", .. summary.Seeds.Select(seed => $"seed {seed.Seed}"), "best epoch", "constant",
         ];
-        Table table = Tables.Of(columns);
-        for (int i = 0; i < task.Metrics.Length; i++)
-        {
-            MetricKind metric = task.Metrics[i];
-            SeedStatistics last = summary.Last(i);
-            table.AddRow(
-            [
-                TaskMetrics.NameOf(metric), Figure(last.Mean), Figure(last.Deviation), .. last.Values.Select(Figure),
-                Figure(summary.Best(i).Mean), Figure(TaskMetrics.OfConstant(metric, summary.Data)),
-            ]);
-        }
-
         Tables.Print(
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{task.Name}: {summary.Data.TrainCount:N0} training and {summary.Data.ValidationCount:N0} validation examples. " +
                 $"On the validation set, after the last of {task.Training.Epochs} epochs."),
-            table);
+            columns, task.Metrics.Select(Row));
         Console.Out.WriteLine(
             $"std: sample standard deviation over the seeds. best epoch: mean of each seed's best by {TaskMetrics.NameOf(task.Metrics[0])}, " +
             "chosen on the same examples, so flattering. constant: always the commonest class, or the mean score.");
+
+        string[] Row(MetricKind metric, int index)
+        {
+            SeedStatistics last = summary.Last(index);
+            return
+            [
+                TaskMetrics.NameOf(metric), Figure(last.Mean), Figure(last.Deviation), .. last.Values.Select(Figure),
+                Figure(summary.Best(index).Mean), Figure(TaskMetrics.OfConstant(metric, summary.Data)),
+            ];
+        }
 
         static string Figure(double value) => double.IsNaN(value) ? "-" : value.ToString("F4", CultureInfo.InvariantCulture);
     }

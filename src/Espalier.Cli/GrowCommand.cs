@@ -209,17 +209,13 @@ internal static class GrowCommand
             return;
         }
 
-        Table table = Tables.Of(["operator", "grows", "keeps a GPT-2", "keeps a BERT", "keeps a Llama", "source"]);
-        foreach (OperatorEntry entry in GrowthOperators.All)
-        {
-            table.AddRow(
-            [
-                .. new[] { entry.Name, Grown(entry), Keeps(entry, ModelType.Gpt2), Keeps(entry, ModelType.Bert), Keeps(entry, ModelType.Llama), entry.Source }
-                    .Select(Markup.Escape),
-            ]);
-        }
-
-        Tables.Print("Growth operators, and how far a model of twice the size computes what the model computed.", table);
+        Tables.Print(
+            "Growth operators, and how far a model of twice the size computes what the model computed.",
+            ["operator", "grows", "keeps a GPT-2", "keeps a BERT", "keeps a Llama", "source"],
+            GrowthOperators.All.Select(entry => new[]
+            {
+                entry.Name, Grown(entry), Keeps(entry, ModelType.Gpt2), Keeps(entry, ModelType.Bert), Keeps(entry, ModelType.Llama), entry.Source,
+            }));
     }
 
     private static string Keeps(OperatorEntry entry, ModelType type) => InWords(entry.Keeps(type));

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Espalier.Configuration;
 using Espalier.Planning;
+using Espalier.Reporting;
 using Espalier.Training;
-using Spectre.Console;
 
 namespace Espalier.Cli;
 
@@ -226,15 +226,9 @@ internal static class PlanCommand
         {
             Console.Out.WriteLine(report.Ceiling);
             Console.Out.WriteLine();
-            foreach (PlanTable plan in report.Tables)
+            foreach (TextTable plan in report.Tables)
             {
-                Table table = Tables.Of(plan.Columns);
-                foreach (IReadOnlyList<string> row in plan.Rows)
-                {
-                    table.AddRow([.. row.Select(Markup.Escape)]);
-                }
-
-                Tables.Print($"{plan.Title}.", table);
+                Tables.Print(plan);
             }
 
             foreach (string note in report.Notes)

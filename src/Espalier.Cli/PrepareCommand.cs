@@ -136,13 +136,12 @@ internal static class PrepareCommand
 
     private static void Print(Dataset dataset)
     {
-        Table table = Tables.Of(["", "Documents", "Tokens", "Bytes", "Words"]);
-        Row("training", dataset.Train);
-        Row("held out", dataset.Valid);
-        Tables.Print(dataset.Folder, table);
+        Tables.Print(
+            dataset.Folder, ["", "Documents", "Tokens", "Bytes", "Words"],
+            [Row("training", dataset.Train), Row("held out", dataset.Valid)]);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Vocabulary: {dataset.VocabularySize:N0} tokens; {dataset.Split}."));
 
-        void Row(string name, DatasetPart part) => table.AddRow(
-            [name, .. new[] { part.Documents, part.Tokens, part.Bytes, part.Words }.Select(n => n.ToString("N0", CultureInfo.InvariantCulture))]);
+        static string[] Row(string name, DatasetPart part) =>
+            [name, .. new[] { part.Documents, part.Tokens, part.Bytes, part.Words }.Select(n => n.ToString("N0", CultureInfo.InvariantCulture))];
     }
 }

@@ -1,3 +1,4 @@
+using Espalier.Reporting;
 using Spectre.Console;
 
 namespace Espalier.Cli;
@@ -7,8 +8,11 @@ internal static class Tables
 {
     private const int Unlimited = 1000;
 
-    /// <summary>An empty table; the first column holds names, the others figures.</summary>
-    public static Table Of(IReadOnlyList<string> columns)
+    /// <summary>Prints a table to stdout, under a line that says what it is.</summary>
+    /// <param name="title">The line.</param>
+    /// <param name="columns">The heads of the columns; the first column holds names, the others figures.</param>
+    /// <param name="rows">A text a column.</param>
+    public static void Print(string title, IReadOnlyList<string> columns, IEnumerable<IReadOnlyList<string>> rows)
     {
         Table table = new Table().Border(TableBorder.Horizontal);
         for (int i = 0; i < columns.Count; i++)
@@ -17,12 +21,11 @@ internal static class Tables
             table.AddColumn(i == 0 ? column : column.RightAligned());
         }
 
-        return table;
-    }
+        foreach (IReadOnlyList<string> row in rows)
+        {
+            table.AddRow([.. row.Select(Markup.Escape)]);
+        }
 
-    /// <summary>Prints a table to stdout, under a line that says what it is.</summary>
-    public static void Print(string title, Table table)
-    {
         Console.Out.WriteLine(title);
         // Made anew each time: Spectre's own holds on to the stdout of its first use.
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
@@ -37,4 +40,7 @@ internal static class Tables
 
         console.Write(table);
     }
+
+    /// <summary>Prints a table that has a title.</summary>
+    public static void Print(TextTable table) => Print($"{table.Title}.", table.Columns, table.Rows);
 }

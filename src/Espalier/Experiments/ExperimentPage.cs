@@ -10,7 +10,6 @@ public static class ExperimentPage
     /// <summary>The page's name in its folder.</summary>
     public const string FileName = "report.html";
 
-    private const int WideWidth = 580, WideHeight = 350, NarrowWidth = 350, NarrowHeight = 290;
     private const double BeginningLeftOut = 0.06;
 
     /// <summary>Writes the files, each first beside its place, then renamed into it.</summary>
@@ -43,87 +42,29 @@ public static class ExperimentPage
     {
         ArgumentNullException.ThrowIfNull(result);
         var html = new StringBuilder();
-        html.Append($"""
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8"/>
-            <meta name="viewport" content="width=device-width, initial-scale=1"/>
-            <meta name="color-scheme" content="light dark"/>
-            <title>{Svg.Text(result.Config.Name)}</title>
-            <style>
-            {HtmlReportStyle.Css}</style>
-            </head>
-            <body>
-            <header>
-            <h1>{Svg.Text(result.Config.Name)}</h1>
-            {Lead(result)}</header>
-
-            """);
-        AppendWarnings(html, result);
         double[] budgets = [.. result.Arms.Select(arm => arm.Budget).Distinct().Order()];
         if (budgets.Length > 1)
         {
-            html.Append("<section>\n<h2>Final loss over FLOPs</h2>\n<div class=\"charts\">\n");
-            AppendChart(html, Ends(result));
-            html.Append("</div>\n</section>\n");
+            html.Append("<section>\n<h2>Final loss over FLOPs</h2>\n<div class=\"charts\">\n")
+                .Append(HtmlPage.Figure(Ends(result))).Append("</div>\n</section>\n");
         }
 
         foreach (double budget in budgets.Reverse())
         {
-            ExperimentTable table = ExperimentTable.Of(result, budget);
-            html.Append($"<section>\n<h2>{Svg.Text(table.Title)}</h2>\n");
-            AppendTable(html, table);
-            html.Append("<div class=\"charts\">\n");
-            AppendChart(html, Courses(result, budget));
-            AppendChart(html, Sweeps(result, budget));
-            html.Append("</div>\n</section>\n");
+            TextTable table = ExperimentTable.Of(result, budget);
+            html.Append($"<section>\n<h2>{Svg.Text(table.Title)}</h2>\n").Append(HtmlPage.Table(table.Columns, table.Rows))
+                .Append("<div class=\"charts\">\n")
+                .Append(HtmlPage.Figure(Courses(result, budget))).Append(HtmlPage.Figure(Sweeps(result, budget)))
+                .Append("</div>\n</section>\n");
         }
 
         AppendMethod(html, result);
-        return html.Append($"""
-            <div id="tip" hidden="hidden"></div>
-            <script>
-            {HtmlReportStyle.Script}</script>
-            </body>
-            </html>
-
-            """).ToString();
+        return HtmlPage.Of(result.Config.Name, Lead(result) + HtmlPage.Warnings(result.Warnings()), html);
     }
 
     private static string Lead(ExperimentResult result) => string.Concat(
         (result.Verdicts.Count > 0 ? result.Verdicts.Select(verdict => verdict.ToString()) : ["No grown arm has come to its end yet."])
-        .Select(sentence => $"<p class=\"lead\">{Svg.Text(sentence).Replace(" %", "&#160;%", StringComparison.Ordinal)}</p>\n"));
-
-    private static void AppendWarnings(StringBuilder html, ExperimentResult result)
-    {
-        string[] warnings = [.. result.Warnings()];
-        if (warnings.Length > 0)
-        {
-            html.Append("<section class=\"prose\">\n<h2>Before you believe it</h2>\n<ul>\n")
-                .AppendJoin("", warnings.Select(warning => $"<li>{Svg.Text(warning)}</li>\n")).Append("</ul>\n</section>\n");
-        }
-    }
-
-    private static void AppendTable(StringBuilder html, ExperimentTable table)
-    {
-        html.Append("<div class=\"scroll\"><table>\n<thead><tr>")
-            .AppendJoin("", table.Columns.Select(column => $"<th scope=\"col\">{Svg.Text(column)}</th>"))
-            .Append("</tr></thead>\n<tbody>\n");
-        foreach (IReadOnlyList<string> row in table.Rows)
-        {
-            html.Append($"<tr><th scope=\"row\">{Svg.Text(row[0])}</th>")
-                .AppendJoin("", row.Skip(1).Select(cell => $"<td>{Svg.Text(cell)}</td>")).Append("</tr>\n");
-        }
-
-        html.Append("</tbody></table></div>\n");
-    }
-
-    private static void AppendChart(StringBuilder html, SvgChart chart) => html
-        .Append($"<figure><figcaption>{Svg.Text(chart.Title)}</figcaption>\n")
-        .Append(chart.ToElement(WideWidth, WideHeight, labels: true, "wide"))
-        .Append(chart.ToElement(NarrowWidth, NarrowHeight, labels: true, "narrow"))
-        .Append("</figure>\n");
+        .Select(HtmlPage.Lead));
 
     /// <summary>The held-out losses of each arm's first run while it trained.</summary>
     private static SvgChart Courses(ExperimentResult result, double budget)

@@ -3,20 +3,16 @@ using Espalier.Reporting;
 
 namespace Espalier.Experiments;
 
-/// <summary>A table of an experiment, for a terminal or a page to draw.</summary>
-/// <param name="Title">What it shows.</param>
-/// <param name="Columns">The heads of the columns; the first column holds names, the others figures.</param>
-/// <param name="Rows">A row an arm, or a run.</param>
-public sealed record ExperimentTable(
-    string Title, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows)
+/// <summary>Tables of an experiment, for a terminal or a page to draw.</summary>
+public static class ExperimentTable
 {
     /// <summary>Every arm at a budget, the best loss first.</summary>
     /// <param name="result">The experiment.</param>
     /// <param name="budget">FLOPs.</param>
-    public static ExperimentTable Of(ExperimentResult result, double budget)
+    public static TextTable Of(ExperimentResult result, double budget)
     {
         ArgumentNullException.ThrowIfNull(result);
-        return new ExperimentTable(
+        return new TextTable(
             $"At {Figures.Flops(budget)} FLOPs",
             ["Arm", "Held-out loss", "±", "Seeds", "Learning rate", "Steps", "FLOPs", "Without head", "Time", "To the envelope", "±"],
             [.. result.Arms.Where(arm => arm.Budget == budget).OrderBy(arm => arm.Loss.Mean).Select(arm => Row(result, arm))]);
@@ -25,12 +21,12 @@ public sealed record ExperimentTable(
     /// <summary>The runs that an experiment needs, as far as is known before it is made.</summary>
     /// <param name="grid">The grid.</param>
     /// <param name="runs">Its runs.</param>
-    public static ExperimentTable OfRuns(ExperimentGrid grid, ExperimentRunner runs)
+    public static TextTable OfRuns(ExperimentGrid grid, ExperimentRunner runs)
     {
         ArgumentNullException.ThrowIfNull(grid);
         ArgumentNullException.ThrowIfNull(runs);
         ExperimentProgress progress = runs.Progress;
-        return new ExperimentTable(
+        return new TextTable(
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{progress.Wanted} runs of {Figures.Flops(progress.WantedFlops)} FLOPs in all, {progress.Finished} finished; these are known so far"),

@@ -75,7 +75,7 @@ public static class CurvePlan
         return new PlanReport(
             "Ceiling: unknown. It takes the curve of the larger model, or a scaling law (--law).",
             [
-                new PlanTable(
+                new TextTable(
                     $"Growing {model.Curve.Name}, by the published ratio for {Word(kind)}",
                     ["", "slope", "grow at step", "loss", "go on at step", "ratio"],
                     [[model.Curve.Name, Slope(options.Threshold ?? rule.Slope), Whole(leave.Step), Figures.Loss(leave.Loss), Whole(enter), Ratio(rule.Ratio)]]),
@@ -119,7 +119,7 @@ public static class CurvePlan
         return new PlanReport(
             Sentence(last, target, one, all),
             [
-                new PlanTable(
+                new TextTable(
                     "Growth by the thresholds",
                     ["growth", "grows", "slope", "S1: grow at step", "loss", "S_target: go on at step", "ratio", "S_opt", "saved", "of the ceiling"],
                     [
@@ -201,7 +201,7 @@ public static class CurvePlan
         return $"Ceiling: of training {last.Curve.Name} from scratch to loss {Figures.Loss(target)}, {hop}{more}.";
     }
 
-    internal static PlanTable CeilingTable(Ceiling ceiling, bool countsFlops) => new(
+    internal static TextTable CeilingTable(Ceiling ceiling, bool countsFlops) => new(
         "The ceiling: an ideal operator would make of each model the next one's state at the same loss, at once",
         ["model", "until loss", countsFlops ? "FLOPs" : "share of scratch"],
         [

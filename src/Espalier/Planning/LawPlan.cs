@@ -77,10 +77,10 @@ public static class LawPlan
         var one = LawSchedule.Cheapest(law, sizes, loss, Math.Min(2, options.Stages), options.BatchFollows);
         var best = LawSchedule.Cheapest(law, sizes, loss, options.Stages, options.BatchFollows);
         double stack = StackLaw.Tokens(size, best.Scratch), stackFlops = 6 * size / options.StackFactor * stack;
-        List<PlanTable> tables =
+        List<TextTable> tables =
         [
             Doubling(law, size), Schedule(best, loss),
-            new PlanTable(
+            new TextTable(
                 "When to stack, by the fit of G_stack",
                 ["model stacked", "tokens before", "FLOPs before", "share of scratch"],
                 [[$"{Quantities.Count(size / options.StackFactor)} -> {Quantities.Count(size)}", Quantities.Count(stack), Figures.Flops(stackFlops), Figures.Percent(stackFlops / best.Scratch)]]),
@@ -96,7 +96,7 @@ public static class LawPlan
         ];
         if (options.RankMemory is double memory)
         {
-            (PlanTable ranks, JsonArray onRanks) = RankTable.Of([.. best.Stages.Select(stage => (stage.Size, 0, 0))], memory, options.Sequence);
+            (TextTable ranks, JsonArray onRanks) = RankTable.Of([.. best.Stages.Select(stage => (stage.Size, 0, 0))], memory, options.Sequence);
             tables.Add(ranks);
             notes.Add(RankLayout.Formula);
             json["ranks"] = onRanks;
@@ -171,7 +171,7 @@ public static class LawPlan
             $"--budget {Figures.Flops(flops)} is too small to train anything.", "The law was fitted from about 1e15 FLOPs on.");
     }
 
-    private static PlanTable Doubling(ScalingLaw law, double size) => new(
+    private static TextTable Doubling(ScalingLaw law, double size) => new(
         "Doubling by the thresholds, as the law foresees it at any size",
         ["grows", "slope", "ratio S1 / S_target", "saved", "ceiling"],
         [
@@ -191,7 +191,7 @@ public static class LawPlan
     private static double CeilingOf(ScalingLaw law, double size, double factor) =>
         LawSchedule.Cheapest(law, [size / factor, size], law.LossAtSlope(size, GrowthRule.StopSlope), 2).Saving;
 
-    private static PlanTable Schedule(LawSchedule best, double loss) => new(
+    private static TextTable Schedule(LawSchedule best, double loss) => new(
         "The cheapest schedule",
         ["stage", "parameters", "updates", "batch, tokens", "tokens", "until loss", "FLOPs", "share of scratch"],
         [

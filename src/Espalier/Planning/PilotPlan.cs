@@ -131,7 +131,7 @@ public sealed class PilotPlan
                 + $"{Figures.Percent(1 - cost.Share)} of the FLOPs of training from scratch ({Figures.Percent(1 - cost.ShareWithoutHead)} without the head), "
                 + $"growing at update {tau} of {_total}; growing later leaves no time to catch up.",
             [
-                new PlanTable(
+                new TextTable(
                     "The pilot",
                     ["grew at", "caught up at", "t_mix", "whole run T", "decay", "tau = T - decay - t_mix", "FLOPs of scratch", "without head"],
                     [[Invariant($"{_hop}"), Invariant($"{gaps[caught].Step}"), Invariant($"{mix}"), Invariant($"{_total}"), Invariant($"{decay}"), Invariant($"{tau}"), Figures.Percent(cost.Share), Figures.Percent(cost.ShareWithoutHead)]]),

@@ -12,7 +12,7 @@ public sealed class PlanReport
     private static readonly string[] OwnNames = [JsonName, ChartName, RecipeName, PilotPlan.Fixed, PilotPlan.Grown];
 
     internal PlanReport(
-        string ceiling, IReadOnlyList<PlanTable> tables, IReadOnlyList<string> notes, JsonObject json, SvgChart? chart,
+        string ceiling, IReadOnlyList<TextTable> tables, IReadOnlyList<string> notes, JsonObject json, SvgChart? chart,
         string? recipe) =>
         (Ceiling, Tables, Notes, Json, Chart, Recipe) = (ceiling, tables, notes, json, chart?.ToSvg(), recipe);
 
@@ -20,7 +20,7 @@ public sealed class PlanReport
     public string Ceiling { get; }
 
     /// <summary>The tables, in the order in which to show them.</summary>
-    public IReadOnlyList<PlanTable> Tables { get; }
+    public IReadOnlyList<TextTable> Tables { get; }
 
     /// <summary>What the figures mean and rest on: a sentence or a formula each.</summary>
     public IReadOnlyList<string> Notes { get; }

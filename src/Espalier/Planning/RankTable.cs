@@ -15,7 +15,7 @@ internal static class RankTable
     /// <param name="memory">The bytes of a rank.</param>
     /// <param name="sequence">The tokens of a sequence.</param>
     /// <exception cref="UserErrorException">A stage fits on no number of such ranks.</exception>
-    public static (PlanTable Table, JsonArray Json) Of(
+    public static (TextTable Table, JsonArray Json) Of(
         IReadOnlyList<(double Parameters, int Layers, int Hidden)> stages, double memory, int sequence)
     {
         RankLayout[] layouts =
@@ -29,7 +29,7 @@ internal static class RankTable
         ];
         long most = layouts[^1].Ranks;
         return (
-            new PlanTable(
+            new TextTable(
                 $"On ranks of {Quantities.Bytes(memory)}, {Figures.Percent(Used)} of it used, sequences of {sequence}",
                 ["stage", "parameters", "layers x width", "split t", "least ranks R", "a rank holds", "copies on the last stage's ranks"],
                 [

@@ -43,7 +43,7 @@ public static class RecipePlan
         MemoryNeed[] memory =
             [.. cost.Stages.Select(stage => MemoryNeed.Of(stage.Model, recipe.Optimizer.Create(), stage.Depth, recipe.Training.MicroBatch, isBf16))];
 
-        List<PlanTable> tables = [CostTable(cost, rates), MemoryTable(memory)];
+        List<TextTable> tables = [CostTable(cost, rates), MemoryTable(memory)];
         List<string> notes =
         [
             (cost.IsExact
@@ -64,7 +64,7 @@ public static class RecipePlan
 
         if (options.RankMemory is double bytes)
         {
-            (PlanTable ranks, JsonArray onRanks) = RankTable.Of(
+            (TextTable ranks, JsonArray onRanks) = RankTable.Of(
                 [.. cost.Stages.Select(stage => (LayerSizes.Of(stage.Model).Parameters, stage.Model.Layers, stage.Model.HiddenSize))],
                 bytes, model.ContextLength);
             tables.Add(ranks);
@@ -111,11 +111,11 @@ public static class RecipePlan
         }
     }
 
-    private static PlanTable CostTable(ExpectedCost cost, double[]? rates)
+    private static TextTable CostTable(ExpectedCost cost, double[]? rates)
     {
         double scratch = cost.Scratch.Total, scratchWithout = cost.Scratch.Layers + cost.Scratch.Attention;
         double? seconds = rates is null ? null : cost.Stages.Zip(rates).Sum(pair => pair.First.Flops.Total / pair.Second);
-        return new PlanTable(
+        return new TextTable(
             "What the recipe will cost, and its final model from scratch for as many updates",
             [
                 "", "layers x width", "updates", "FLOPs", "of scratch", "without head", "of scratch, without head",
@@ -140,7 +140,7 @@ public static class RecipePlan
         }
     }
 
-    private static PlanTable MemoryTable(MemoryNeed[] memory) => new(
+    private static TextTable MemoryTable(MemoryNeed[] memory) => new(
         "Memory on one machine, by formulas",
         ["", "parameters", "weights", "gradients", "optimizer", "activations", "together"],
         [

@@ -6,8 +6,6 @@ namespace Espalier.Reporting;
 /// <summary>A comparison as one HTML file that needs nothing else: no scripts, fonts or pictures from elsewhere.</summary>
 public static class HtmlReport
 {
-    private const int WideWidth = 580, WideHeight = 350;
-    private const int NarrowWidth = 350, NarrowHeight = 290;
     private const int SmallWidth = 370, SmallHeight = 230;
 
     /// <summary>Writes the report: first beside its place, then renamed into it.</summary>
@@ -19,41 +17,14 @@ public static class HtmlReport
     public static string Render(RunComparison comparison, string title = "Training runs compared")
     {
         var html = new StringBuilder();
-        html.Append($"""
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8"/>
-            <meta name="viewport" content="width=device-width, initial-scale=1"/>
-            <meta name="color-scheme" content="light dark"/>
-            <title>{Svg.Text(title)}</title>
-            <style>
-            {HtmlReportStyle.Css}</style>
-            </head>
-            <body>
-            <header>
-            <h1>{Svg.Text(title)}</h1>
-            <p class="lead">{Svg.Text(SavingSentence.Of(comparison)).Replace(" %", "&#160;%", StringComparison.Ordinal)}</p>
-            {Warnings(comparison)}{Headline(comparison)}</header>
-
-            """);
         AppendLoss(html, comparison, LossKind.Valid, "Held-out loss");
         AppendLoss(html, comparison, LossKind.Train, "Training loss");
         AppendProgress(html, comparison);
         AppendMethod(html, comparison);
         AppendRecipes(html, comparison);
-        return html.Append($"""
-            <div id="tip" hidden="hidden"></div>
-            <script>
-            {HtmlReportStyle.Script}</script>
-            </body>
-            </html>
-
-            """).ToString();
+        return HtmlPage.Of(
+            title, HtmlPage.Lead(SavingSentence.Of(comparison)) + HtmlPage.Warnings(comparison.Warnings()) + Headline(comparison), html);
     }
-
-    private static string Warnings(RunComparison comparison) =>
-        string.Concat(comparison.Warnings().Select(warning => $"<p class=\"warning\">Warning: {Svg.Text(warning)}.</p>\n"));
 
     private static string Headline(RunComparison comparison)
     {
@@ -94,44 +65,12 @@ public static class HtmlReport
         }
 
         html.Append($"<section>\n<h2>{title}</h2>\n");
-        AppendTable(html, losses);
-        html.Append("<div class=\"charts\">\n");
-        AppendChart(html, LossChart.Of(comparison, kind, CostAxis.Flops), comparison);
-        AppendChart(html, LossChart.Of(comparison, kind, CostAxis.Time), comparison);
-        html.Append("</div>\n</section>\n");
-    }
-
-    private static void AppendTable(StringBuilder html, LossComparison losses)
-    {
         ComparisonTable table = ComparisonTable.Of(losses);
-        html.Append($"<p class=\"caption\">{Svg.Text(table.Caption)}</p>\n<div class=\"scroll\"><table>\n<thead><tr>");
-        foreach (string column in table.Columns)
-        {
-            html.Append($"<th scope=\"col\">{Svg.Text(column)}</th>");
-        }
-
-        html.Append("</tr></thead>\n<tbody>\n");
-        for (int i = 0; i < table.Rows.Count; i++)
-        {
-            html.Append($"<tr><th scope=\"row\">{Swatch(i)}{Svg.Text(table.Rows[i][0])}</th>");
-            foreach (string cell in table.Rows[i].Skip(1))
-            {
-                html.Append($"<td>{Svg.Text(cell)}</td>");
-            }
-
-            html.Append("</tr>\n");
-        }
-
-        html.Append("</tbody></table></div>\n");
-    }
-
-    private static void AppendChart(StringBuilder html, SvgChart chart, RunComparison comparison)
-    {
-        html.Append($"<figure><figcaption>{Svg.Text(chart.Title)}</figcaption>\n")
-            .Append(chart.ToElement(WideWidth, WideHeight, labels: true, "wide"))
-            .Append(chart.ToElement(NarrowWidth, NarrowHeight, labels: false, "narrow"));
-        AppendLegend(html, comparison, "narrow");
-        html.Append("</figure>\n");
+        html.Append($"<p class=\"caption\">{Svg.Text(table.Caption)}</p>\n").Append(HtmlPage.Table(table.Columns, table.Rows, Swatch))
+            .Append("<div class=\"charts\">\n")
+            .Append(HtmlPage.Figure(LossChart.Of(comparison, kind, CostAxis.Flops), Legend(comparison, "narrow")))
+            .Append(HtmlPage.Figure(LossChart.Of(comparison, kind, CostAxis.Time), Legend(comparison, "narrow")))
+            .Append("</div>\n</section>\n");
     }
 
     private static void AppendProgress(StringBuilder html, RunComparison comparison)
@@ -141,8 +80,7 @@ public static class HtmlReport
         Append("Gradient norm", row => row.GradientNorm);
         Append("Layers executed (stored: dotted)", row => row.ExecutedDepth, row => row.StoredLayers);
         html.Append("</div>\n");
-        AppendLegend(html, comparison, "");
-        html.Append("</section>\n");
+        html.Append(Legend(comparison, "")).Append("</section>\n");
 
         void Append(string title, Func<MetricsRow, double?> of, Func<MetricsRow, double?>? dotted = null)
         {
@@ -222,16 +160,9 @@ public static class HtmlReport
         html.Append("</section>\n");
     }
 
-    private static void AppendLegend(StringBuilder html, RunComparison comparison, string cssClass)
-    {
-        html.Append($"<p class=\"legend {cssClass}\">");
-        for (int i = 0; i < comparison.Runs.Count; i++)
-        {
-            html.Append($"<span>{Swatch(i)}{Svg.Text(comparison.Runs[i].Name)}</span> ");
-        }
-
-        html.Append("</p>\n");
-    }
+    private static string Legend(RunComparison comparison, string cssClass) =>
+        $"<p class=\"legend {cssClass}\">"
+        + string.Concat(comparison.Runs.Select((run, i) => $"<span>{Swatch(i)}{Svg.Text(run.Name)}</span> ")) + "</p>\n";
 
     private static string Swatch(int run) => $"<i class=\"swatch f{ChartPalette.ColorOf(run)}\"></i>";
 }
