@@ -54,7 +54,7 @@ public sealed class Trainer : IDisposable
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
         _mup = recipe.Parametrization.Of(model);
         _optimizer = recipe.Optimizer.Create(_mup);
-        _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute);
+        _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute, recipe.Training.ZLoss);
         _watch = new LossWatch(model.Vocabulary);
         _trainTokens = data.Train.Tokens;
         _train = data.OpenTrain();

@@ -29,7 +29,8 @@ public sealed record StepResult(IReadOnlyList<MicroBatchResult> MicroBatches, do
 /// <param name="optimizer">The update rule.</param>
 /// <param name="clipNorm">The most the gradient norm may be; 0 for no bound.</param>
 /// <param name="compute">Where, and in which number format.</param>
-public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute compute)
+/// <param name="zLoss">What the gradient counts of each target's log(Z)^2; the reported loss counts none.</param>
+public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute compute, double zLoss = 0)
 {
     /// <summary>Does the update, unless the loss or a gradient is not finite.</summary>
     /// <param name="state">Weights and optimizer state change in place; the position moves on.</param>
@@ -99,7 +100,7 @@ public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute 
     {
         Engine.ManualSeed(seed);
         using Autocast? autocast = compute.LowerProducts();
-        return ForwardPass.LossSum(model, batch, plan, training: true);
+        return ForwardPass.LossSum(model, batch, plan, training: true, zLoss);
     }
 
     private static DivergenceException Diverged(TrainingState state, string what)
