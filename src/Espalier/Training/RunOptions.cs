@@ -10,6 +10,12 @@ public sealed record RunOptions
     /// </summary>
     public string? From { get; init; }
 
+    /// <summary>
+    /// Whether a run that is there goes on by a recipe other than its own, from its last checkpoint: longer, or at another learning rate. Its growths
+    /// and the layers that it has executed must be those of this recipe too.
+    /// </summary>
+    public bool Prolong { get; init; }
+
     /// <summary>Hears what the run is about to do, before its first update; not where nothing is left to do.</summary>
     public Action<RunOutline>? Begins { get; init; }
 

@@ -57,7 +57,7 @@ public static class TrainingRun
             Warn = options.Warn,
         };
         using var preparation = RunPreparation.Of(trainer, folder, options);
-        using RunDirectory run = RunDirectory.Open(folder, recipe);
+        using RunDirectory run = RunDirectory.Open(folder, preparation.Prolonging?.Before ?? recipe);
         var log = RunLog.Open(run.Path);
         RequireOrigin(folder, log, preparation, options);
         if (trainer.IsFinished(run))
@@ -65,7 +65,13 @@ public static class TrainingRun
             return new RunResult(folder, trainer.TotalSteps, RunEnd.ReachedBefore);
         }
 
-        string[] changes = [.. log.Begin(trainer.Machine, preparation.Step, preparation.Begins)];
+        string[] changes = [.. log.Begin(trainer.Machine, preparation.Step, preparation.Begins, preparation.Prolonging?.Changes)];
+        if (preparation.Prolonging is RunProlonging prolonging)
+        {
+            run.Prolong(recipe, prolonging.Step);
+            Warn(options, prolonging);
+        }
+
         if (changes.Length > 0)
         {
             options.Warn?.Invoke(
@@ -113,9 +119,18 @@ public static class TrainingRun
         options ??= new RunOptions();
         using var trainer = new Trainer(recipe, Dataset.Open(recipe.Data.Path));
         using var preparation = RunPreparation.Of(trainer, folder, options);
-        RunDirectory.Require(folder, recipe);
+        RunDirectory.Require(folder, preparation.Prolonging?.Before ?? recipe);
+        Warn(options, preparation.Prolonging);
         RequireOrigin(folder, RunLog.Open(folder), preparation, options);
         return preparation.Outline;
+    }
+
+    private static void Warn(RunOptions options, RunProlonging? prolonging)
+    {
+        if (prolonging?.Warning is string warning)
+        {
+            options.Warn?.Invoke(warning);
+        }
     }
 
     /// <summary>A run that has begun goes on from its own checkpoint; the command may still say where it came from.</summary>
