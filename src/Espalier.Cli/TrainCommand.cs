@@ -56,7 +56,7 @@ internal static class TrainCommand
             Recipe resolved = RecipeReader.Read(parsed.GetValue(recipe)!, parsed.GetValue(overrides));
             string folder = parsed.GetValue(run)!;
             using var line = new TrainingLine();
-            var options = new RunOptions { From = parsed.GetValue(from), Prolong = parsed.GetValue(prolong), Warn = line.Warn, Begins = RunSummary.SayBeginning };
+            var options = new RunOptions { From = parsed.GetValue(from), Prolong = parsed.GetValue(prolong), ChooseThreads = true, Warn = line.Warn, Begins = RunSummary.SayBeginning };
             if (parsed.GetValue(dryRun))
             {
                 RunSummary.SayBeginning(TrainingRun.Check(resolved, folder, options));

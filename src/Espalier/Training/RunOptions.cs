@@ -16,6 +16,12 @@ public sealed record RunOptions
     /// </summary>
     public bool Prolong { get; init; }
 
+    /// <summary>
+    /// Whether the run chooses its number of threads where <c>training.threads</c> leaves it open, by what the machine has free, and warns where it is
+    /// too many; else it is that of <see cref="Torch.Engine.Threads"/>.
+    /// </summary>
+    public bool ChooseThreads { get; init; }
+
     /// <summary>Hears what the run is about to do, before its first update; not where nothing is left to do.</summary>
     public Action<RunOutline>? Begins { get; init; }
 

@@ -47,6 +47,7 @@ public static class TrainingRun
         Recipe recipe, string folder, Action<TrainingProgress>? progress = null, CancellationToken stop = default, RunOptions? options = null)
     {
         options ??= new RunOptions();
+        using var threads = ThreadChoice.Of(recipe, folder, options.ChooseThreads);
         TrainingProgress? last = null;
         using var trainer = new Trainer(recipe, Dataset.Open(recipe.Data.Path), made =>
         {
@@ -79,6 +80,11 @@ public static class TrainingRun
         }
 
         options.Begins?.Invoke(preparation.Outline);
+        if (threads.Warning is string crowded)
+        {
+            options.Warn?.Invoke(crowded);
+        }
+
         if (preparation.Outline.Doubt is string doubt)
         {
             options.Warn?.Invoke(doubt);
@@ -117,6 +123,7 @@ public static class TrainingRun
     public static RunOutline Check(Recipe recipe, string folder, RunOptions? options = null)
     {
         options ??= new RunOptions();
+        using var threads = ThreadChoice.Of(recipe, folder, options.ChooseThreads);
         using var trainer = new Trainer(recipe, Dataset.Open(recipe.Data.Path));
         using var preparation = RunPreparation.Of(trainer, folder, options);
         RunDirectory.Require(folder, preparation.Prolonging?.Before ?? recipe);
