@@ -24,6 +24,7 @@ internal static class Commands
             TrainCommand.Create(),
             EvalCommand.Create(),
             FinetuneCommand.Create(),
+            PredictCommand.Create(),
             GenerateCommand.Create(),
             LogitsCommand.Create(),
             ImportCommand.Create(),
