@@ -21,6 +21,7 @@ internal static class Commands
             QuickstartCommand.Create(),
             DataCommand.Create(),
             TokenizerCommand.Create(),
+            RecipeCommand.Create(),
             TrainCommand.Create(),
             EvalCommand.Create(),
             FinetuneCommand.Create(),
