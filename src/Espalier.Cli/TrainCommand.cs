@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using Espalier.Training;
 
 namespace Espalier.Cli;
@@ -14,6 +15,7 @@ internal static class TrainCommand
             Description = "Values in place of the recipe's, for example training.micro_batch=8 or method.stages=[3,6,12].",
             Arity = ArgumentArity.ZeroOrMore,
         };
+        overrides.CompletionSources.Add(_ => RecipeKeys.All.Select(key => new CompletionItem($"{key.Key}=")).DistinctBy(item => item.Label));
         var run = new Option<string>("--run")
         {
             Description = "The folder of the run. The same command on an existing run goes on where it was.",
