@@ -33,11 +33,15 @@ internal static class TrainCommand
         {
             Description = "Checks all that is checked before the first update, memory and disk too, and tells what the run would do; trains and writes nothing.",
         };
+        var json = new Option<bool>("--json")
+        {
+            Description = "Prints every row of metrics to stdout as a JSON object on a line, by the names of the columns of metrics.csv.",
+        };
         var command = new Verb(
             "train",
             "Trains a model by a recipe. Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the state and leave; the same command goes on.")
         {
-            recipe, overrides, run, from, dryRun,
+            recipe, overrides, run, from, dryRun, json,
         };
         command.Examples =
         [
@@ -60,7 +64,8 @@ internal static class TrainCommand
                 return 0;
             }
 
-            RunResult result = TrainingRun.Run(resolved, folder, progress => line.Show(resolved, progress), signals.Token, options);
+            bool printsRows = parsed.GetValue(json);
+            RunResult result = TrainingRun.Run(resolved, folder, Tell, signals.Token, options);
             line.End(result);
             if (!result.IsFinished)
             {
@@ -69,6 +74,16 @@ internal static class TrainCommand
 
             RunSummary.SayEnd(resolved, result);
             return 0;
+
+            void Tell(TrainingProgress progress)
+            {
+                line.Show(resolved, progress);
+                if (printsRows && progress.Row is MetricsRow row)
+                {
+                    Console.Out.WriteLine(row.ToJson());
+                    Console.Out.Flush();
+                }
+            }
         });
         return command;
     }
