@@ -34,6 +34,8 @@ internal static class Commands
             ExportCommand.Create(),
             GrowCommand.Create(),
             PlanCommand.Create(),
+            RunsCommand.Create(),
+            RunsCommand.CreateWatch(),
             CompareCommand.Create(),
             ExperimentCommand.Create(),
             VerifyCommand.Create(),
