@@ -22,6 +22,7 @@ internal static class Commands
             DataCommand.Create(),
             TokenizerCommand.Create(),
             TrainCommand.Create(),
+            LaunchCommand.Create(),
             EvalCommand.Create(),
             FinetuneCommand.Create(),
             GenerateCommand.Create(),
