@@ -25,6 +25,7 @@ public sealed class Ranks : IDisposable
     private readonly string[] _hosts;
     private long? _step;
     private bool _isNamed, _hasFailed;
+    private int _silent;
 
     private Ranks() => _hosts = [Environment.MachineName];
 
@@ -280,7 +281,7 @@ public sealed class Ranks : IDisposable
                 _store.Add(LeftKey, 1);
                 if (IsFirst && _firstServes)
                 {
-                    Await(() => _store.Add(LeftKey, 0) >= Size);
+                    Await(() => _store.Add(LeftKey, 0) >= Size - _silent);
                 }
             }
         }
@@ -327,7 +328,8 @@ public sealed class Ranks : IDisposable
         }
         catch (TorchException)
         {
-            return true;
+            // The store is gone with rank 0, so that ranks can no longer agree on who speaks: one of each host does.
+            return LocalRank == 0 || Rank == 1;
         }
     }
 
@@ -368,6 +370,8 @@ public sealed class Ranks : IDisposable
             // Rank 0 holds the store.
             silent = [0];
         }
+
+        _silent = silent.Length;
 
         string step = _step is long number ? string.Create(CultureInfo.InvariantCulture, $" at step {number}") : "";
         return Agreed(silent.Length > 0
