@@ -26,6 +26,7 @@ internal static class Commands
             TokenizerCommand.Create(),
             RecipeCommand.Create(),
             TrainCommand.Create(),
+            LaunchCommand.Create(),
             EvalCommand.Create(),
             FinetuneCommand.Create(),
             GenerateCommand.Create(),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Completions;
+using Espalier.Distributed;
 using Espalier.Training;
 
 namespace Espalier.Cli;
@@ -37,11 +38,24 @@ internal static class TrainCommand
         {
             Description = "Prints every row of metrics to stdout as a JSON object on a line, by the names of the columns of metrics.csv.",
         };
+        var rankTimeout = new Option<int>("--rank-timeout")
+        {
+            Description = "With several ranks: how long one of them may not answer before the run ends.",
+            HelpName = "SECONDS",
+            DefaultValueFactory = _ => (int)Ranks.DefaultTimeout.TotalSeconds,
+        };
+        rankTimeout.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 1 or > 86_400)
+            {
+                result.AddError("--rank-timeout is a number of seconds from 1 to 86400.");
+            }
+        });
         var command = new Verb(
             "train",
             "Trains a model by a recipe. Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the state and leave; the same command goes on.")
         {
-            recipe, overrides, run, from, dryRun, json,
+            recipe, overrides, run, from, dryRun, json, rankTimeout,
         };
         command.Examples =
         [
@@ -51,12 +65,24 @@ internal static class TrainCommand
         ];
         command.SetAction(parsed =>
         {
-            SingleProcess.Require();
             using var signals = new StopSignals();
+            using var ranks = Ranks.Join(LaunchedRank.OfThisProcess(), TimeSpan.FromSeconds(parsed.GetValue(rankTimeout)));
+            return ranks.Guard(() => Train(parsed, ranks, signals));
+        });
+        return command;
+
+        int Train(ParseResult parsed, Ranks ranks, StopSignals signals)
+        {
             Recipe resolved = RecipeReader.Read(parsed.GetValue(recipe)!, parsed.GetValue(overrides));
             string folder = parsed.GetValue(run)!;
             using var line = new TrainingLine();
-            var options = new RunOptions { From = parsed.GetValue(from), Warn = line.Warn, Begins = RunSummary.SayBeginning };
+            var options = new RunOptions { From = parsed.GetValue(from), Ranks = ranks };
+            if (!ranks.IsFirst)
+            {
+                return Follow(resolved, folder, options, parsed.GetValue(dryRun), signals.Token);
+            }
+
+            options = options with { Warn = line.Warn, Begins = RunSummary.SayBeginning };
             if (parsed.GetValue(dryRun))
             {
                 RunSummary.SayBeginning(TrainingRun.Check(resolved, folder, options));
@@ -84,7 +110,18 @@ internal static class TrainCommand
                     Console.Out.Flush();
                 }
             }
-        });
-        return command;
+        }
+    }
+
+    /// <summary>What a rank does that is not the first: the same, without a word.</summary>
+    private static int Follow(Recipe recipe, string folder, RunOptions options, bool isDryRun, CancellationToken stop)
+    {
+        if (isDryRun)
+        {
+            _ = TrainingRun.Check(recipe, folder, options);
+            return 0;
+        }
+
+        return TrainingRun.Run(recipe, folder, stop: stop, options: options).IsFinished ? 0 : Failures.Interrupted;
     }
 }
