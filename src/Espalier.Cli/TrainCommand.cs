@@ -30,6 +30,11 @@ internal static class TrainCommand
                 "the run then ends as if it had begun at step 0. RUN alone is its latest checkpoint.",
             HelpName = "RUN@STEP",
         };
+        var prolong = new Option<bool>("--prolong")
+        {
+            Description = "Goes on with the run of --run by this recipe in place of its own, from its last checkpoint: with a longer training.length, " +
+                "or another learning_rate. Give runs/NAME/recipe.yaml and the keys to change. The same command then resumes.",
+        };
         var dryRun = new Option<bool>("--dry-run")
         {
             Description = "Checks all that is checked before the first update, memory and disk too, and tells what the run would do; trains and writes nothing.",
@@ -55,13 +60,14 @@ internal static class TrainCommand
             "train",
             "Trains a model by a recipe. Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the state and leave; the same command goes on.")
         {
-            recipe, overrides, run, from, dryRun, json, rankTimeout,
+            recipe, overrides, run, from, prolong, dryRun, json, rankTimeout,
         };
         command.Examples =
         [
             "espalier train recipes/tiny.yaml --run runs/tiny",
             "espalier train recipes/quickstart-apollo.yaml --run runs/small data.path=data/my-text training.length='2e7 tokens'",
             "espalier train runs/trunk/recipe.yaml --run runs/trunk-3600 --from runs/trunk@3000 training.length='3600 steps' learning_rate.decay='600 steps'",
+            "espalier train runs/tiny/recipe.yaml --run runs/tiny --prolong training.length='400 steps'",
         ];
         command.SetAction(parsed =>
         {
@@ -76,7 +82,7 @@ internal static class TrainCommand
             Recipe resolved = RecipeReader.Read(parsed.GetValue(recipe)!, parsed.GetValue(overrides));
             string folder = parsed.GetValue(run)!;
             using var line = new TrainingLine();
-            var options = new RunOptions { From = parsed.GetValue(from), Ranks = ranks };
+            var options = new RunOptions { From = parsed.GetValue(from), Prolong = parsed.GetValue(prolong), ChooseThreads = true, Ranks = ranks };
             if (!ranks.IsFirst)
             {
                 return Follow(resolved, folder, options, parsed.GetValue(dryRun), signals.Token);

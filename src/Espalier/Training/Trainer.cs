@@ -159,9 +159,15 @@ public sealed class Trainer : IDisposable
     /// <summary>Makes sure that a run of this recipe may go on from a checkpoint of another run; nothing is written.</summary>
     /// <exception cref="UserErrorException">The recipes differ in what is past by then, or the checkpoint is damaged.</exception>
     internal RunBranch BranchFrom(NamedCheckpoint trunk) => RunBranch.Plan(
-        trunk, _recipe, _plan,
-        recipe => new RunPlan(recipe, _plan.FinalModel, _objective.PredictedShare(_plan.FinalModel.ContextLength)),
+        trunk, _recipe, _plan, PlanOf,
         (folder, plan) => Checkpoint.Read(folder, _optimizer, plan.Forecast, _compute.Device, _data));
+
+    /// <summary>Makes sure that a run may go on by this recipe; null where it has it already. Nothing is written.</summary>
+    /// <exception cref="UserErrorException">There is no run, or what it has done would be otherwise by this recipe.</exception>
+    internal RunProlonging? Prolonging(string run) => RunProlonging.Plan(run, _recipe, _plan, PlanOf);
+
+    private RunPlan PlanOf(Recipe recipe) =>
+        new(recipe, _plan.FinalModel, _objective.PredictedShare(_plan.FinalModel.ContextLength));
 
     /// <summary>Makes a run, which has no checkpoint, begin as a branch.</summary>
     internal void Begin(RunDirectory run, RunBranch branch) => branch.Write(run, state => Save(run, state, lastSaved: -1));
@@ -369,7 +375,7 @@ public sealed class Trainer : IDisposable
         string folder = run.CheckpointFolder(state.Position.Step);
         Checkpoint.Write(
             folder, state, _plan.Method.EvaluationPlan(state.Model.Config, state.Position), _tokenizer, _data);
-        run.SetLatest(folder, _recipe.Checkpoint.Keep, _plan.CheckpointsAt);
+        run.SetLatest(folder, _recipe.Checkpoint.Keep, run.Staying(_plan.TokensPerStep, _plan.CheckpointsAt));
         Report(TrainingActivity.Saved, state, null);
         return state.Position.Step;
     }

@@ -48,6 +48,7 @@ public static class TrainingRun
         Recipe recipe, string folder, Action<TrainingProgress>? progress = null, CancellationToken stop = default, RunOptions? options = null)
     {
         options ??= new RunOptions();
+        using var threads = ThreadChoice.Of(recipe, folder, options.ChooseThreads);
         TrainingProgress? last = null;
         using var trainer = new Trainer(
             recipe,
@@ -68,7 +69,7 @@ public static class TrainingRun
             return Follow(trainer, preparation, folder, options.Ranks, stop);
         }
 
-        using RunDirectory run = RunDirectory.Open(folder, recipe);
+        using RunDirectory run = RunDirectory.Open(folder, preparation.Prolonging?.Before ?? recipe);
         var log = RunLog.Open(run.Path);
         RequireOrigin(folder, log, preparation, options);
         if (trainer.IsFinished(run))
@@ -76,7 +77,13 @@ public static class TrainingRun
             return new RunResult(folder, trainer.TotalSteps, RunEnd.ReachedBefore);
         }
 
-        string[] changes = [.. log.Begin(trainer.Machine, preparation.Step, preparation.Begins)];
+        string[] changes = [.. log.Begin(trainer.Machine, preparation.Step, preparation.Begins, preparation.Prolonging?.Changes)];
+        if (preparation.Prolonging is RunProlonging prolonging)
+        {
+            run.Prolong(recipe, prolonging.Step);
+            Warn(options, prolonging);
+        }
+
         if (changes.Length > 0)
         {
             options.Warn?.Invoke(
@@ -84,6 +91,11 @@ public static class TrainingRun
         }
 
         options.Begins?.Invoke(preparation.Outline);
+        if (threads.Warning is string crowded)
+        {
+            options.Warn?.Invoke(crowded);
+        }
+
         if (preparation.Outline.Doubt is string doubt)
         {
             options.Warn?.Invoke(doubt);
@@ -136,11 +148,21 @@ public static class TrainingRun
     public static RunOutline Check(Recipe recipe, string folder, RunOptions? options = null)
     {
         options ??= new RunOptions();
+        using var threads = ThreadChoice.Of(recipe, folder, options.ChooseThreads);
         using var trainer = new Trainer(recipe, Dataset.Open(recipe.Data.Path), ranks: options.Ranks);
         using var preparation = RunPreparation.Of(trainer, folder, options);
-        RunDirectory.Require(folder, recipe);
+        RunDirectory.Require(folder, preparation.Prolonging?.Before ?? recipe);
+        Warn(options, preparation.Prolonging);
         RequireOrigin(folder, RunLog.Open(folder), preparation, options);
         return preparation.Outline;
+    }
+
+    private static void Warn(RunOptions options, RunProlonging? prolonging)
+    {
+        if (prolonging?.Warning is string warning)
+        {
+            options.Warn?.Invoke(warning);
+        }
     }
 
     /// <summary>A run that has begun goes on from its own checkpoint; the command may still say where it came from.</summary>
