@@ -1,21 +1,21 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using Espalier.Data;
-using Spectre.Console;
 
 namespace Espalier.Cli;
 
 /// <summary><c>espalier data prepare</c>.</summary>
 internal static class PrepareCommand
 {
+    private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static Verb Create()
     {
         var defaults = new PreparationOptions();
-        var inputs = new Argument<string[]>("INPUT")
-        {
-            Description = "Text files, or folders of them: .txt (a document a file) and .jsonl (a document a line), plain or .gz.",
-            Arity = ArgumentArity.OneOrMore,
-        };
+        var text = new CorpusOptions(weights: true);
         var output = new Option<string>("--out")
         {
             Description = "The folder to make; a recipe names it as data.path. If it holds the same already, it stays as it is.",
@@ -29,6 +29,10 @@ internal static class PrepareCommand
             HelpName = "FILE",
         };
         var bytes = new Option<bool>("--bytes") { Description = "The vocabulary: the 256 bytes, and the end of a text." };
+        var characters = new Option<bool>("--characters")
+        {
+            Description = "The vocabulary: the characters of the training text, [UNK] for others, and the end of a text.",
+        };
         var bpe = new Option<int?>("--bpe")
         {
             Description = "The vocabulary: a byte-level BPE of N tokens, trained on the training text.",
@@ -57,25 +61,21 @@ internal static class PrepareCommand
             HelpName = "N",
             DefaultValueFactory = _ => defaults.Seed,
         };
-        var textKey = new Option<string>("--text-key")
-        {
-            Description = "The key of the text in .jsonl files.",
-            HelpName = "KEY",
-            DefaultValueFactory = _ => "text",
-        };
         var json = new Option<bool>("--json") { Description = "Print the summary as JSON." };
         var command = new Verb(
             "prepare",
-            "Turns text into a folder of tokens to train on, part of it held out. Give one of --tokenizer, --bytes, --bpe and --wordpiece.")
+            "Turns text into a folder of tokens to train on, part of it held out. Give one of --tokenizer, --bytes, --characters, --bpe and --wordpiece.")
         {
-            inputs, output, tokenizer, bytes, bpe, wordPiece, training.Cased, training.MinFrequency,
-            heldOutFiles, heldOutFraction, seed, textKey, json,
+            text.Inputs, output, tokenizer, bytes, characters, bpe, wordPiece, training.Cased, training.MinFrequency,
+            heldOutFiles, heldOutFraction, seed, text.TextKey, text.Documents, text.StdinAs, json,
         };
         command.Examples =
         [
             "espalier data prepare book.txt --bytes --out data/book",
             "espalier data prepare data/sotu/text --bpe 4096 --holdout '20*.txt' --out data/sotu-bpe4096",
             "espalier data prepare data/sotu/text --wordpiece 4096 --holdout '20*.txt' --out data/sotu-wordpiece4096",
+            "espalier data prepare web.parquet=0.7 books/=0.3 --bpe 8192 --out data/mixed",
+            "zcat dump.jsonl.gz | espalier data prepare - --stdin-as .jsonl --characters --out data/dump",
         ];
         command.SetAction(parsed =>
         {
@@ -84,13 +84,14 @@ internal static class PrepareCommand
             [
                 tokenizerFile is not null,
                 parsed.GetValue(bytes),
+                parsed.GetValue(characters),
                 parsed.GetValue(bpe) is not null,
                 parsed.GetValue(wordPiece) is not null,
             ];
             if (given.Count(one => one) != 1)
             {
                 throw new UserErrorException(
-                    "Which vocabulary? Give one of --tokenizer FILE, --bytes, --bpe N and --wordpiece N.",
+                    "Which vocabulary? Give one of --tokenizer FILE, --bytes, --characters, --bpe N and --wordpiece N.",
                     "To begin with, try --bytes or --bpe 4096; for BERT, --wordpiece 4096.");
             }
 
@@ -103,13 +104,13 @@ internal static class PrepareCommand
             }
 
             string folder = parsed.GetValue(output)!;
-            Corpus corpus = Corpus.Open(parsed.GetValue(inputs)!, parsed.GetValue(textKey)!);
+            using OpenCorpus opened = text.Open(parsed);
             var options = new PreparationOptions
             {
                 Tokenizer = tokenizerFile is not null ? Tokenizer.Load(tokenizerFile)
                     : parsed.GetValue(bytes) ? ByteLevelBpe.RawBytes
                     : null,
-                Training = vocabulary,
+                Training = parsed.GetValue(characters) ? VocabularyTraining.OfCharacters : vocabulary,
                 HeldOutFiles = files,
                 HeldOutFraction = parsed.GetValue(heldOutFraction),
                 Seed = parsed.GetValue(seed),
@@ -117,21 +118,42 @@ internal static class PrepareCommand
             Dataset dataset;
             using (var line = new DataProgressLine())
             {
-                dataset = CorpusPreparer.Prepare(corpus, folder, options, line.Show, line.Token);
+                dataset = CorpusPreparer.Prepare(opened.Corpus, folder, options, line.Show, line.Token);
             }
 
+            Document first = opened.Corpus.Documents().First();
             if (parsed.GetValue(json))
             {
-                JsonOutput.Print(new { dataset.Folder, dataset.VocabularySize, dataset.Split, dataset.Train, dataset.Valid });
+                JsonOutput.Print(new
+                {
+                    dataset.Folder,
+                    dataset.VocabularySize,
+                    dataset.Split,
+                    dataset.Mixture,
+                    dataset.Train,
+                    dataset.Valid,
+                    First = new { first.FileName, Begins = Beginning(first) },
+                });
             }
             else
             {
                 Print(dataset);
+                Console.Out.WriteLine($"First document, of {first.FileName}: {JsonSerializer.Serialize(Beginning(first), Plain)}");
             }
 
             return 0;
         });
         return command;
+    }
+
+    /// <summary>Enough of a document to see that it is text, and whose.</summary>
+    private static string Beginning(Document document)
+    {
+        const int Shown = 80;
+        ReadOnlySpan<byte> text = document.Text.Span;
+        string beginning = Encoding.UTF8.GetString(text[..Math.Min(text.Length, 4 * Shown)]);
+        Rune[] characters = [.. beginning.EnumerateRunes().Take(Shown + 1)];
+        return string.Concat(characters.Take(Shown)) + (characters.Length > Shown ? "..." : "");
     }
 
     private static void Print(Dataset dataset)
@@ -140,6 +162,10 @@ internal static class PrepareCommand
             dataset.Folder, ["", "Documents", "Tokens", "Bytes", "Words"],
             [Row("training", dataset.Train), Row("held out", dataset.Valid)]);
         Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Vocabulary: {dataset.VocabularySize:N0} tokens; {dataset.Split}."));
+        if (dataset.Mixture is string mixture)
+        {
+            Console.Out.WriteLine($"{mixture}.");
+        }
 
         static string[] Row(string name, DatasetPart part) =>
             [name, .. new[] { part.Documents, part.Tokens, part.Bytes, part.Words }.Select(n => n.ToString("N0", CultureInfo.InvariantCulture))];

@@ -111,7 +111,8 @@ internal static partial class StandardInput
         }
     }
 
-    private static void TellPerson()
+    /// <summary>Tells a person at a terminal that it is read.</summary>
+    public static void TellPerson()
     {
         if (!Console.IsInputRedirected)
         {

@@ -9,11 +9,7 @@ internal static class TrainTokenizerCommand
 {
     public static Verb Create()
     {
-        var inputs = new Argument<string[]>("INPUT")
-        {
-            Description = "Text files, or folders of them: .txt (a document a file) and .jsonl (a document a line), plain or .gz.",
-            Arity = ArgumentArity.OneOrMore,
-        };
+        var text = new CorpusOptions(weights: false);
         var vocabulary = new Option<int>("--vocab")
         {
             Description = $"The number of tokens. Of a BPE {BpeTrainer.SmallestVocabulary} at least, for all bytes and {Tokenizer.EndOfTextToken}.",
@@ -28,15 +24,9 @@ internal static class TrainTokenizerCommand
             HelpName = "FILE",
             Required = true,
         };
-        var textKey = new Option<string>("--text-key")
-        {
-            Description = "The key of the text in .jsonl files.",
-            HelpName = "KEY",
-            DefaultValueFactory = _ => "text",
-        };
         var command = new Verb("train", "Trains a byte-level BPE or a WordPiece, and saves it as a Hugging Face tokenizer.json.")
         {
-            inputs, vocabulary, wordPiece, options.Cased, options.MinFrequency, output, textKey,
+            text.Inputs, vocabulary, wordPiece, options.Cased, options.MinFrequency, output, text.TextKey, text.Documents, text.StdinAs,
         };
         command.Examples =
         [
@@ -48,7 +38,8 @@ internal static class TrainTokenizerCommand
             VocabularyTraining training = options.Of(parsed, parsed.GetValue(vocabulary), parsed.GetValue(wordPiece))!;
             string file = parsed.GetValue(output)!;
             RequireNothingElseAt(file);
-            Corpus corpus = Corpus.Open(parsed.GetValue(inputs)!, parsed.GetValue(textKey)!);
+            using OpenCorpus opened = text.Open(parsed);
+            Corpus corpus = opened.Corpus;
             Tokenizer tokenizer;
             using (var line = new DataProgressLine())
             {

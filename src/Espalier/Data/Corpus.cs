@@ -11,26 +11,35 @@ namespace Espalier.Data;
 public sealed record CorpusFile(string Path, string Name, long Length);
 
 /// <summary>
-/// Plain text to train on: <c>.txt</c> files, each one document, and <c>.jsonl</c> files, each line one document; either
-/// may be compressed as <c>.gz</c>. Files of a folder come in ordinal order of their names. All is streamed: only a line
-/// of a .jsonl file or a piece of a .txt file is in memory at a time.
+/// Text to train on: <c>.txt</c> files, each one document unless said otherwise, <c>.jsonl</c> files, each line one
+/// document, either also packed as <c>.gz</c> or <c>.zst</c>, and <c>.parquet</c> files, each row one document. Files of a
+/// folder come in ordinal order of their names. All is streamed: only a line of a .jsonl file, a piece of a .txt file or
+/// a row group of a .parquet file is in memory at a time.
 /// </summary>
 public sealed class Corpus
 {
-    private static readonly string[] Endings = [".txt", ".jsonl", ".txt.gz", ".jsonl.gz"];
+    private const string Parquet = ".parquet";
+    private static readonly string[] Endings = [".txt", ".jsonl", ".txt.gz", ".jsonl.gz", ".txt.zst", ".jsonl.zst", Parquet];
 
-    private Corpus(IReadOnlyList<CorpusFile> files, string textKey)
+    private Corpus(IReadOnlyList<CorpusFile> files, string textKey, TextDocuments documents)
     {
         Files = files;
         TextKey = textKey;
+        TextDocuments = documents;
         Length = files.Sum(file => file.Length);
     }
 
     /// <summary>The files, in the order in which they are read.</summary>
     public IReadOnlyList<CorpusFile> Files { get; }
 
-    /// <summary>The key of the text in the lines of .jsonl files.</summary>
+    /// <summary>The key of the text in the lines of .jsonl files, and the name of its column in .parquet files.</summary>
     public string TextKey { get; }
+
+    /// <summary>What is one document of a .txt file.</summary>
+    public TextDocuments TextDocuments { get; }
+
+    /// <summary>The inputs that were named, if each got a weight; else empty.</summary>
+    internal IReadOnlyList<WeightedInput> Weighted { get; private init; } = [];
 
     /// <summary>The length of all files together in bytes, as stored.</summary>
     public long Length { get; }
@@ -40,11 +49,23 @@ public sealed class Corpus
 
     /// <summary>Finds the files of a corpus.</summary>
     /// <param name="paths">Files and folders; folders are searched to any depth.</param>
-    /// <param name="textKey">The key of the text in the lines of .jsonl files.</param>
-    /// <exception cref="UserErrorException">A path is missing, or none holds a file with a known ending.</exception>
-    public static Corpus Open(IEnumerable<string> paths, string textKey = "text")
+    /// <param name="textKey">The key of the text in the lines of .jsonl files, and its column in .parquet files.</param>
+    /// <param name="documents">What is one document of a .txt file.</param>
+    /// <param name="weights">
+    /// The shares of the paths in the training text, in proportion to each other: see <see cref="CorpusPreparer"/>. One for
+    /// each path; null to take all text once.
+    /// </param>
+    /// <exception cref="UserErrorException">
+    /// A path is missing, or none holds a file with a known ending; or a weight is not positive.
+    /// </exception>
+    public static Corpus Open(
+        IEnumerable<string> paths,
+        string textKey = "text",
+        TextDocuments documents = TextDocuments.File,
+        IReadOnlyList<double>? weights = null)
     {
         var files = new List<CorpusFile>();
+        var weighted = new List<WeightedInput>();
         foreach (string path in paths)
         {
             int before = files.Count;
@@ -73,10 +94,15 @@ public sealed class Corpus
             {
                 files.Add(FileAt(path, Path.GetFileName(path)));
             }
+
+            if (weights is not null)
+            {
+                weighted.Add(new WeightedInput(path, weights[weighted.Count], files.Count - before));
+            }
         }
 
         return files.Count > 0
-            ? new Corpus(files, textKey)
+            ? new Corpus(files, textKey, documents) { Weighted = weighted }
             : throw new UserErrorException("There is no text.", "Name at least one text file or folder of text files.");
     }
 
@@ -123,25 +149,30 @@ public sealed class Corpus
         }
     }
 
-    private IEnumerable<Document> DocumentsOf(CorpusFile file, long readBefore, bool whole)
+    /// <summary>The documents of one file.</summary>
+    internal IEnumerable<Document> DocumentsOf(CorpusFile file, long readBefore, bool whole)
     {
         using Stream stored = OpenFile(file.Path);
-        using Stream stream = file.Path.EndsWith(".gz", StringComparison.Ordinal)
-            ? new WholeGzipStream(stored)
-            : stored;
-        bool lines = file.Name.EndsWith(".jsonl", StringComparison.Ordinal) || file.Name.EndsWith(".jsonl.gz", StringComparison.Ordinal);
+        using Stream stream = PackedFile.Unpacked(stored, file.Path);
+        bool isText = TextFile.Extension(file.Path) == ".txt", inPieces = isText && TextDocuments == TextDocuments.File;
         using IEnumerator<ReadOnlyMemory<byte>> texts =
-            (lines ? JsonLines.Texts(stream, file.Path, TextKey) : Pieces(stream, file.Path, whole)).GetEnumerator();
+            (!isText ? Rows(stream, file.Path)
+            : TextDocuments == TextDocuments.Line ? Lines.Each(stream, file.Path)
+            : TextDocuments == TextDocuments.BlankLine ? Lines.BetweenBlank(stream, file.Path)
+            : Pieces(stream, file.Path, whole)).GetEnumerator();
         bool continues = false;
         while (Advance(texts, file.Path))
         {
             if (!texts.Current.IsEmpty)
             {
                 yield return new Document(file.Name, texts.Current, readBefore + stored.Position) { Continues = continues };
-                continues = !lines;
+                continues = inPieces;
             }
         }
     }
+
+    private IEnumerable<ReadOnlyMemory<byte>> Rows(Stream stream, string path) =>
+        path.EndsWith(Parquet, StringComparison.Ordinal) ? ParquetTexts.Of(stream, path, TextKey) : JsonLines.Texts(stream, path, TextKey);
 
     private static bool Advance(IEnumerator<ReadOnlyMemory<byte>> texts, string path)
     {
@@ -149,9 +180,9 @@ public sealed class Corpus
         {
             return texts.MoveNext();
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (PackedFile.IsDamage(e))
         {
-            throw new UserErrorException($"{path} is not a whole gzip file: {e.Message}", inner: e);
+            throw PackedFile.Damaged(path, e);
         }
         catch (IOException e)
         {

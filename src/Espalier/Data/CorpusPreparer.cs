@@ -8,6 +8,11 @@ namespace Espalier.Data;
 /// Makes a <see cref="Dataset"/> of a corpus. The result depends only on the texts and the options. The folder appears
 /// when it is whole; if it is there already and made from the same inputs, it is left as it is.
 /// </summary>
+/// <remarks>
+/// Where inputs have weights, these are their shares of the bytes of the training text, which stays as long as without
+/// them: an input with less text repeats its documents, one with more leaves some out, evenly. Held-out documents come
+/// once each, and a vocabulary is trained on each training document once.
+/// </remarks>
 public sealed class CorpusPreparer
 {
     private const int BatchBytes = 1 << 20;
@@ -98,12 +103,15 @@ public sealed class CorpusPreparer
                 tokenizer.Save(Path.Combine(partial, Dataset.TokenizerFileName));
                 AtomicFile.Write(
                     Path.Combine(partial, TokenizerConfigFile.FileName), TokenizerConfigFile.Of(tokenizer).Indented() + "\n");
-                (DatasetPart train, DatasetPart valid) = WriteShards(partial, tokenizer, split, cancellation);
+                Mixture? mixture = _corpus.Weighted.Count > 0 ? Mixture.Of(_corpus, split, cancellation) : null;
+                (DatasetPart train, DatasetPart valid) = WriteShards(
+                    partial, tokenizer, mixture?.Documents(tokenizer) ?? split.Assign(_corpus.DocumentsFor(tokenizer)), cancellation);
                 dataset = new Dataset
                 {
                     Folder = folder,
                     Inputs = inputs,
                     Split = split.InWords,
+                    Mixture = mixture?.InWords,
                     VocabularySize = tokenizer.VocabularySize,
                     TokenizerFingerprint = tokenizer.Fingerprint,
                     Train = train,
@@ -118,9 +126,19 @@ public sealed class CorpusPreparer
 
     private Tokenizer TrainTokenizer(DocumentSplit split, CancellationToken cancellation)
     {
-        IEnumerable<Document> documents =
-            from assigned in Assigned(split, _corpus.Documents(), cancellation) where !assigned.HeldOut select assigned.Document;
-        return _options.Training!.Train(documents, _progress);
+        return _options.Training!.Train(Documents(), _progress);
+
+        IEnumerable<Document> Documents()
+        {
+            foreach ((Document document, bool heldOut) in split.Assign(_corpus.Documents()))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                if (!heldOut)
+                {
+                    yield return document;
+                }
+            }
+        }
     }
 
     /// <summary>What was made of the same inputs before; null where there is nothing yet.</summary>
@@ -181,28 +199,21 @@ public sealed class CorpusPreparer
                 : string.Create(CultureInfo.InvariantCulture, $"{_options.HeldOutFraction} {_options.Seed}"),
             _corpus.TextKey,
             .. sources.Select(source => source.ToString()),
+            .. _corpus.TextDocuments == TextDocuments.File ? [] : new[] { $"a document a {_corpus.TextDocuments}" },
+            .. _corpus.Weighted.Select(input => string.Create(CultureInfo.InvariantCulture, $"{input.Files} weigh {input.Weight:R}")),
         ];
         return Sha256.Of(string.Join('\0', parts));
     }
 
-    private static IEnumerable<(Document Document, bool HeldOut)> Assigned(
-        DocumentSplit split, IEnumerable<Document> documents, CancellationToken cancellation)
-    {
-        foreach ((Document Document, bool HeldOut) assigned in split.Assign(documents))
-        {
-            cancellation.ThrowIfCancellationRequested();
-            yield return assigned;
-        }
-    }
-
     private (DatasetPart Train, DatasetPart Valid) WriteShards(
-        string folder, Tokenizer tokenizer, DocumentSplit split, CancellationToken cancellation)
+        string folder, Tokenizer tokenizer, IEnumerable<(Document Document, bool HeldOut)> documents, CancellationToken cancellation)
     {
         using TokenShardWriter train = Writer(Dataset.TrainFileName), valid = Writer(Dataset.ValidFileName);
         DatasetPart trainPart = DatasetPart.None, validPart = trainPart;
         var underWay = new Queue<Task<TokenizedBatch>>();
-        foreach (List<(Document, bool)> batch in Batches(Assigned(split, _corpus.DocumentsFor(tokenizer), cancellation)))
+        foreach (List<(Document, bool)> batch in Batches(documents))
         {
+            cancellation.ThrowIfCancellationRequested();
             underWay.Enqueue(Task.Run(() => TokenizedBatch.Of(batch, tokenizer), cancellation));
             if (underWay.Count > 2 * Environment.ProcessorCount)
             {

@@ -50,6 +50,10 @@ public sealed record Dataset
     /// <summary>How documents were held out, in words.</summary>
     public required string Split { get; init; }
 
+    /// <summary>The shares of weighted inputs in the training text, in words; null where they have no weights.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Mixture { get; init; }
+
     /// <summary>The number of tokens in the vocabulary.</summary>
     public required int VocabularySize { get; init; }
 

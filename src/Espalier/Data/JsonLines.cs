@@ -10,7 +10,7 @@ internal static class JsonLines
     public static IEnumerable<ReadOnlyMemory<byte>> Texts(Stream stream, string path, string key)
     {
         int number = 0;
-        foreach ((ReadOnlyMemory<byte> line, long offset) in Lines(stream, path))
+        foreach ((ReadOnlyMemory<byte> line, long offset) in Lines.Of(stream, path))
         {
             number++;
             Corpus.RequireUtf8(line.Span, path, offset);
@@ -64,54 +64,6 @@ internal static class JsonLines
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw BadFile.NotJson(path, e, number);
-        }
-    }
-
-    /// <summary>The lines without their ends, and where each begins; a line is only valid until the next is asked for.</summary>
-    private static IEnumerable<(ReadOnlyMemory<byte> Line, long Offset)> Lines(Stream stream, string path)
-    {
-        var buffer = new byte[1 << 16];
-        int start = 0, end = 0, searched = 0;
-        long offset = 0;
-        while (true)
-        {
-            int newline = buffer.AsSpan(searched, end - searched).IndexOf((byte)'\n');
-            if (newline >= 0)
-            {
-                int length = searched + newline - start;
-                yield return (buffer.AsMemory(start, length), offset);
-                start += length + 1;
-                offset += length + 1;
-                searched = start;
-                continue;
-            }
-
-            // No whole line left: move the rest to the front, make room where it fills the buffer, and read on.
-            buffer.AsSpan(start, end - start).CopyTo(buffer);
-            (start, end) = (0, end - start);
-            searched = end;
-            if (end == buffer.Length)
-            {
-                if (end >= Array.MaxLength / 2)
-                {
-                    throw new UserErrorException($"{path} has a line of more than a gigabyte at offset {offset}.");
-                }
-
-                Array.Resize(ref buffer, 2 * end);
-            }
-
-            int read = stream.Read(buffer, end, buffer.Length - end);
-            if (read == 0)
-            {
-                if (end > 0)
-                {
-                    yield return (buffer.AsMemory(0, end), offset);
-                }
-
-                yield break;
-            }
-
-            end += read;
         }
     }
 }

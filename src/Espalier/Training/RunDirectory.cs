@@ -14,12 +14,13 @@ public sealed class RunDirectory : IDisposable
     private const string CheckpointsName = "checkpoints";
     internal const string LatestName = "latest";
 
-    private readonly FileStream _lock;
+    // Null where this process only reads.
+    private readonly FileStream? _lock;
 
     // Where the kernel says that the lock lies; null on a system that does not say.
     private readonly string? _lockPlace;
 
-    private RunDirectory(string path, FileStream runLock)
+    private RunDirectory(string path, FileStream? runLock)
     {
         Path = path;
         _lock = runLock;
@@ -83,6 +84,9 @@ public sealed class RunDirectory : IDisposable
                 exception);
         }
     }
+
+    /// <summary>The folder of a run that another rank writes to: this process reads it.</summary>
+    internal static RunDirectory Follow(string path) => new(System.IO.Path.GetFullPath(path), null);
 
     /// <summary>Makes sure that <see cref="Open"/> would take a folder for a run of a recipe, and writes nothing.</summary>
     /// <param name="path">The folder, which need not exist.</param>
@@ -241,7 +245,7 @@ public sealed class RunDirectory : IDisposable
     /// <exception cref="UserErrorException">It was deleted or moved meanwhile.</exception>
     internal void RequireThere()
     {
-        if (!File.Exists(_lock.Name) || PlaceOfLock() != _lockPlace)
+        if (_lock is null || !File.Exists(_lock.Name) || PlaceOfLock() != _lockPlace)
         {
             throw new UserErrorException(
                 $"The run folder {Path} was deleted or moved while the run trained: nothing more is saved.",
@@ -250,11 +254,11 @@ public sealed class RunDirectory : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _lock.Dispose();
+    public void Dispose() => _lock?.Dispose();
 
     private static string NameOf(long step) => Prefix + step.ToString("D8", CultureInfo.InvariantCulture);
 
-    private string? PlaceOfLock() => OperatingSystem.IsLinux()
+    private string? PlaceOfLock() => OperatingSystem.IsLinux() && _lock is not null
         ? File.ResolveLinkTarget(
             string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{_lock.SafeFileHandle.DangerousGetHandle()}"),
             returnFinalTarget: false)?.FullName

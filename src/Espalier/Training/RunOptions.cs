@@ -1,3 +1,5 @@
+using Espalier.Distributed;
+
 namespace Espalier.Training;
 
 /// <summary>How a run begins or goes on, beside its recipe.</summary>
@@ -9,6 +11,9 @@ public sealed record RunOptions
     /// of its own goes on from that.
     /// </summary>
     public string? From { get; init; }
+
+    /// <summary>The processes that train the run, which all call with the same recipe and folder; the first alone writes.</summary>
+    public Ranks Ranks { get; init; } = Ranks.Single;
 
     /// <summary>
     /// Whether a run that is there goes on by a recipe other than its own, from its last checkpoint: longer, or at another learning rate. Its growths

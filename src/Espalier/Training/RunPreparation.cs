@@ -18,6 +18,9 @@ internal sealed class RunPreparation : IDisposable
     /// <summary>The updates that are done.</summary>
     public long Step { get; }
 
+    /// <summary>Whether nothing is left to do.</summary>
+    public bool IsFinished => Begins is null && Step == Outline.TotalSteps;
+
     /// <summary>What the run is about to do.</summary>
     public RunOutline Outline { get; }
 

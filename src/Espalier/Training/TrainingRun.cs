@@ -1,4 +1,5 @@
 using Espalier.Data;
+using Espalier.Distributed;
 
 namespace Espalier.Training;
 
@@ -49,15 +50,25 @@ public static class TrainingRun
         options ??= new RunOptions();
         using var threads = ThreadChoice.Of(recipe, folder, options.ChooseThreads);
         TrainingProgress? last = null;
-        using var trainer = new Trainer(recipe, Dataset.Open(recipe.Data.Path), made =>
-        {
-            last = made;
-            progress?.Invoke(made);
-        })
+        using var trainer = new Trainer(
+            recipe,
+            Dataset.Open(recipe.Data.Path),
+            made =>
+            {
+                last = made;
+                progress?.Invoke(made);
+            },
+            options.Ranks)
         {
             Warn = options.Warn,
         };
         using var preparation = RunPreparation.Of(trainer, folder, options);
+        trainer.RequireSameOnAllRanks(preparation.Step);
+        if (!options.Ranks.IsFirst)
+        {
+            return Follow(trainer, preparation, folder, options.Ranks, stop);
+        }
+
         using RunDirectory run = RunDirectory.Open(folder, preparation.Prolonging?.Before ?? recipe);
         var log = RunLog.Open(run.Path);
         RequireOrigin(folder, log, preparation, options);
@@ -90,6 +101,7 @@ public static class TrainingRun
                 trainer.Begin(run, branch);
             }
 
+            options.Ranks.Meet();
             bool isFinished = trainer.Run(run, stop);
             log.End(isFinished ? RunLog.Ending.Finished : RunLog.Ending.Stopped, Step());
             return new RunResult(folder, trainer.TotalSteps, isFinished ? RunEnd.Reached : RunEnd.Stopped)
@@ -107,6 +119,19 @@ public static class TrainingRun
         long Step() => last?.Step ?? preparation.Step;
     }
 
+    /// <summary>What a rank does that is not the first: it trains, and reads what the first writes.</summary>
+    private static RunResult Follow(Trainer trainer, RunPreparation preparation, string folder, Ranks ranks, CancellationToken stop)
+    {
+        if (preparation.IsFinished)
+        {
+            return new RunResult(folder, trainer.TotalSteps, RunEnd.ReachedBefore);
+        }
+
+        ranks.Meet();
+        using var run = RunDirectory.Follow(folder);
+        return new RunResult(folder, trainer.TotalSteps, trainer.Run(run, stop) ? RunEnd.Reached : RunEnd.Stopped);
+    }
+
     /// <summary>Checks all that a run checks before its first update, and writes nothing.</summary>
     /// <param name="recipe">What to do.</param>
     /// <param name="folder">The folder of the run, which need not exist.</param>
@@ -117,7 +142,7 @@ public static class TrainingRun
     {
         options ??= new RunOptions();
         using var threads = ThreadChoice.Of(recipe, folder, options.ChooseThreads);
-        using var trainer = new Trainer(recipe, Dataset.Open(recipe.Data.Path));
+        using var trainer = new Trainer(recipe, Dataset.Open(recipe.Data.Path), ranks: options.Ranks);
         using var preparation = RunPreparation.Of(trainer, folder, options);
         RunDirectory.Require(folder, preparation.Prolonging?.Before ?? recipe);
         Warn(options, preparation.Prolonging?.Warning);

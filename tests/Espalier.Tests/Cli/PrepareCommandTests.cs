@@ -51,6 +51,32 @@ public sealed class PrepareCommandTests : IDisposable
     }
 
     [Fact]
+    public void WeightedInputsAreSharesOfTheTrainingText()
+    {
+        _folder.Write("a=1/one.txt", "even\n\nmore\n\ntext\n\nhere");
+        string[] args =
+        [
+            "data", "prepare", Text + "=0.75", _folder.File("a=1") + "=0.25", "--characters", "--documents", "blank-line",
+            "--holdout", "2004*", "--out", Out, "--json",
+        ];
+        JsonElement summary = JsonDocument.Parse(CommandLine.Succeed(args)).RootElement;
+        Assert.Equal(
+            $"training text: 76.92 % {Text}, each text 0.889 times, 23.08 % {_folder.File("a=1")}, each text 2.25 times",
+            summary.GetProperty("mixture").GetString());
+        Assert.Equal("Speech of 1995.", summary.GetProperty("first").GetProperty("begins").GetString());
+        Assert.Equal(156, summary.GetProperty("train").GetProperty("bytes").GetInt32());
+    }
+
+    [Fact]
+    public void ImpossibleInputsAreNamed()
+    {
+        Fail([Text + "=0.75", Text, "--bytes", "--out", Out], "Some inputs have a weight, and " + Text);
+        Fail([Text + "=0.75", Text + "=-1", "--bytes", "--out", Out], "is -1, and must be above 0");
+        Fail(["-", "-", "--bytes", "--out", Out], "stdin is named twice");
+        Fail(["-", "--stdin-as", ".doc", "--bytes", "--out", Out], ".doc is of an unknown kind", ".jsonl.zst");
+    }
+
+    [Fact]
     public void TheSameCommandPreparesOnce()
     {
         string[] args = ["data", "prepare", Text, "--bpe", "262", "--holdout", "20*", "--out", Out];

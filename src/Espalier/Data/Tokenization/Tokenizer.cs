@@ -260,6 +260,7 @@ public abstract class Tokenizer
             return json.ModelType switch
             {
                 "BPE" when json.Flag(json.Model, "byte_fallback") => SentencePieceBpe.FromJson(json),
+                "BPE" when CharacterTokenizer.Describes(json) => CharacterTokenizer.FromJson(json),
                 "BPE" => ByteLevelBpe.FromJson(json),
                 "WordPiece" => WordPiece.FromJson(json),
                 string other => throw json.Unsupported($"the model \"{other}\"", "BPE, WordPiece"),

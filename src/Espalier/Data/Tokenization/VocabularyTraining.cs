@@ -1,9 +1,15 @@
 namespace Espalier.Data;
 
-/// <summary>A vocabulary to train: a byte-level BPE, unless it is to be a WordPiece.</summary>
-/// <param name="Size">The number of tokens.</param>
+/// <summary>A vocabulary to train: a byte-level BPE, unless it is to be a WordPiece or one of characters.</summary>
+/// <param name="Size">The number of tokens; of characters there are as many as there are.</param>
 public sealed record VocabularyTraining(int Size)
 {
+    /// <summary>All characters of the text, each a token: <c>[UNK]</c>, they by code point, <c>&lt;|endoftext|&gt;</c>.</summary>
+    public static VocabularyTraining OfCharacters { get; } = new(0) { Characters = true };
+
+    /// <summary>Whether it is one of characters.</summary>
+    private bool Characters { get; init; }
+
     /// <summary>Whether it is a WordPiece, as BERT has it.</summary>
     public bool WordPiece { get; init; }
 
@@ -26,7 +32,8 @@ public sealed record VocabularyTraining(int Size)
     public Tokenizer Train(IEnumerable<Document> documents, Action<DataProgress>? progress = null)
     {
         int minFrequency = MinFrequency ?? UsualMinFrequency;
-        return WordPiece
+        return Characters ? CharacterTokenizer.Of(documents, progress)
+            : WordPiece
             ? WordPieceTrainer.Train(documents, Size, lowercase: !Cased, minFrequency, progress)
             : BpeTrainer.Train(documents, Size, minFrequency, progress);
     }
@@ -34,7 +41,7 @@ public sealed record VocabularyTraining(int Size)
     /// <summary>The same words for the same vocabulary of the same text. They stand in the hashes of prepared data.</summary>
     internal string InWords()
     {
-        string words = WordPiece ? $"wordpiece {Size} {(Cased ? "cased" : "uncased")}" : $"bpe {Size}";
+        string words = Characters ? "characters" : WordPiece ? $"wordpiece {Size} {(Cased ? "cased" : "uncased")}" : $"bpe {Size}";
         return MinFrequency is int minFrequency && minFrequency != UsualMinFrequency
             ? $"{words} min-frequency {minFrequency}"
             : words;
