@@ -82,7 +82,7 @@ internal static class TrainCommand
             Recipe resolved = RecipeReader.Read(parsed.GetValue(recipe)!, parsed.GetValue(overrides));
             string folder = parsed.GetValue(run)!;
             using var line = new TrainingLine();
-            var options = new RunOptions { From = parsed.GetValue(from), Prolong = parsed.GetValue(prolong), ChooseThreads = true, Ranks = ranks };
+            var options = new RunOptions { From = parsed.GetValue(from), Prolong = parsed.GetValue(prolong), ChooseThreads = ranks.Size == 1, Ranks = ranks };
             if (!ranks.IsFirst)
             {
                 return Follow(resolved, folder, options, parsed.GetValue(dryRun), signals.Token);
