@@ -39,7 +39,8 @@ struct Linear : torch::autograd::Function<Linear> {
       bool transposed) {
     at::ScalarType type = working_type(input);
     at::Tensor x = input.to(type), w = lowered_weight(weight, type);
-    at::Tensor y = at::mm(x, transposed ? w.t() : w);
+    bool one_row = type == at::kBFloat16 && x.size(0) == 1 && w.is_contiguous();
+    at::Tensor y = one_row ? row_product(x.contiguous(), w, transposed) : at::mm(x, transposed ? w.t() : w);
     if (bias.numel() > 0) {
       with_type_of(y, [&](auto element) {
         auto* data = data_of(y, element);
