@@ -12,13 +12,16 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <summary>The part of the activations that attention need not keep, where it is computed in one piece.</summary>
     public double AttentionWeights { get; init; }
 
+    /// <summary>The copy of weights and optimizer that is written in the background; 0 where the run waits instead.</summary>
+    public double Snapshot { get; init; }
+
     /// <summary>How the parts come about.</summary>
     public const string Formula =
         "Memory: weights 4 P, gradients 4 P, optimizer 4 for each element that it remembers (AdamW 8 P); activations of a micro-batch of n tokens at depth d: "
         + "n d (4 C + 2 Q + 2 K + 2 F + H T) + 3 n C values of 4 bytes, Q and K the widths of queries and of keys (Llama and Qwen3: 3 F; Qwen3 another Q + K), "
         + "H T the attention weights, which a GPU's fused attention does not keep. In bf16, 2 bytes for all but 2 n d C + 3 n C of them, and 2 for each "
         + "weight of the layers' products once more. The gradients of one layer come on top for a moment: n (H T + 4 Q + 4 K), or twice the values around the activation if they are more, and 2 n C of 4 bytes. "
-        + "Dropout's masks and the allocator are not in it.";
+        + "A checkpoint written in the background takes weights and optimizer once more. Dropout's masks and the allocator are not in it.";
 
     /// <summary>4 P: they stay in single precision.</summary>
     public double Weights => 4 * Parameters;
@@ -30,7 +33,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     public double Optimizer => 4 * Remembered;
 
     /// <summary>All parts.</summary>
-    public double Total => Weights + Gradients + Optimizer + Activations;
+    public double Total => Weights + Gradients + Optimizer + Activations + Snapshot;
 
     /// <summary>The need of a stage.</summary>
     /// <param name="model">The model as it is stored.</param>
@@ -63,6 +66,13 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         {
             AttentionWeights = size * tokens * depth * model.Heads * model.ContextLength,
         };
+    }
+
+    /// <summary>The need of a stage of a run.</summary>
+    public static MemoryNeed Of(Recipe recipe, CostStage stage, IOptimizer optimizer, bool isBf16)
+    {
+        MemoryNeed need = Of(stage.Model, optimizer, stage.Depth, recipe.Training.MicroBatch, isBf16);
+        return need with { Snapshot = recipe.Checkpoint.Background ? need.Weights + need.Optimizer : 0 };
     }
 
     private static bool NormsHeads(ModelConfig model) => Architectures.Of(model.ModelType).Parameters(model)

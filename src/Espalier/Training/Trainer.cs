@@ -129,7 +129,11 @@ public sealed class Trainer : IDisposable
         (folder, plan) => Checkpoint.Read(folder, _optimizer, plan.Forecast, _compute.Device, _data));
 
     /// <summary>Makes a run, which has no checkpoint, begin as a branch.</summary>
-    internal void Begin(RunDirectory run, RunBranch branch) => branch.Write(run, state => Save(run, state, lastSaved: -1));
+    internal void Begin(RunDirectory run, RunBranch branch) => branch.Write(run, state =>
+    {
+        using CheckpointWriter checkpoints = CheckpointsOf(run);
+        Save(checkpoints, state, lastSaved: -1);
+    });
 
     /// <inheritdoc/>
     public void Dispose()
@@ -168,6 +172,7 @@ public sealed class Trainer : IDisposable
         }
 
         long lastSaved = run.LatestCheckpoint is null ? -1 : state.Position.Step;
+        using CheckpointWriter checkpoints = CheckpointsOf(run);
         using var log = new MetricsLog(run, state.Position.Step);
         var window = new MetricsWindow(state.Position);
         var heldOut = new HeldOutLoss(_objective, _valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _compute);
@@ -181,12 +186,14 @@ public sealed class Trainer : IDisposable
                     log.Write(window.Close(state, null));
                 }
 
-                Save(run, state, lastSaved);
+                checkpoints.Wait();
+                Save(checkpoints, state, lastSaved);
                 return false;
             }
 
-            state = Grow(state);
-            Update(run, state, window);
+            checkpoints.ThrowIfFailed();
+            state = Grow(state, checkpoints);
+            Update(run, state, window, checkpoints);
 
             long done = state.Position.Step;
             bool isLast = done == _plan.TotalSteps;
@@ -209,17 +216,19 @@ public sealed class Trainer : IDisposable
             Report(TrainingActivity.Training, state, row);
             if (saves)
             {
-                lastSaved = Save(run, state, lastSaved);
+                lastSaved = Save(checkpoints, state, lastSaved, inBackground: _recipe.Checkpoint.Background && !isLast);
             }
         }
 
         return true;
     }
 
-    private TrainingState Grow(TrainingState state)
+    private TrainingState Grow(TrainingState state, CheckpointWriter checkpoints)
     {
         while (_plan.Method.Next(state.Model.Config, state.Position) is { } growth)
         {
+            // Growth has two states in memory already.
+            checkpoints.Wait();
             TrainingPosition before = state.Position;
             var context = new GrowthContext(this, before);
             long started = TimeProvider.System.GetTimestamp();
@@ -273,7 +282,7 @@ public sealed class Trainer : IDisposable
         return batches;
     }
 
-    private void Update(RunDirectory run, TrainingState state, MetricsWindow window)
+    private void Update(RunDirectory run, TrainingState state, MetricsWindow window, CheckpointWriter checkpoints)
     {
         TrainingPosition before = state.Position;
         StepResult result;
@@ -283,6 +292,7 @@ public sealed class Trainer : IDisposable
         }
         catch (DivergenceException exception)
         {
+            checkpoints.Wait();
             throw new UserErrorException(
                 $"The run diverged at {exception.Message}. The update was not made.",
                 "Use a lower learning_rate.peak or a longer warmup, or precision: f32; the last checkpoint is " +
@@ -305,7 +315,9 @@ public sealed class Trainer : IDisposable
         _tokensPerSecond = (state.Position.Tokens - before.Tokens) / seconds;
     }
 
-    private long Save(RunDirectory run, TrainingState state, long lastSaved)
+    private CheckpointWriter CheckpointsOf(RunDirectory run) => new(run, _recipe.Checkpoint, _plan.CheckpointsAt, _tokenizer, _data);
+
+    private long Save(CheckpointWriter checkpoints, TrainingState state, long lastSaved, bool inBackground = false)
     {
         if (state.Position.Step == lastSaved)
         {
@@ -313,12 +325,17 @@ public sealed class Trainer : IDisposable
         }
 
         Report(TrainingActivity.Saving, state, null);
-        run.RequireThere();
-        string folder = run.CheckpointFolder(state.Position.Step);
-        Checkpoint.Write(
-            folder, state, _plan.Method.EvaluationPlan(state.Model.Config, state.Position), _tokenizer, _data);
-        run.SetLatest(folder, _recipe.Checkpoint.Keep, _plan.CheckpointsAt);
-        Report(TrainingActivity.Saved, state, null);
+        ForwardPlan fullDepth = _plan.Method.EvaluationPlan(state.Model.Config, state.Position);
+        if (inBackground)
+        {
+            checkpoints.Begin(state, fullDepth);
+        }
+        else
+        {
+            checkpoints.Write(state, fullDepth);
+            Report(TrainingActivity.Saved, state, null);
+        }
+
         return state.Position.Step;
     }
 
