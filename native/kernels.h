@@ -117,9 +117,6 @@ struct RowChunks {
 /// A custom autograd function takes no undefined tensor: an empty one stands for "none" there.
 inline at::Tensor defined(const at::Tensor& optional) { return optional.defined() ? optional : at::empty({0}); }
 
-/// x W for one row x (1, in) and W (in, out), or its transpose (out, in); both in bfloat16. Sums run in single precision.
-at::Tensor row_product(const at::Tensor& x, const at::Tensor& weight, bool transposed);
-
 /// The sums of the columns of (rows, width), single precision.
 at::Tensor column_sums(const at::Tensor& x);
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using Espalier.Training;
 
 namespace Espalier.Cli;
@@ -14,6 +15,7 @@ internal static class TrainCommand
             Description = "Values in place of the recipe's, for example training.micro_batch=8 or method.stages=[3,6,12].",
             Arity = ArgumentArity.ZeroOrMore,
         };
+        overrides.CompletionSources.Add(_ => RecipeKeys.All.Select(key => new CompletionItem($"{key.Key}=")).DistinctBy(item => item.Label));
         var run = new Option<string>("--run")
         {
             Description = "The folder of the run. The same command on an existing run goes on where it was.",
@@ -31,11 +33,15 @@ internal static class TrainCommand
         {
             Description = "Checks all that is checked before the first update, memory and disk too, and tells what the run would do; trains and writes nothing.",
         };
+        var json = new Option<bool>("--json")
+        {
+            Description = "Prints every row of metrics to stdout as a JSON object on a line, by the names of the columns of metrics.csv.",
+        };
         var command = new Verb(
             "train",
             "Trains a model by a recipe. Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the state and leave; the same command goes on.")
         {
-            recipe, overrides, run, from, dryRun,
+            recipe, overrides, run, from, dryRun, json,
         };
         command.Examples =
         [
@@ -58,7 +64,8 @@ internal static class TrainCommand
                 return 0;
             }
 
-            RunResult result = TrainingRun.Run(resolved, folder, progress => line.Show(resolved, progress), signals.Token, options);
+            bool printsRows = parsed.GetValue(json);
+            RunResult result = TrainingRun.Run(resolved, folder, Tell, signals.Token, options);
             line.End(result);
             if (!result.IsFinished)
             {
@@ -67,6 +74,16 @@ internal static class TrainCommand
 
             RunSummary.SayEnd(resolved, result);
             return 0;
+
+            void Tell(TrainingProgress progress)
+            {
+                line.Show(resolved, progress);
+                if (printsRows && progress.Row is MetricsRow row)
+                {
+                    Console.Out.WriteLine(row.ToJson());
+                    Console.Out.Flush();
+                }
+            }
         });
         return command;
     }

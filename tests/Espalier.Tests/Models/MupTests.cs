@@ -90,6 +90,16 @@ public class MupTests
         Assert.Equal(1, ofLlama.InitialFactor(Spec(llama, "model.layers.0.self_attn.k_proj.weight")), 12);
     }
 
+    /// <summary>A run that ends at width 64 and stores 32 of them has the rates of 32.</summary>
+    [Fact]
+    public void RatesAreThoseOfTheWidthThatIsStored()
+    {
+        Mup mup = new MupConfig { BaseHiddenSize = 16 }.Of(Wide);
+        ParameterSpec stored = Spec(Wide with { HiddenSize = 32, Heads = 2 }, "transformer.h.0.mlp.c_fc.weight");
+        Assert.Equal(Math.Sqrt(0.5), mup.InitialFactor(stored), 12);
+        Assert.Equal(0.5, Rate(mup, stored, new AdamW(new AdamWConfig())), 12);
+    }
+
     /// <summary>At the base model all is as without it, bit by bit.</summary>
     [Fact]
     public void AtTheBaseNothingChanges()
