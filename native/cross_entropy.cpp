@@ -10,10 +10,12 @@ namespace {
 // The logits of at most this many bytes exist at a time.
 constexpr int64_t kMostLogitBytes = 256 << 20;
 
-/// Each row's loss; its logits become d loss / d logit = softmax - target. Ignored rows become 0.
+/// Each row's loss; its logits become the gradient of loss + z log(sum of exp)^2: softmax (1 + 2 z log(sum of exp)) - target.
+/// Ignored rows become 0.
 template <class T>
 ESP_INLINE void rows_body(
-    T* logits, const int64_t* targets, double* losses, float* buffer, int64_t rows, int64_t classes, int64_t ignored) {
+    T* logits, const int64_t* targets, double* losses, float* buffer, int64_t rows, int64_t classes, int64_t ignored,
+    double z) {
   for (int64_t row = 0; row < rows; row++, logits += classes) {
     int64_t target = targets[row];
     if (target == ignored) {
@@ -34,8 +36,9 @@ ESP_INLINE void rows_body(
       buffer[i] = value;
       sum += value;
     }
-    losses[row] = static_cast<double>(most) + std::log(static_cast<double>(sum)) - load(logits, target);
-    float scale = 1 / sum;
+    double normalizer = static_cast<double>(most) + std::log(static_cast<double>(sum));
+    losses[row] = normalizer - load(logits, target);
+    float scale = static_cast<float>(1 + 2 * z * normalizer) / sum;
 #pragma omp simd
     for (int64_t i = 0; i < classes; i++) {
       store(logits, i, buffer[i] * scale);
@@ -44,19 +47,19 @@ ESP_INLINE void rows_body(
   }
 }
 ESP_KERNEL void cross_entropy_rows(
-    float* l, const int64_t* t, double* losses, float* b, int64_t rows, int64_t classes, int64_t ignored) {
-  rows_body(l, t, losses, b, rows, classes, ignored);
+    float* l, const int64_t* t, double* losses, float* b, int64_t rows, int64_t classes, int64_t ignored, double z) {
+  rows_body(l, t, losses, b, rows, classes, ignored, z);
 }
 ESP_KERNEL void cross_entropy_rows(
-    Bf16* l, const int64_t* t, double* losses, float* b, int64_t rows, int64_t classes, int64_t ignored) {
-  rows_body(l, t, losses, b, rows, classes, ignored);
+    Bf16* l, const int64_t* t, double* losses, float* b, int64_t rows, int64_t classes, int64_t ignored, double z) {
+  rows_body(l, t, losses, b, rows, classes, ignored, z);
 }
 
 /// The sum of the losses. The gradients are computed with it, while the logits are at hand: those that are needed.
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
   static at::Tensor forward(
       AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
-      const at::Tensor& targets, int64_t ignored, bool with_gradients) {
+      const at::Tensor& targets, int64_t ignored, double z, bool with_gradients) {
     bool with_input = with_gradients && input.requires_grad(), with_weight = with_gradients && weight.requires_grad();
     bool with_bias = with_gradients && bias.requires_grad();
     at::ScalarType type = working_type(input);
@@ -80,7 +83,7 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
         at::parallel_for(0, count, std::max<int64_t>(1, 16384 / classes), [&](int64_t first, int64_t last) {
           std::vector<float> buffer(classes);
           cross_entropy_rows(data + first * classes, target + begin + first, losses.data() + begin + first,
-              buffer.data(), last - first, classes, ignored);
+              buffer.data(), last - first, classes, ignored, z);
         });
       });
       if (with_input) {
@@ -113,13 +116,21 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
       gradient = gradient.defined() && scale != 1 ? gradient * scale : gradient;
     }
     auto type = static_cast<at::ScalarType>(context->saved_data["input_type"].toInt());
-    return {saved[0].defined() ? saved[0].to(type) : saved[0], saved[1], saved[2], at::Tensor(), at::Tensor(), at::Tensor()};
+    return {saved[0].defined() ? saved[0].to(type) : saved[0], saved[1], saved[2], at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
 at::Tensor reference(const at::Tensor& logits, const at::Tensor& targets, int64_t ignored, at::Reduction::Reduction reduction) {
   at::Tensor scores = logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
   return at::cross_entropy_loss(scores, targets, {}, reduction, ignored);
+}
+
+/// Zero, with the gradient of z log(sum of exp)^2 summed over the targets.
+at::Tensor normalizer_gradient(const at::Tensor& logits, const at::Tensor& targets, int64_t ignored, double z) {
+  at::Tensor scores = logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
+  at::Tensor normalizers = at::logsumexp(scores, 1).masked_fill(targets == ignored, 0);
+  at::Tensor penalty = normalizers.square().sum() * z;
+  return penalty - penalty.detach();
 }
 
 }  // namespace
@@ -129,8 +140,10 @@ ESP_EXPORT Handle esp_cross_entropy(Handle logits, Handle targets, int64_t ignor
   return tensor_or_error([&] { return reference(*logits, *targets, ignored, at::Reduction::Mean); });
 }
 
-/// The sum over the targets, of the logits x W^T + b; x: (N, C), W: (V, C), b: (V) or none.
-ESP_EXPORT Handle esp_linear_cross_entropy(Handle x, Handle weight, Handle bias, Handle targets, int64_t ignored) {
+/// The sum over the targets, of the logits x W^T + b; x: (N, C), W: (V, C), b: (V) or none. The gradient is that of the sum
+/// and of z log(sum of exp of the logits)^2 for each target; the value stays the cross entropy's own.
+ESP_EXPORT Handle esp_linear_cross_entropy(
+    Handle x, Handle weight, Handle bias, Handle targets, int64_t ignored, double z) {
   return tensor_or_error([&] {
     TORCH_CHECK(x->dim() == 2 && weight->dim() == 2 && x->size(1) == weight->size(1) && targets->dim() == 1 &&
             targets->size(0) == x->size(0),
@@ -140,9 +153,11 @@ ESP_EXPORT Handle esp_linear_cross_entropy(Handle x, Handle weight, Handle bias,
     at::Tensor b = or_undefined(bias);
     TORCH_CHECK(!b.defined() || (b.dim() == 1 && b.size(0) == weight->size(0)),
         "cross entropy: a bias of shape ", b.sizes(), " does not fit a head of shape ", weight->sizes());
-    return has_kernel(*x) && weight->scalar_type() == at::kFloat
-        ? LinearCrossEntropy::apply(*x, *weight, defined(b), *targets, ignored, with_gradients)
-        : reference(b.defined() ? at::addmm(b, *x, weight->t()) : at::mm(*x, weight->t()), *targets, ignored,
-              at::Reduction::Sum);
+    if (has_kernel(*x) && weight->scalar_type() == at::kFloat) {
+      return LinearCrossEntropy::apply(*x, *weight, defined(b), *targets, ignored, z, with_gradients);
+    }
+    at::Tensor logits = b.defined() ? at::addmm(b, *x, weight->t()) : at::mm(*x, weight->t());
+    at::Tensor sum = reference(logits, *targets, ignored, at::Reduction::Sum);
+    return z == 0 || !with_gradients ? sum : sum + normalizer_gradient(logits, *targets, ignored, z);
   });
 }

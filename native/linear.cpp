@@ -31,6 +31,68 @@ ESP_INLINE void add_bias_body(T* x, const float* bias, int64_t rows, int64_t wid
 ESP_KERNEL void add_bias(float* x, const float* b, int64_t rows, int64_t width) { add_bias_body(x, b, rows, width); }
 ESP_KERNEL void add_bias(Bf16* x, const float* b, int64_t rows, int64_t width) { add_bias_body(x, b, rows, width); }
 
+/// y[begin, end) of x W for a single row x, W laid out (in, out); sums in single precision.
+template <class T>
+ESP_INLINE void row_times_body(const T* x, const T* w, T* y, int64_t in, int64_t out, int64_t begin, int64_t end) {
+  constexpr int64_t kColumns = 256;
+  float sums[kColumns];
+  for (int64_t first = begin; first < end; first += kColumns) {
+    int64_t columns = std::min(kColumns, end - first);
+    std::memset(sums, 0, columns * sizeof(float));
+    for (int64_t i = 0; i < in; i++) {
+      float value = load(x, i);
+      const T* row = w + i * out + first;
+#pragma omp simd
+      for (int64_t j = 0; j < columns; j++) {
+        sums[j] += value * load(row, j);
+      }
+    }
+#pragma omp simd
+    for (int64_t j = 0; j < columns; j++) {
+      store(y, first + j, sums[j]);
+    }
+  }
+}
+
+/// The same of a weight laid out (out, in).
+template <class T>
+ESP_INLINE void row_times_transposed_body(const T* x, const T* w, T* y, int64_t in, int64_t begin, int64_t end) {
+  for (int64_t j = begin; j < end; j++) {
+    const T* row = w + j * in;
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < in; i++) {
+      sum += load(x, i) * load(row, i);
+    }
+    store(y, j, sum);
+  }
+}
+ESP_KERNEL void row_times(const Bf16* x, const Bf16* w, Bf16* y, int64_t in, int64_t out, int64_t begin, int64_t end) {
+  row_times_body(x, w, y, in, out, begin, end);
+}
+ESP_KERNEL void row_times_transposed(const Bf16* x, const Bf16* w, Bf16* y, int64_t in, int64_t begin, int64_t end) {
+  row_times_transposed_body(x, w, y, in, begin, end);
+}
+
+/// x W of a single row in bfloat16, (1, in).
+at::Tensor row_product(const at::Tensor& x, const at::Tensor& w, bool transposed) {
+  int64_t in = x.size(1), out = w.size(transposed ? 0 : 1);
+  at::Tensor y = at::empty({1, out}, x.options());
+  const Bf16 *from = data_of(x, Bf16()), *weight = data_of(w, Bf16());
+  Bf16* to = data_of(y, Bf16());
+  at::parallel_for(0, out, std::max<int64_t>(1, 262144 / in), [&](int64_t begin, int64_t end) {
+    transposed ? row_times_transposed(from, weight, to, in, begin, end) : row_times(from, weight, to, in, out, begin, end);
+  });
+  return y;
+}
+
+/// x W, or x W^T. A single row in bfloat16 costs libtorch more time to set out than to compute, and some versions sum it up in
+/// bfloat16.
+at::Tensor product(const at::Tensor& x, const at::Tensor& w, bool transposed) {
+  bool single = x.size(0) == 1 && x.scalar_type() == at::kBFloat16 && x.is_contiguous() && w.is_contiguous();
+  return single ? row_product(x, w, transposed) : at::mm(x, transposed ? w.t() : w);
+}
+
 /// Products in the working precision, gradients of weights in single precision, so that the gradients of a layer that
 /// runs several times add up in single precision. What needs no gradient costs no product, and keeps nothing in memory.
 struct Linear : torch::autograd::Function<Linear> {
@@ -39,7 +101,7 @@ struct Linear : torch::autograd::Function<Linear> {
       bool transposed) {
     at::ScalarType type = working_type(input);
     at::Tensor x = input.to(type), w = lowered_weight(weight, type);
-    at::Tensor y = at::mm(x, transposed ? w.t() : w);
+    at::Tensor y = product(x, w, transposed);
     if (bias.numel() > 0) {
       with_type_of(y, [&](auto element) {
         auto* data = data_of(y, element);
@@ -67,7 +129,7 @@ struct Linear : torch::autograd::Function<Linear> {
     bool transposed = context->saved_data["transposed"].toBool();
     at::Tensor input_grad, weight_grad, bias_grad;
     if (context->saved_data["needs_input_grad"].toBool()) {
-      input_grad = at::mm(grad, transposed ? w : w.t()).to(type("input_type"));
+      input_grad = product(grad, w, !transposed).to(type("input_type"));
     }
     if (context->saved_data["needs_weight_grad"].toBool()) {
       weight_grad = (transposed ? at::mm(grad.t(), x) : at::mm(x.t(), grad)).to(at::kFloat);

@@ -6,6 +6,9 @@ namespace Espalier.Cli;
 /// <summary>All verbs, and how a command line is run.</summary>
 internal static class Commands
 {
+    /// <summary>A text to encode may begin with @.</summary>
+    public static ParserConfiguration NoResponseFiles { get; } = new() { ResponseFileTokenReplacer = null };
+
     /// <summary>The tree of verbs.</summary>
     public static Command Root()
     {
@@ -21,6 +24,7 @@ internal static class Commands
             QuickstartCommand.Create(),
             DataCommand.Create(),
             TokenizerCommand.Create(),
+            RecipeCommand.Create(),
             TrainCommand.Create(),
             LaunchCommand.Create(),
             EvalCommand.Create(),
@@ -36,6 +40,7 @@ internal static class Commands
             VerifyCommand.Create(),
             InfoCommand.Create(),
             SelfTestCommand.Create(),
+            CompletionCommand.Create(),
         };
     }
 
@@ -43,8 +48,7 @@ internal static class Commands
     /// <returns>The exit code: 0, 1 after a mistake of the user, 70 after one of Espalier's own, 130 after a signal to stop.</returns>
     public static int Run(IReadOnlyList<string> args) => Failures.Guard(args, () =>
     {
-        // A text to encode may begin with @: there are no response files.
-        ParseResult parsed = Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        ParseResult parsed = Root().Parse(args, NoResponseFiles);
         return UsageMistake.In(parsed) is UserErrorException mistake
             ? throw mistake
             : parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

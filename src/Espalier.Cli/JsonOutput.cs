@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Espalier.Cli;
@@ -10,6 +11,16 @@ internal static class JsonOutput
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         WriteIndented = true,
     };
+
+    // A line for a program, not a part of a web page.
+    private static readonly JsonSerializerOptions Line = new(Options) { WriteIndented = false, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Prints a value on one line, at once.</summary>
+    public static void PrintLine<T>(T value)
+    {
+        Console.Out.WriteLine(JsonSerializer.Serialize(value, Line));
+        Console.Out.Flush();
+    }
 
     /// <summary>Prints a value.</summary>
     public static void Print<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Options));

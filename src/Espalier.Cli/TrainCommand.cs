@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using Espalier.Distributed;
 using Espalier.Training;
 
@@ -15,6 +16,7 @@ internal static class TrainCommand
             Description = "Values in place of the recipe's, for example training.micro_batch=8 or method.stages=[3,6,12].",
             Arity = ArgumentArity.ZeroOrMore,
         };
+        overrides.CompletionSources.Add(_ => RecipeKeys.All.Select(key => new CompletionItem($"{key.Key}=")).DistinctBy(item => item.Label));
         var run = new Option<string>("--run")
         {
             Description = "The folder of the run. The same command on an existing run goes on where it was.",
@@ -45,11 +47,15 @@ internal static class TrainCommand
                 result.AddError("--rank-timeout is a number of seconds from 1 to 86400.");
             }
         });
+        var json = new Option<bool>("--json")
+        {
+            Description = "Prints every row of metrics to stdout as a JSON object on a line, by the names of the columns of metrics.csv.",
+        };
         var command = new Verb(
             "train",
             "Trains a model by a recipe. Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the state and leave; the same command goes on.")
         {
-            recipe, overrides, run, from, dryRun, rankTimeout,
+            recipe, overrides, run, from, dryRun, json, rankTimeout,
         };
         command.Examples =
         [
@@ -84,7 +90,8 @@ internal static class TrainCommand
                 return 0;
             }
 
-            RunResult result = TrainingRun.Run(resolved, folder, progress => line.Show(resolved, progress), signals.Token, options);
+            bool printsRows = parsed.GetValue(json);
+            RunResult result = TrainingRun.Run(resolved, folder, Tell, signals.Token, options);
             line.End(result);
             if (!result.IsFinished)
             {
@@ -93,6 +100,16 @@ internal static class TrainCommand
 
             RunSummary.SayEnd(resolved, result);
             return 0;
+
+            void Tell(TrainingProgress progress)
+            {
+                line.Show(resolved, progress);
+                if (printsRows && progress.Row is MetricsRow row)
+                {
+                    Console.Out.WriteLine(row.ToJson());
+                    Console.Out.Flush();
+                }
+            }
         }
     }
 

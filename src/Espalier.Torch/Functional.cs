@@ -127,6 +127,10 @@ public static class Functional
     /// <param name="weight">(V, C): the vocabulary head.</param>
     /// <param name="bias">(V), or <see cref="Tensor.None"/>.</param>
     /// <param name="targets">(N), int64.</param>
-    public static Tensor LinearCrossEntropySum(Tensor x, Tensor weight, Tensor bias, Tensor targets) =>
-        Check(esp_linear_cross_entropy(x, weight, bias, targets, IgnoredTarget));
+    /// <param name="zLoss">
+    /// What the gradient counts of log(Z)^2 for each of these targets, Z the sum of the exponentials of its logits (PaLM,
+    /// section 5). The value does not count it.
+    /// </param>
+    public static Tensor LinearCrossEntropySum(Tensor x, Tensor weight, Tensor bias, Tensor targets, double zLoss = 0) =>
+        Check(esp_linear_cross_entropy(x, weight, bias, targets, IgnoredTarget, zLoss));
 }

@@ -110,7 +110,7 @@ internal static unsafe partial class Native
     internal static partial Tensor esp_cached_attention(
         Tensor query, Tensor key, Tensor value, long heads, long groups, Tensor frequencies, Tensor keys, Tensor values, long past);
     [LibraryImport(Library)] internal static partial Tensor esp_cross_entropy(Tensor logits, Tensor targets, long ignored);
-    [LibraryImport(Library)] internal static partial Tensor esp_linear_cross_entropy(Tensor x, Tensor weight, Tensor bias, Tensor targets, long ignored);
+    [LibraryImport(Library)] internal static partial Tensor esp_linear_cross_entropy(Tensor x, Tensor weight, Tensor bias, Tensor targets, long ignored, double z);
 
     // optimizer.cpp
     [LibraryImport(Library)] internal static partial int esp_global_norm(nint* gradients, long count, out double norm);

@@ -127,8 +127,8 @@ def layer_output(w, x, positions, config, scale, mask):
     return x + scale * times(linear("mlp.down_proj", inner), mask.hidden)
 
 
-def forward(parameters, input_ids, config, layer_map=None, mask=Mask()):
-    """Logits (B, T, V); layer_map as in gpt2_oracle."""
+def hidden(parameters, input_ids, config, layer_map=None, mask=Mask()):
+    """What the head reads, (B, T, C); layer_map as in gpt2_oracle."""
     B, T = input_ids.shape
     everywhere = torch.arange(T).expand(B, T)
     x = times(parameters["model.embed_tokens.weight"][input_ids], mask.hidden)
@@ -139,8 +139,19 @@ def forward(parameters, input_ids, config, layer_map=None, mask=Mask()):
             x = layer_output(w, x, everywhere, config, run.scale, mask)
         else:
             x = put(x, run.tokens, layer_output(w, take(x, run.tokens), run.tokens, config, run.scale, mask))
-    x = rms_norm(x, parameters["model.norm.weight"], config["rms_norm_eps"], mask.hidden)
-    return x @ parameters.get("lm_head.weight", parameters["model.embed_tokens.weight"]).T
+    return rms_norm(x, parameters["model.norm.weight"], config["rms_norm_eps"], mask.hidden)
+
+
+def forward(parameters, input_ids, config, layer_map=None, mask=Mask()):
+    """Logits (B, T, V)."""
+    head = parameters.get("lm_head.weight", parameters["model.embed_tokens.weight"])
+    return hidden(parameters, input_ids, config, layer_map, mask) @ head.T
+
+
+def sequence_scores(parameters, input_ids, config, lengths):
+    """(B, outputs), as LlamaForSequenceClassification: at the last token before the padding."""
+    last = hidden(parameters, input_ids, config)[torch.arange(len(input_ids)), lengths - 1]
+    return last @ parameters["score.weight"].T
 
 
 def loss_of(logits, targets):

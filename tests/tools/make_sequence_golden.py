@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Writes tests/Espalier.Tests/golden/sequence-{bert,gpt2}.safetensors: a small BERT and a small GPT-2 that give whole
-sequences of different lengths classes and scores.
+"""Writes tests/Espalier.Tests/golden/sequence-{bert,gpt2,llama,qwen3}.safetensors: a small model of each kind that
+gives whole sequences of different lengths classes and scores.
 
 Everything is computed in float64 from parameters that are exact in float32 and rounded to float32 only when stored,
 so that a test's tolerance measures Espalier's own rounding. The `about` metadata names the file's contents.
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 import bert_oracle
 import gpt2_oracle
+import llama_oracle
 from safetensors_file import save
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Espalier.Tests", "golden")
@@ -23,9 +24,15 @@ BERT = {"model_type": "bert", "num_hidden_layers": 2, "hidden_size": 16, "num_at
         "layer_norm_eps": 1e-12, "hidden_act": "gelu", "tie_word_embeddings": True}
 GPT2 = {"model_type": "gpt2", "n_layer": 2, "n_embd": 16, "n_head": 2, "n_positions": 12, "vocab_size": 31,
         "n_inner": None, "layer_norm_epsilon": 1e-5, "activation_function": "gelu_new", "tie_word_embeddings": True}
+LLAMA = {"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 16, "intermediate_size": 24,
+         "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6, "max_position_embeddings": 12, "vocab_size": 31,
+         "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "rope_scaling": None, "attention_bias": False, "mlp_bias": False,
+         "tie_word_embeddings": True}
+QWEN = {**{key: value for key, value in LLAMA.items() if key != "mlp_bias"}, "model_type": "qwen3", "rms_norm_eps": 1e-6}
 B, T, OUTPUTS = 4, 9, 3
 LENGTHS = torch.tensor([9, 4, 1, 6])
-HEADS = {"bert": ["classifier.weight", "classifier.bias"], "gpt2": ["score.weight"]}
+HEADS = {"bert": ["classifier.weight", "classifier.bias"], "gpt2": ["score.weight"], "llama": ["score.weight"],
+         "qwen3": ["score.weight"]}
 
 
 def write(model, config, parameters, head_shapes, scores_of, token_type_ids):
@@ -69,3 +76,6 @@ if __name__ == "__main__":
           lambda p, ids: bert_oracle.sequence_scores(p, ids, BERT, token_type_ids=types, lengths=LENGTHS), types)
     write("gpt2", GPT2, gpt2_oracle.random_parameters(GPT2, 12), {"score.weight": (OUTPUTS, 16)},
           lambda p, ids: gpt2_oracle.sequence_scores(p, ids, GPT2, LENGTHS), torch.zeros_like(types))
+    for name, config, seed in (("llama", LLAMA, 13), ("qwen3", QWEN, 14)):
+        write(name, config, llama_oracle.random_parameters(config, seed), {"score.weight": (OUTPUTS, 16)},
+              lambda p, ids, config=config: llama_oracle.sequence_scores(p, ids, config, LENGTHS), torch.zeros_like(types))

@@ -147,7 +147,7 @@ internal sealed class Bert : IArchitecture
 
     /// <inheritdoc/>
     public Tensor LossSum(ModelPart rest, Tensor hidden_NC, Tensor targets_N) =>
-        LinearCrossEntropySum(Transformed(rest, hidden_NC), Decoder(rest), rest[HeadBias], targets_N);
+        rest.LossSum(Transformed(rest, hidden_NC), Decoder(rest), rest[HeadBias], targets_N);
 
     /// <inheritdoc/>
     public FlopsCount LayerCost(ModelConfig config, int sequences, int length) => FlopsCount.OfLayer(config, sequences, length);

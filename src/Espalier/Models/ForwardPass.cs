@@ -41,9 +41,13 @@ public static class ForwardPass
     /// <param name="batch">What to read and to predict.</param>
     /// <param name="plan">What runs.</param>
     /// <param name="training">Whether dropout is on.</param>
+    /// <param name="zLoss">
+    /// What the gradient counts of each target's log(Z)^2, Z the sum of the exponentials of its scores; the value counts none.
+    /// </param>
     /// <returns>A scalar.</returns>
-    public static Tensor LossSum(Model model, ModelBatch batch, ForwardPlan plan, bool training = false) => Scoped(() =>
-        LossSum(model, HiddenAtTargets(model, batch, plan, training), batch, plan, training));
+    public static Tensor LossSum(
+        Model model, ModelBatch batch, ForwardPlan plan, bool training = false, double zLoss = 0) => Scoped(() =>
+        LossSum(model, HiddenAtTargets(model, batch, plan, training), batch, plan, training, zLoss));
 
     /// <summary>The losses of the vocabulary head, summed over the targets.</summary>
     /// <param name="model">The model.</param>
@@ -51,13 +55,15 @@ public static class ForwardPass
     /// <param name="batch">What is to be predicted.</param>
     /// <param name="plan">What ran.</param>
     /// <param name="training">Whether dropout is on.</param>
+    /// <param name="zLoss">What the gradient counts of each target's log(Z)^2.</param>
     /// <returns>A scalar.</returns>
     internal static Tensor LossSum(
-        Model model, Tensor hidden_NC, ModelBatch batch, ForwardPlan plan, bool training = false) =>
-        model.Architecture.LossSum(Rest(model, plan, training), hidden_NC, batch.Targets.Reshape(-1));
+        Model model, Tensor hidden_NC, ModelBatch batch, ForwardPlan plan, bool training = false, double zLoss = 0) =>
+        model.Architecture.LossSum(
+            Rest(model, plan, training, zLoss), hidden_NC, batch.Targets.Reshape(-1));
 
     /// <summary>What the last layer makes of the input where something is to be predicted.</summary>
-    /// <inheritdoc cref="LossSum(Model, ModelBatch, ForwardPlan, bool)"/>
+    /// <inheritdoc cref="LossSum(Model, ModelBatch, ForwardPlan, bool, double)"/>
     /// <returns>(N, C).</returns>
     internal static Tensor HiddenAtTargets(Model model, ModelBatch batch, ForwardPlan plan, bool training = false)
     {
@@ -83,7 +89,8 @@ public static class ForwardPass
         ModelPart RestPart() => decoder?.Rest() ?? Rest(model, plan, training);
     }
 
-    private static ModelPart Rest(Model model, ForwardPlan plan, bool training) => new(model, plan, training);
+    private static ModelPart Rest(Model model, ForwardPlan plan, bool training, double zLoss = 0) =>
+        new(model, plan, training) { ZLoss = zLoss };
 
     private static Tensor RunOnSome(
         Model model, LayerRun run, TokenSubset tokens, bool training, Tensor x_BTC, Tensor? lengths_B)

@@ -114,7 +114,7 @@ internal sealed class Gpt2 : IArchitecture
 
     /// <inheritdoc/>
     public Tensor LossSum(ModelPart rest, Tensor hidden_NC, Tensor targets_N) =>
-        LinearCrossEntropySum(hidden_NC, rest[HeadRole(rest) + ".weight"], Tensor.None, targets_N);
+        rest.LossSum(hidden_NC, rest[HeadRole(rest) + ".weight"], Tensor.None, targets_N);
 
     /// <inheritdoc/>
     public FlopsCount LayerCost(ModelConfig config, int sequences, int length) => FlopsCount.OfLayer(config, sequences, length);

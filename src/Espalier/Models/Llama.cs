@@ -117,7 +117,7 @@ internal sealed class Llama : IArchitecture
 
     /// <inheritdoc/>
     public Tensor LossSum(ModelPart rest, Tensor hidden_NC, Tensor targets_N) =>
-        LinearCrossEntropySum(hidden_NC, rest[HeadRole(rest) + ".weight"], Tensor.None, targets_N);
+        rest.LossSum(hidden_NC, rest[HeadRole(rest) + ".weight"], Tensor.None, targets_N);
 
     /// <summary>
     /// Queries and output are 2 C H d a token, keys and values 2 C G d, the feed-forward layer 3 C F; attention scores and

@@ -53,6 +53,9 @@ public sealed class ModelPart
     /// <summary>Where in their sequences the tokens begin that this part sees: those before were read earlier.</summary>
     public int FirstPosition { get; init; }
 
+    /// <summary>What the gradient of <see cref="LossSum"/> counts of each target's squared logarithm of the normalizer.</summary>
+    internal double ZLoss { get; init; }
+
     /// <summary>Weights of matrix products in the type of the products; null where the products lower them.</summary>
     internal LoweredWeights? Lowered { get; init; }
 
@@ -87,6 +90,14 @@ public sealed class ModelPart
             ? Functional.LayerNorm(x, weight, bias, Config.LayerNormEpsilon, keepType)
             : Functional.LayerNorm(x, weight, bias, _hidden, Config.LayerNormEpsilon);
     }
+
+    /// <summary>The losses in nats of a vocabulary head of these weights, summed over the targets.</summary>
+    /// <param name="hidden_NC">What the head reads.</param>
+    /// <param name="head_VC">Its weight.</param>
+    /// <param name="bias_V">Its bias, or <see cref="Tensor.None"/>.</param>
+    /// <param name="targets_N">int64; those of <see cref="Functional.IgnoredTarget"/> do not count.</param>
+    public Tensor LossSum(Tensor hidden_NC, Tensor head_VC, Tensor bias_V, Tensor targets_N) =>
+        Functional.LinearCrossEntropySum(hidden_NC, head_VC, bias_V, targets_N, ZLoss);
 
     /// <summary>x, its last axis multiplied by how far its units are open.</summary>
     /// <param name="kind">What the last axis of x counts.</param>

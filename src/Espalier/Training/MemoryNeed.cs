@@ -15,7 +15,8 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <summary>How the parts come about.</summary>
     public const string Formula =
         "Memory: weights 4 P, gradients 4 P, optimizer 4 for each element that it remembers (AdamW 8 P); activations of a micro-batch of n tokens at depth d: "
-        + "n d (8 C + 2 F + H T) + 3 n C values of 4 bytes (in bf16, 2 for all but 2 n d C + 3 n C of them), "
+        + "n d (4 C + 2 A + 2 K + m F + H T) + 3 n C values of 4 bytes (in bf16, 2 for all but 2 n d C + 3 n C of them), A the width of the "
+        + "queries, K that of the keys, m the matrices of a feed-forward layer, "
         + "H T the attention weights, which a GPU's fused attention does not keep. What a backward pass needs for a moment, and the allocator, come on top.";
 
     /// <summary>4 P: they stay in single precision.</summary>
@@ -40,10 +41,13 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     {
         double tokens = (double)sequences * model.ContextLength, hidden = model.HiddenSize;
 
-        // The stream before each of a layer's norms stays in single precision; then what enters the linear layers, queries, keys
-        // and values, and the feed-forward layer before and after its GELU.
+        // The stream before each of a layer's norms stays in single precision; then both norms' outputs, queries, keys and values,
+        // what attention mixes, what the feed-forward layer makes of its input, and what enters its last matrix.
         double stream = tokens * ((2 * hidden * depth) + (3 * hidden));
-        double products = tokens * depth * ((6 * hidden) + (2.0 * model.FfnWidth) + ((double)model.Heads * model.ContextLength));
+        double queries = (double)model.Heads * model.HeadSize, keys = (double)model.HeadGroups * model.HeadSize;
+        double feedForward = (double)FeedForwardMatrices(model) * model.FfnWidth;
+        double products = tokens * depth
+            * ((2 * hidden) + (2 * queries) + (2 * keys) + feedForward + ((double)model.Heads * model.ContextLength));
         int size = isBf16 ? 2 : 4;
         return new MemoryNeed(
             ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + (size * products))
@@ -51,6 +55,9 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
             AttentionWeights = size * tokens * depth * model.Heads * model.ContextLength,
         };
     }
+
+    private static int FeedForwardMatrices(ModelConfig model) => Architectures.Of(model.ModelType).Parameters(model)
+        .Count(parameter => parameter.Layer == 0 && parameter.Axes.Count == 2 && parameter.Axes.Any(axis => axis.Kind == AxisKind.Ffn));
 
     private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => Architectures.Of(model.ModelType).Parameters(model)
         .Sum(parameter => parameter.Shape.Aggregate((double)times(parameter), (product, size) => product * size));

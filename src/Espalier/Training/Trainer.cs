@@ -63,7 +63,7 @@ public sealed class Trainer : IDisposable
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
         _mup = recipe.Parametrization.Of(model);
         _optimizer = recipe.Optimizer.Create(_mup);
-        _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute, _ranks);
+        _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute, recipe.Training.ZLoss, _ranks);
         _watch = new LossWatch(model.Vocabulary);
         _trainTokens = data.Train.Tokens;
         _train = data.OpenTrain();
@@ -90,7 +90,7 @@ public sealed class Trainer : IDisposable
     public long TotalSteps => _plan.TotalSteps;
 
     /// <summary>What computes the run.</summary>
-    internal RunMachine Machine => RunMachine.Here(_compute);
+    internal RunMachine Machine => RunMachine.Here(_compute, _ranks.Size);
 
     /// <summary>Makes sure that all ranks are about to do the same.</summary>
     /// <param name="step">The updates that are done.</param>

@@ -18,6 +18,13 @@ public sealed record TrainingConfig
     [Range(1, 1 << 16)]
     public int GradientAccumulation { get; init; } = 1;
 
+    /// <summary>
+    /// `z_loss`: what log(Z)^2 of each target adds to what is minimized, Z the sum of the exponentials of its scores: it keeps scores
+    /// from drifting (PaLM, section 5: 1e-4). Logged losses do not count it. Default 0.
+    /// </summary>
+    [Range(0.0, 1.0)]
+    public double ZLoss { get; init; }
+
     /// <summary>`precision`: auto, bf16 or f32. Default auto.</summary>
     public Precision Precision { get; init; } = Precision.Auto;
 

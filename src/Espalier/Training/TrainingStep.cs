@@ -30,11 +30,13 @@ public sealed record StepResult(IReadOnlyList<MicroBatchResult> MicroBatches, do
 /// <param name="optimizer">The update rule.</param>
 /// <param name="clipNorm">The most the gradient norm may be; 0 for no bound.</param>
 /// <param name="compute">Where, and in which number format.</param>
+/// <param name="zLoss">What the gradient counts of each target's log(Z)^2; the reported loss counts none.</param>
 /// <param name="ranks">
 /// Those that share the micro-batches of an update, as many each; null for this process alone. Each has the whole model and makes the
 /// same update.
 /// </param>
-public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute compute, Ranks? ranks = null)
+public sealed class TrainingStep(
+    IOptimizer optimizer, double clipNorm, Compute compute, double zLoss = 0, Ranks? ranks = null)
 {
     private readonly Ranks _ranks = ranks ?? Ranks.Single;
 
@@ -125,7 +127,7 @@ public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute 
     {
         Engine.ManualSeed(seed);
         using Autocast? autocast = compute.LowerProducts();
-        return ForwardPass.LossSum(model, batch, plan, training: true);
+        return ForwardPass.LossSum(model, batch, plan, training: true, zLoss);
     }
 
     private static DivergenceException Diverged(TrainingState state, string what, int? microBatch = null)

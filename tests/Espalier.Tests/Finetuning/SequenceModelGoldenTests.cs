@@ -14,6 +14,10 @@ public sealed class SequenceModelGoldenTests
     [InlineData("bert", true)]
     [InlineData("gpt2", false)]
     [InlineData("gpt2", true)]
+    [InlineData("llama", false)]
+    [InlineData("llama", true)]
+    [InlineData("qwen3", false)]
+    [InlineData("qwen3", true)]
     public void ScoresLossAndGradients(string architecture, bool isRegression)
     {
         using Golden golden = Golden.Open("sequence-" + architecture);

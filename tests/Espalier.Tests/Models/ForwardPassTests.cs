@@ -1,7 +1,11 @@
 using Espalier.Data;
+using Espalier.Growth;
 using Espalier.Models;
+using Espalier.Tests.Growth;
 using Espalier.Tests.Torch;
 using Espalier.Torch;
+using FsCheck;
+using FsCheck.Fluent;
 
 namespace Espalier.Tests.Models;
 
@@ -50,6 +54,30 @@ public class ForwardPassTests
 
         Assert.Equal(before, Tensor.LiveCount);
     }
+
+    /// <summary>Of every architecture, in double precision: the penalty composed of the model's own scores.</summary>
+    [Fact]
+    public void ZLossIsInTheGradientAlone() => Prop.ForAll(GrowthSample.All.ToArbitrary(), config =>
+    {
+        const double ZLoss = 0.1;
+        using var scope = new TensorScope();
+        ModelBatch batch = GrowthSample.Batch(config);
+        ForwardPlan plan = ForwardPlan.Plain(config.Layers);
+        using TrainingState plain = GrowthSample.ExactState(config), penalized = GrowthSample.ExactState(config);
+
+        Tensor loss = ForwardPass.LossSum(plain.Model, batch, plan);
+        Tensor scores_NV = ForwardPass.HeadLogits(plain.Model, ForwardPass.HiddenAtTargets(plain.Model, batch, plan), plan);
+        Tensor normalizers_N = (scores_NV - scores_NV.LogSoftmax()).Narrow(1, 0, 1);
+        (loss + ((normalizers_N * normalizers_N).Sum() * ZLoss)).Backward();
+
+        Tensor actual = ForwardPass.LossSum(penalized.Model, batch, plan, zLoss: ZLoss);
+        actual.Backward();
+        Near.Equal(loss, actual, 1e-12, "loss");
+        foreach ((Parameter expected, Parameter found) in plain.Model.Parameters.Zip(penalized.Model.Parameters))
+        {
+            Near.Equal(expected.Value.Grad!, found.Value.Grad!, 1e-9, expected.Name);
+        }
+    }).QuickCheckThrowOnFailure();
 
     /// <summary>An architecture may leave its layers out.</summary>
     [Fact]

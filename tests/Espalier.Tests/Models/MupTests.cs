@@ -1,13 +1,10 @@
-using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
-using Espalier.Tests.Growth;
 using Espalier.Torch;
-using Espalier.Training;
 
 namespace Espalier.Tests.Models;
 
-/// <summary>The factors of the parametrization against the papers' tables, and what they are for: activations and updates of one size.</summary>
+/// <summary>The factors of the parametrization against the papers' tables. What they are for: <see cref="CoordinateCheckTests"/>.</summary>
 public class MupTests
 {
     private static readonly Gpt2Config Wide = new()
@@ -93,6 +90,16 @@ public class MupTests
         Assert.Equal(1, ofLlama.InitialFactor(Spec(llama, "model.layers.0.self_attn.k_proj.weight")), 12);
     }
 
+    /// <summary>A run that ends at width 64 and stores 32 of them has the rates of 32.</summary>
+    [Fact]
+    public void RatesAreThoseOfTheWidthThatIsStored()
+    {
+        Mup mup = new MupConfig { BaseHiddenSize = 16 }.Of(Wide);
+        ParameterSpec stored = Spec(Wide with { HiddenSize = 32, Heads = 2 }, "transformer.h.0.mlp.c_fc.weight");
+        Assert.Equal(Math.Sqrt(0.5), mup.InitialFactor(stored), 12);
+        Assert.Equal(0.5, Rate(mup, stored, new AdamW(new AdamWConfig())), 12);
+    }
+
     /// <summary>At the base model all is as without it, bit by bit.</summary>
     [Fact]
     public void AtTheBaseNothingChanges()
@@ -104,44 +111,6 @@ public class MupTests
             Assert.Equal(1, mup.InitialFactor(spec));
             Assert.Null(mup.InitialFactors(spec, Device.Cpu));
             Assert.All(rules, rule => Assert.Equal(1, Rate(mup, spec, rule.Create())));
-        }
-    }
-
-    /// <summary>
-    /// The coordinate check: scores, and how far three updates move them, are of one size at eight times the width, and without the
-    /// parametrization are not.
-    /// </summary>
-    [Theory]
-    [InlineData("adamw")]
-    [InlineData("muon")]
-    public void UpdatesMoveScoresAlikeAtEveryWidth(string rule)
-    {
-        OptimizerConfig optimizer = rule == "adamw" ? new AdamWConfig() : new MuonConfig();
-        double with = Moved(256, true) / Moved(32, true), without = Moved(256, false) / Moved(32, false);
-        Assert.InRange(with, 0.4, 2.5);
-        Assert.True(without > 1.5 * with, $"{without} without, {with} with it");
-
-        double Moved(int width, bool isScaled)
-        {
-            var model = new Gpt2Config
-            {
-                Layers = 2, HiddenSize = width, Heads = width / 16, ContextLength = 12, VocabularySize = 31, InitializerRange = 0.1,
-            };
-            Mup? mup = isScaled ? new MupConfig { BaseHiddenSize = 32 }.Of(model) : null;
-            IOptimizer update = optimizer.Create(mup);
-            using var scope = new TensorScope();
-            using TrainingState state = TrainingState.Begin(model, model.Layers, update, 5, Device.Cpu, mup: mup);
-            var plan = ForwardPlan.Plain(model.Layers);
-            ModelBatch batch = GrowthSample.Batch(model, sequences: 4);
-            double[] before = Near.Values(ForwardPass.Logits(state.Model, batch.Input, plan));
-            var step = new TrainingStep(update, 1, Compute.Cpu);
-            for (int i = 0; i < 3; i++)
-            {
-                step.Run(state, 1, _ => plan, (_, _) => batch, _ => 0, 5e-3);
-            }
-
-            double[] after = Near.Values(ForwardPass.Logits(state.Model, batch.Input, plan));
-            return Math.Sqrt(before.Zip(after, (a, b) => (b - a) * (b - a)).Average());
         }
     }
 

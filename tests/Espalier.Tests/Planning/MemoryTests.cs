@@ -26,6 +26,19 @@ public class MemoryTests
         Assert.True(MemoryNeed.Of(Model, new AdamW(new AdamWConfig()), 12, 1, isBf16: true).Activations < need.Activations);
     }
 
+    /// <summary>A token of a layer: 4 x 64 of the stream and norms, twice 96 and twice 48 of the heads, 3 x 200, 4 x 32.</summary>
+    [Fact]
+    public void ALlamaKeepsBothSidesOfItsGateAndFewerKeys()
+    {
+        var llama = new LlamaConfig
+        {
+            Layers = 3, HiddenSize = 64, Heads = 4, KeyValueHeads = 2, HeadDim = 24, FfnSize = 200, ContextLength = 32, VocabularySize = 50,
+        };
+        Assert.Equal(
+            4.0 * 2 * 32 * ((3 * (256 + 192 + 96 + 600 + 128)) + (3 * 64)),
+            MemoryNeed.Of(llama, new AdamW(new AdamWConfig()), 3, 2, isBf16: false).Activations);
+    }
+
     [Fact]
     public void RanksHoldTheModelAndNoFewerWould() => Prop.ForAll(
         Gen.Choose(600, 1200).Select(hundredths => Math.Pow(10, hundredths / 100.0)).ToArbitrary(),

@@ -21,6 +21,26 @@ public class CrossEntropyTests
     }
 
     [Theory]
+    [MemberData(nameof(KernelComparison.Modes), MemberType = typeof(KernelComparison))]
+    public void TheGradientCountsTheNormalizersAndTheValueDoesNot(int time, bool bf16, bool transposed)
+    {
+        const double ZLoss = 0.05;
+        Tensor x = Sample.Normal(1, 2 * time, Hidden), weight = Sample.Normal(2, Vocabulary, Hidden) * 0.5;
+        foreach (long[] targets in Targets(2 * time))
+        {
+            Tensor target = Tensor.From<long>(targets, [targets.Length]);
+            Compare(
+                t => Functional.LinearCrossEntropySum(t[0], t[1], Tensor.None, target, ZLoss),
+                t =>
+                {
+                    Tensor logits = t[0].MatMul(t[1].Transpose(0, 1)), penalty = NormalizersSquaredSum(logits, targets) * ZLoss;
+                    return CrossEntropySum(logits, targets) + (penalty - penalty.Detach());
+                },
+                [x, weight], bf16, transposed);
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(KernelComparison.Frozen), MemberType = typeof(KernelComparison))]
     public void LinearCrossEntropyGivesTheGradientsThatAreAskedOfIt(bool ofInput, bool ofWeight, bool ofBias)
     {
@@ -72,6 +92,13 @@ public class CrossEntropyTests
         yield return all;
         yield return [.. all.Select((target, i) => i % 3 == 1 ? Functional.IgnoredTarget : target)];
         yield return [.. all.Select((target, i) => i < count - 1 ? Functional.IgnoredTarget : target)];
+    }
+
+    private static Tensor NormalizersSquaredSum(Tensor logits, long[] targets)
+    {
+        Tensor normalizers = (logits - logits.LogSoftmax()).Narrow(1, 0, 1).Reshape(-1);
+        Tensor counted = Tensor.From<double>([.. targets.Select(target => target >= 0 ? 1.0 : 0)], [targets.Length]);
+        return (normalizers * normalizers * counted).Sum();
     }
 
     private static Tensor CrossEntropySum(Tensor logits, long[] targets)

@@ -18,6 +18,23 @@ public class FunctionalTests
             [x, weight.Transpose(0, 1).Clone()], bf16, transposed);
     }
 
+    /// <summary>A single row, as generation has it, goes through a product of its own in bfloat16; 300 columns are two blocks.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void LinearOfASingleRow(bool bf16)
+    {
+        foreach ((int inputs, int outputs) in new[] { (1, 1), (7, 300), (64, 33) })
+        {
+            Tensor x = Sample.Normal(1, 1, inputs), bias = Sample.Normal(3, outputs);
+            Tensor weight = Sample.Normal(2, inputs, outputs), swapped = Sample.Normal(2, outputs, inputs);
+            Compare(t => Functional.Linear(t[0], t[1], t[2]), t => t[0].MatMul(t[1]) + t[2], [x, weight, bias], bf16, transposed: false);
+            Compare(
+                t => Functional.Linear(t[0], t[1], t[2], transposed: true), t => t[0].MatMul(t[1].Transpose(0, 1)) + t[2],
+                [x, swapped, bias], bf16, transposed: false);
+        }
+    }
+
     /// <summary>A weight that lies in the type of the products is taken as it is.</summary>
     [Fact]
     public void LinearOfALoweredWeight()

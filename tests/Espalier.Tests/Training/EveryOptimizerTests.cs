@@ -1,5 +1,6 @@
 using Espalier.Configuration;
 using Espalier.Growth;
+using Espalier.Models;
 using Espalier.Optimization;
 using Espalier.Planning;
 using Espalier.Tests.Data;
@@ -38,7 +39,23 @@ public sealed class EveryOptimizerTests : IDisposable
     [Trait("Kind", "Slow")]
     public void ARunThatIsStoppedAroundItsGrowthsEndsAsOneThatIsNot(string optimizer, string method)
     {
-        Recipe recipe = Of(optimizer, Methods.Single(own => own.Name == method));
+        EndsTheSame(Of(optimizer, Methods.Single(own => own.Name == method)));
+    }
+
+    /// <summary>Rates that go with width follow it through growth, and through a stop around it.</summary>
+    [Theory]
+    [InlineData("adamw", "sparkling")]
+    [InlineData("muon", "sparkling")]
+    [InlineData("muon", "apollo")]
+    [Trait("Kind", "Slow")]
+    public void SoDoesOneWhoseRatesCarryOver(string optimizer, string method)
+    {
+        var carries = new MupConfig { BaseHiddenSize = TinyRun.Recipe.Model.HiddenSize / 2, BaseLayers = 1 };
+        EndsTheSame((Of(optimizer, Methods.Single(own => own.Name == method)) with { Parametrization = carries }).Resolve());
+    }
+
+    private void EndsTheSame(Recipe recipe)
+    {
         string whole = _folder.File("whole"), run = _folder.File("stopped");
         Assert.True(TinyRun.Go(whole, recipe));
         int[] growths = [.. TinyRun.State(TinyRun.Checkpoint(whole, TinyRun.Steps))["growths"]!.AsArray().Select(growth => (int)growth!["step"]!)];
