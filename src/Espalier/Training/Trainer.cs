@@ -90,7 +90,7 @@ public sealed class Trainer : IDisposable
     public long TotalSteps => _plan.TotalSteps;
 
     /// <summary>What computes the run.</summary>
-    internal RunMachine Machine => RunMachine.Here(_compute);
+    internal RunMachine Machine => RunMachine.Here(_compute, _ranks.Size);
 
     /// <summary>Makes sure that all ranks are about to do the same.</summary>
     /// <param name="step">The updates that are done.</param>
