@@ -29,6 +29,7 @@ internal static class Commands
             LaunchCommand.Create(),
             EvalCommand.Create(),
             FinetuneCommand.Create(),
+            PredictCommand.Create(),
             GenerateCommand.Create(),
             LogitsCommand.Create(),
             ImportCommand.Create(),

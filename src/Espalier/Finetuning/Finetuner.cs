@@ -27,9 +27,6 @@ public sealed record FinetuneProgress(
 /// <param name="device">Where the model lies.</param>
 public sealed class Finetuner(TaskConfig task, TaskData data, Device device)
 {
-    // Sequences measured at a time.
-    private const int EvaluationBatch = 64;
-
     /// <summary>Fine-tunes a model in place.</summary>
     /// <param name="model">The model.</param>
     /// <param name="seed">Of the order of examples and of dropout.</param>
@@ -139,25 +136,6 @@ public sealed class Finetuner(TaskConfig task, TaskData data, Device device)
         return [.. task.Metrics.Select(metric => TaskMetrics.Of(metric, expected, predicted))];
     }
 
-    private double[] Predict(SequenceModel model, EncodedExample[] examples, CancellationToken stop)
-    {
-        using var noGrad = new NoGrad();
-        var predicted = new double[examples.Length];
-        var batches = new ExampleBatches(examples, EvaluationBatch, data.Padding);
-        foreach (int[] batch in batches.LongestFirst())
-        {
-            stop.ThrowIfCancellationRequested();
-            using var scope = new TensorScope();
-            Tensor scores = model.Scores(batches.Input(batch, device), training: false);
-            double[] labels = task.IsRegression
-                ? Array.ConvertAll(scores.ToArray<float>(), score => (double)score)
-                : Array.ConvertAll(scores.ArgMax().ToArray<long>(), id => (double)id);
-            for (int i = 0; i < batch.Length; i++)
-            {
-                predicted[batch[i]] = labels[i];
-            }
-        }
-
-        return predicted;
-    }
+    private double[] Predict(SequenceModel model, EncodedExample[] examples, CancellationToken stop) => Array.ConvertAll(
+        SequenceScores.Of(model, examples, data.Padding, device, stop), scores => SequenceScores.Label(scores, task.IsRegression));
 }

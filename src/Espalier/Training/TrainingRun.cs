@@ -81,7 +81,7 @@ public static class TrainingRun
         if (preparation.Prolonging is RunProlonging prolonging)
         {
             run.Prolong(recipe, prolonging.Step);
-            Warn(options, prolonging);
+            Warn(options, prolonging.Warning);
         }
 
         if (changes.Length > 0)
@@ -91,15 +91,8 @@ public static class TrainingRun
         }
 
         options.Begins?.Invoke(preparation.Outline);
-        if (threads.Warning is string crowded)
-        {
-            options.Warn?.Invoke(crowded);
-        }
-
-        if (preparation.Outline.Doubt is string doubt)
-        {
-            options.Warn?.Invoke(doubt);
-        }
+        Warn(options, threads.Warning);
+        Warn(options, preparation.Outline.Doubt);
 
         try
         {
@@ -152,16 +145,17 @@ public static class TrainingRun
         using var trainer = new Trainer(recipe, Dataset.Open(recipe.Data.Path), ranks: options.Ranks);
         using var preparation = RunPreparation.Of(trainer, folder, options);
         RunDirectory.Require(folder, preparation.Prolonging?.Before ?? recipe);
-        Warn(options, preparation.Prolonging);
+        Warn(options, preparation.Prolonging?.Warning);
+        Warn(options, threads.Warning);
         RequireOrigin(folder, RunLog.Open(folder), preparation, options);
         return preparation.Outline;
     }
 
-    private static void Warn(RunOptions options, RunProlonging? prolonging)
+    private static void Warn(RunOptions options, string? what)
     {
-        if (prolonging?.Warning is string warning)
+        if (what is not null)
         {
-            options.Warn?.Invoke(warning);
+            options.Warn?.Invoke(what);
         }
     }
 
