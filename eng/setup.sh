@@ -124,6 +124,10 @@ require_build_tools() {
         packages+=(libtorch-dev)
         reasons+=('libtorch-dev: the tensor library that computes')
     fi
+    if $LibtorchIsSystems && is_debian && [ ! -e /usr/include/gloo/config.h ] && offers libgloo-dev; then
+        packages+=(libgloo-dev)
+        reasons+=('libgloo-dev: what several processes that train one model talk through')
+    fi
     if $LibtorchIsSystems && is_debian && [ -z "$(find_openmp_blas)" ]; then
         packages+=(libopenblas0-openmp)
         reasons+=('libopenblas0-openmp: matrix products whose threads agree with libtorch'"'"'s, three times as fast')

@@ -20,6 +20,11 @@ ESP_EXPORT Handle esp_grad(Handle tensor) {
 }
 ESP_EXPORT int esp_is_defined(Handle tensor) { return tensor->defined(); }
 
+/// Gives a tensor a gradient of zeros, and returns it.
+ESP_EXPORT Handle esp_begin_grad(Handle tensor) {
+  return tensor_or_error([&] { return tensor->mutable_grad() = at::zeros_like(tensor->detach()); });
+}
+
 /// Drops the gradient, so that the next backward pass writes rather than adds.
 ESP_EXPORT int esp_clear_grad(Handle tensor) {
   return status_of([&] { tensor->mutable_grad() = at::Tensor(); });

@@ -1,6 +1,6 @@
 # Finds a libtorch, in this order: ESPALIER_LIBTORCH (the folder that holds include/ and lib/), the PyTorch of python3
 # on the PATH, the one that eng/setup.sh fetched, the system's.
-# Sets LIBTORCH_{VERSION,LIB_DIR,INCLUDE_DIRS,LIBRARIES,RPATH,BLAS,CXX_STANDARD,CXX11_ABI}.
+# Sets LIBTORCH_{VERSION,LIB_DIR,INCLUDE_DIRS,LIBRARIES,RPATH,BLAS,CXX_STANDARD,CXX11_ABI,GLOO}.
 
 set(LIBTORCH_ROOT "$ENV{ESPALIER_LIBTORCH}")
 if(LIBTORCH_ROOT AND NOT EXISTS "${LIBTORCH_ROOT}/include/ATen/ATen.h")
@@ -84,4 +84,20 @@ if(real_torch MATCHES "^/usr/lib" AND NOT real_torch MATCHES "/torch/lib/")
     get_filename_component(blas_dir "${LIBTORCH_BLAS}" DIRECTORY)
     set(LIBTORCH_RPATH "${blas_dir}:${LIBTORCH_RPATH}")
   endif()
+endif()
+
+# Ranks talk through c10d's Gloo. Its header wants Gloo's own, which PyTorch's wheels lack and Debian has in libgloo-dev.
+# A program with the whole header tells whether they fit.
+include(CheckCXXSourceCompiles)
+set(CMAKE_REQUIRED_INCLUDES ${LIBTORCH_INCLUDE_DIRS})
+set(CMAKE_REQUIRED_DEFINITIONS -DUSE_C10D_GLOO -D_GLIBCXX_USE_CXX11_ABI=${LIBTORCH_CXX11_ABI})
+set(CMAKE_REQUIRED_FLAGS "-std=c++${LIBTORCH_CXX_STANDARD} -w")
+set(CMAKE_REQUIRED_LIBRARIES ${LIBTORCH_LIBRARIES})
+unset(LIBTORCH_GLOO CACHE)
+check_cxx_source_compiles("
+  #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+  #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+  int main() { return c10d::ProcessGroupGloo::createDefaultDevice() == nullptr; }" LIBTORCH_GLOO)
+if(NOT LIBTORCH_GLOO)
+  message(STATUS "Without Gloo: training on several ranks is left out. HINT: on Debian or Ubuntu install libgloo-dev.")
 endif()

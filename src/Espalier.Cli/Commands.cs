@@ -6,6 +6,9 @@ namespace Espalier.Cli;
 /// <summary>All verbs, and how a command line is run.</summary>
 internal static class Commands
 {
+    /// <summary>A text to encode may begin with @.</summary>
+    public static ParserConfiguration NoResponseFiles { get; } = new() { ResponseFileTokenReplacer = null };
+
     /// <summary>The tree of verbs.</summary>
     public static Command Root()
     {
@@ -21,7 +24,9 @@ internal static class Commands
             QuickstartCommand.Create(),
             DataCommand.Create(),
             TokenizerCommand.Create(),
+            RecipeCommand.Create(),
             TrainCommand.Create(),
+            LaunchCommand.Create(),
             EvalCommand.Create(),
             FinetuneCommand.Create(),
             GenerateCommand.Create(),
@@ -30,11 +35,14 @@ internal static class Commands
             ExportCommand.Create(),
             GrowCommand.Create(),
             PlanCommand.Create(),
+            RunsCommand.Create(),
+            RunsCommand.CreateWatch(),
             CompareCommand.Create(),
             ExperimentCommand.Create(),
             VerifyCommand.Create(),
             InfoCommand.Create(),
             SelfTestCommand.Create(),
+            CompletionCommand.Create(),
         };
     }
 
@@ -42,8 +50,7 @@ internal static class Commands
     /// <returns>The exit code: 0, 1 after a mistake of the user, 70 after one of Espalier's own, 130 after a signal to stop.</returns>
     public static int Run(IReadOnlyList<string> args) => Failures.Guard(args, () =>
     {
-        // A text to encode may begin with @: there are no response files.
-        ParseResult parsed = Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        ParseResult parsed = Root().Parse(args, NoResponseFiles);
         return UsageMistake.In(parsed) is UserErrorException mistake
             ? throw mistake
             : parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Distributed;
 using Espalier.Torch;
 
 namespace Espalier.Cli;
@@ -29,6 +30,10 @@ internal static class Failures
         catch (UserErrorException exception)
         {
             return Say(exception.Message, exception.Hint);
+        }
+        catch (FailureElsewhereException)
+        {
+            return UserMistake;
         }
         catch (TorchException exception)
         {

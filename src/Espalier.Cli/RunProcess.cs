@@ -51,25 +51,8 @@ internal sealed class RunProcess(int parallel)
 
     private ProcessStartInfo StartInfo(string folder)
     {
-        string program = Environment.ProcessPath!;
-        var info = new ProcessStartInfo(program)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-
-        // Started as `dotnet Espalier.Cli.dll`, the program is dotnet.
-        if (Path.GetFileNameWithoutExtension(program) == "dotnet")
-        {
-            info.ArgumentList.Add(typeof(RunProcess).Assembly.Location);
-        }
-
-        foreach (string argument in new[] { "train", Path.Combine(folder, "recipe.yaml"), "--run", folder })
-        {
-            info.ArgumentList.Add(argument);
-        }
-
+        ProcessStartInfo info = SelfStart.Info(["train", Path.Combine(folder, "recipe.yaml"), "--run", folder]);
+        info.RedirectStandardInput = info.RedirectStandardOutput = info.RedirectStandardError = true;
         info.Environment[StopSignals.WithInput] = "1";
         if (!info.Environment.ContainsKey(Threads))
         {

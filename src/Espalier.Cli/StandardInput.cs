@@ -17,6 +17,20 @@ internal static partial class StandardInput
         return Utf8(Console.In.ReadToEnd);
     }
 
+    /// <summary>Its lines.</summary>
+    /// <exception cref="UserErrorException">It is not UTF-8.</exception>
+    public static string[] Lines()
+    {
+        TellPerson();
+        List<string> lines = [];
+        while (Utf8(Console.In.ReadLine) is string line)
+        {
+            lines.Add(line);
+        }
+
+        return [.. lines];
+    }
+
     /// <summary>A JSON value of each line.</summary>
     /// <param name="kind">What the lines hold, for the message when one does not.</param>
     /// <exception cref="UserErrorException">A line holds something else; the message names it.</exception>

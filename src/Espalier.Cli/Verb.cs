@@ -23,7 +23,7 @@ internal sealed class VerbGroup : Verb
         });
 }
 
-/// <summary>The usual help, and the examples of the verb after it.</summary>
+/// <summary>The usual help, and after it the examples of the verb, or the exit codes of all.</summary>
 internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLineAction
 {
     public override bool ClearsParseErrors => true;
@@ -31,6 +31,19 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
     public override int Invoke(ParseResult parseResult)
     {
         int result = usual.Invoke(parseResult);
+        if (parseResult.CommandResult.Parent is null)
+        {
+            parseResult.InvocationConfiguration.Output.WriteLine(
+                $"""
+                Exit codes:
+                  0    done
+                  1    a mistake in what was asked, told in one message with its remedy; of experiment also where a run failed
+                  {Failures.OwnMistake}   a mistake of Espalier's own, with the trace in a file that the message names
+                  {Failures.Interrupted}  a signal to stop, the state saved
+
+                """);
+        }
+
         if (parseResult.CommandResult.Command is Verb { Examples: { Count: > 0 } examples })
         {
             TextWriter output = parseResult.InvocationConfiguration.Output;

@@ -43,6 +43,10 @@ internal static unsafe partial class Native
     /// <summary>Turns the failure of a status-returning function into an exception.</summary>
     internal static int Check(int status) => status == 0 ? 0 : throw LastError();
 
+    /// <summary>Turns the failure of a function that returns some other object into an exception.</summary>
+    internal static T Check<T>(T result)
+        where T : SafeHandle => result.IsInvalid ? throw LastError() : result;
+
     internal static string Text(byte* text) => Marshal.PtrToStringUTF8((nint)text) ?? "";
 
     private static TorchException LastError() => new(Text(esp_last_error()));
@@ -115,9 +119,29 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int esp_requires_grad(Tensor tensor);
     [LibraryImport(Library)] internal static partial int esp_backward(Tensor tensor);
     [LibraryImport(Library)] internal static partial Tensor esp_grad(Tensor tensor);
+    [LibraryImport(Library)] internal static partial Tensor esp_begin_grad(Tensor tensor);
     [LibraryImport(Library)] internal static partial int esp_is_defined(Tensor tensor);
     [LibraryImport(Library)] internal static partial int esp_clear_grad(Tensor tensor);
     [LibraryImport(Library)] internal static partial Tensor esp_detach(Tensor tensor);
+
+    // process_group.cpp
+    [LibraryImport(Library)] internal static partial int esp_has_process_groups();
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial StoreHandle esp_store(string host, int port, int serves, string prefix, long timeoutMs);
+    [LibraryImport(Library)] internal static partial void esp_store_free(nint store);
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial int esp_store_set(StoreHandle store, string key, byte* value, long length);
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial int esp_store_has(StoreHandle store, string key, out int has);
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial int esp_store_get(StoreHandle store, string key, out byte* value, out long length);
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial int esp_store_add(StoreHandle store, string key, long amount, out long sum);
+    [LibraryImport(Library)] internal static partial GroupHandle esp_group(StoreHandle store, int rank, int size, long timeoutMs);
+    [LibraryImport(Library)] internal static partial void esp_group_free(nint group);
+    [LibraryImport(Library)] internal static partial GroupWork esp_all_reduce(GroupHandle group, nint* tensors, long count, int average);
+    [LibraryImport(Library)] internal static partial GroupWork esp_reduce_scatter(GroupHandle group, Tensor output, Tensor input);
+    [LibraryImport(Library)] internal static partial GroupWork esp_all_gather(GroupHandle group, Tensor output, Tensor input);
+    [LibraryImport(Library)] internal static partial GroupWork esp_broadcast(GroupHandle group, Tensor tensor, int root);
+    [LibraryImport(Library)] internal static partial GroupWork esp_barrier(GroupHandle group);
+    [LibraryImport(Library)] internal static partial int esp_work_wait(GroupWork work);
+    [LibraryImport(Library)] internal static partial void esp_work_free(nint work);
 
     // runtime.cpp
     [LibraryImport(Library)] private static partial void esp_keep_large_allocations();

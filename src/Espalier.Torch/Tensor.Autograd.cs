@@ -28,6 +28,10 @@ public sealed partial class Tensor
     /// <summary>Drops the gradient, so that the next backward pass writes rather than adds.</summary>
     public void ClearGrad() => Check(esp_clear_grad(this));
 
+    /// <summary>Gives a tensor that has no gradient one of zeros, as if a backward pass had found that it has no say.</summary>
+    /// <returns>The gradient.</returns>
+    public Tensor BeginGrad() => Check(esp_begin_grad(this));
+
     /// <summary>The same elements outside of the gradient graph.</summary>
     public Tensor Detach() => Check(esp_detach(this));
 }

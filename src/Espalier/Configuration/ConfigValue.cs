@@ -141,7 +141,7 @@ internal static partial class ConfigValue
         _ => "a section with keys of its own",
     };
 
-    private static string Expected(Type type)
+    internal static string Expected(Type type)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
         return type switch

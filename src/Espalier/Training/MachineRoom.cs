@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Espalier.Training;
 
-/// <summary>The memory and the disk that a machine has to spare.</summary>
+/// <summary>The memory, the disk and the processors that a machine has to spare.</summary>
 internal static class MachineRoom
 {
     /// <summary>
@@ -33,6 +33,32 @@ internal static class MachineRoom
         {
             return null;
         }
+    }
+
+    /// <summary>How many processors the machine has, and how many threads of other programs want one now; null where the system does not tell.</summary>
+    /// <param name="root">The root of the file system.</param>
+    public static ProcessorUse? Processors(string root = "/")
+    {
+        // Now rather than the load average, in which a run that has just ended is still seen: the median of a tenth of a second.
+        const int Looks = 5, Pause = 20;
+        var running = new double[Looks];
+        int processors = 0;
+        for (int i = 0; i < Looks; i++)
+        {
+            string[] lines = Lines(root, "proc/stat");
+            processors = lines.Count(line => line.StartsWith("cpu", StringComparison.Ordinal) && char.IsAsciiDigit(line.ElementAtOrDefault(3)));
+            if (processors == 0 || lines.FirstOrDefault(line => line.StartsWith("procs_running ", StringComparison.Ordinal)) is not string line
+                || Number(line.Split(' ')[1]) is not double number)
+            {
+                return null;
+            }
+
+            // The thread that reads this runs too.
+            running[i] = Math.Max(0, number - 1);
+            Thread.Sleep(Pause);
+        }
+
+        return new ProcessorUse(processors, (int)running.Order().ElementAt(Looks / 2));
     }
 
     private static IEnumerable<double> OfSystem(string root)

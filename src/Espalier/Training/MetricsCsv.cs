@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 
 namespace Espalier.Training;
 
@@ -54,6 +55,21 @@ internal static class MetricsCsv
 
     /// <summary>The line of a row.</summary>
     public static string Line(MetricsRow row) => string.Join(',', Columns.Select(column => column.Text(row)));
+
+    /// <summary>The row with the same names, without what it does not say.</summary>
+    public static JsonObject Json(MetricsRow row)
+    {
+        var json = new JsonObject();
+        foreach (Column column in Columns)
+        {
+            if (column.Of(row) is double value && double.IsFinite(value))
+            {
+                json[column.Name] = column.Kind == Kind.Whole ? (long)value : value;
+            }
+        }
+
+        return json;
+    }
 
     /// <summary>The step of a line that this file's form has; null where a kill has cut the line short.</summary>
     public static long? StepOf(string line)

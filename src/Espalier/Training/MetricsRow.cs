@@ -44,6 +44,9 @@ public sealed record MetricsRow
     /// <summary>Wall seconds of training steps, cumulative; evaluation and checkpoints are left out.</summary>
     public double Seconds { get; init; }
 
+    /// <summary>The row as JSON on one line, by the names of the columns of <c>metrics.csv</c>, without what it does not say.</summary>
+    public string ToJson() => MetricsCsv.Json(this).ToJsonString();
+
     /// <summary>The row as TensorBoard shows it.</summary>
     public IReadOnlyList<(string Tag, double Value)> ToScalars()
     {

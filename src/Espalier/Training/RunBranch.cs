@@ -42,7 +42,7 @@ internal sealed class RunBranch : IDisposable
                 "Raise training.length, or go on from an earlier step.");
         }
 
-        Recipe recipeOfTrunk = RecipeReader.Read(RunDirectory.RecipeFileOf(trunk.Run));
+        Recipe recipeOfTrunk = RunDirectory.RecipeAt(trunk.Run, trunk.Step);
         RunPlan planOfTrunk = planOf(recipeOfTrunk);
         TrainingState state = read(trunk.Folder, planOfTrunk);
         try
@@ -53,6 +53,11 @@ internal sealed class RunBranch : IDisposable
                 throw new UserErrorException(
                     $"{trunk.Name} is not on the way of this recipe: {past.What}.{string.Concat(past.Differences.Select(line => "\n  " + line))}",
                     Advice);
+            }
+
+            if (EarlierDifference(trunk.Run, trunk.Step, recipe, plan, planOf, state.Position.Losses) is string earlier)
+            {
+                throw new UserErrorException($"{trunk.Name} is not on the way of this recipe: {earlier}.", "Go on from a checkpoint before that.");
             }
 
             if (position.Growths.Count != state.Position.Growths.Count)
@@ -74,6 +79,44 @@ internal sealed class RunBranch : IDisposable
             state.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The step of the last checkpoint of a run from which another recipe could go on; null for none.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="recipe">The other recipe, of the same model.</param>
+    /// <param name="plan">It worked out.</param>
+    /// <param name="planOf">Works out the recipes of the run.</param>
+    /// <param name="losses">The loss that the run has had.</param>
+    public static long? LastOnTheWay(string run, Recipe recipe, RunPlan plan, Func<Recipe, RunPlan> planOf, LossCurve losses) =>
+        RunDirectory.CheckpointsOf(run).Select(folder => RunDirectory.StepOf(folder)!.Value).Reverse()
+            .Select(step => (long?)step)
+            .FirstOrDefault(step => IsOnTheWay(run, step!.Value, recipe, plan, planOf, losses));
+
+    private static bool IsOnTheWay(
+        string run, long step, Recipe recipe, RunPlan plan, Func<Recipe, RunPlan> planOf, LossCurve losses)
+    {
+        Recipe then = RunDirectory.RecipeAt(run, step);
+        return step < plan.TotalSteps
+            && SharedPast.Of(then, recipe, planOf(then), plan, losses, step).What is null
+            && EarlierDifference(run, step, recipe, plan, planOf, losses) is null;
+    }
+
+    /// <summary>Where a run was prolonged before a step, its earlier recipes trained it too: what of them is not the past of another recipe.</summary>
+    private static string? EarlierDifference(
+        string run, long step, Recipe recipe, RunPlan plan, Func<Recipe, RunPlan> planOf, LossCurve losses)
+    {
+        foreach ((long until, Recipe earlier) in RunDirectory.EarlierRecipes(run).Where(made => made.Until < step))
+        {
+            var past = SharedPast.Of(earlier, recipe, planOf(earlier), plan, losses.UpTo(until), until);
+
+            // Growth that moves the schedule leaves it elsewhere in a run of another length.
+            if (past.What is string what || past.Position!.ScheduleStep != until)
+            {
+                return $"the run was prolonged at step {until}, and before it {past.What ?? "growth had moved its learning rate's schedule"}";
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Writes the trunk's rows of metrics and its state into a new run; the state last, so that a run that has it has all.</summary>

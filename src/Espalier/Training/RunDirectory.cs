@@ -9,16 +9,18 @@ namespace Espalier.Training;
 public sealed class RunDirectory : IDisposable
 {
     private const string RecipeName = "recipe.yaml";
+    private const string EarlierPrefix = "recipe-until-", EarlierSuffix = ".yaml";
     private const string Prefix = "step-";
     private const string CheckpointsName = "checkpoints";
     internal const string LatestName = "latest";
 
-    private readonly FileStream _lock;
+    // Null where this process only reads.
+    private readonly FileStream? _lock;
 
     // Where the kernel says that the lock lies; null on a system that does not say.
     private readonly string? _lockPlace;
 
-    private RunDirectory(string path, FileStream runLock)
+    private RunDirectory(string path, FileStream? runLock)
     {
         Path = path;
         _lock = runLock;
@@ -82,6 +84,9 @@ public sealed class RunDirectory : IDisposable
                 exception);
         }
     }
+
+    /// <summary>The folder of a run that another rank writes to: this process reads it.</summary>
+    internal static RunDirectory Follow(string path) => new(System.IO.Path.GetFullPath(path), null);
 
     /// <summary>Makes sure that <see cref="Open"/> would take a folder for a run of a recipe, and writes nothing.</summary>
     /// <param name="path">The folder, which need not exist.</param>
@@ -155,6 +160,23 @@ public sealed class RunDirectory : IDisposable
     /// <summary>The recipe of a run.</summary>
     internal static string RecipeFileOf(string run) => System.IO.Path.Combine(run, RecipeName);
 
+    /// <summary>The recipes that a run had before it was prolonged, each with the step that it trained to; none where it never was.</summary>
+    internal static IEnumerable<(long Until, Recipe Recipe)> EarlierRecipes(string run) =>
+        Directory.EnumerateFiles(run, EarlierPrefix + "*" + EarlierSuffix).Order(StringComparer.Ordinal)
+            .Where(file => EarlierStep(file) is not null)
+            .Select(file => (EarlierStep(file)!.Value, RecipeReader.Read(file)));
+
+    /// <summary>The recipe by which a run made the update that ended at a step.</summary>
+    internal static Recipe RecipeAt(string run, long step) =>
+        EarlierRecipes(run).Where(earlier => earlier.Until >= step).Select(earlier => earlier.Recipe).FirstOrDefault()
+            ?? RecipeReader.Read(RecipeFileOf(run));
+
+    private static long? EarlierStep(string file)
+    {
+        string name = System.IO.Path.GetFileName(file)[EarlierPrefix.Length..^EarlierSuffix.Length];
+        return long.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out long step) ? step : null;
+    }
+
     /// <summary>All checkpoints of a run, the oldest first; none where there is no run. Folders of other names are somebody else's.</summary>
     internal static string[] CheckpointsOf(string run)
     {
@@ -178,6 +200,29 @@ public sealed class RunDirectory : IDisposable
     /// <summary>The folder of the checkpoint after a step.</summary>
     public string CheckpointFolder(long step) => System.IO.Path.Combine(Checkpoints, NameOf(step));
 
+    /// <summary>Gives the run another recipe from a step on; the one that it had stays beside it.</summary>
+    internal void Prolong(Recipe recipe, long step)
+    {
+        string earlier = System.IO.Path.Combine(
+            Path, string.Create(CultureInfo.InvariantCulture, $"{EarlierPrefix}{step:D8}{EarlierSuffix}"));
+
+        // Where one is there, the recipe in between has trained nothing.
+        if (!File.Exists(earlier))
+        {
+            AtomicFile.Write(earlier, File.ReadAllText(RecipeFile));
+        }
+
+        AtomicFile.Write(RecipeFile, RecipeWriter.Write(recipe));
+    }
+
+    /// <summary>The steps whose checkpoints stay on disk: those of a recipe, and of the recipes that the run had before.</summary>
+    /// <param name="tokensPerStep">The tokens of an update, which no recipe of a run may change.</param>
+    /// <param name="staying">Those of the recipe.</param>
+    internal IReadOnlySet<long> Staying(long tokensPerStep, IReadOnlySet<long> staying) => EarlierRecipes(Path)
+        .SelectMany(earlier => earlier.Recipe.Checkpoint.At.Select(point => point.ToSteps(
+            earlier.Recipe.Training.Length.ToSteps(0, tokensPerStep), tokensPerStep)))
+        .Concat(staying).ToHashSet();
+
     /// <summary>Names a complete checkpoint the latest, and deletes all but the newest few.</summary>
     /// <param name="folder">The checkpoint.</param>
     /// <param name="keep">How many of the newest stay.</param>
@@ -200,7 +245,7 @@ public sealed class RunDirectory : IDisposable
     /// <exception cref="UserErrorException">It was deleted or moved meanwhile.</exception>
     internal void RequireThere()
     {
-        if (!File.Exists(_lock.Name) || PlaceOfLock() != _lockPlace)
+        if (_lock is null || !File.Exists(_lock.Name) || PlaceOfLock() != _lockPlace)
         {
             throw new UserErrorException(
                 $"The run folder {Path} was deleted or moved while the run trained: nothing more is saved.",
@@ -209,11 +254,11 @@ public sealed class RunDirectory : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _lock.Dispose();
+    public void Dispose() => _lock?.Dispose();
 
     private static string NameOf(long step) => Prefix + step.ToString("D8", CultureInfo.InvariantCulture);
 
-    private string? PlaceOfLock() => OperatingSystem.IsLinux()
+    private string? PlaceOfLock() => OperatingSystem.IsLinux() && _lock is not null
         ? File.ResolveLinkTarget(
             string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{_lock.SafeFileHandle.DangerousGetHandle()}"),
             returnFinalTarget: false)?.FullName

@@ -89,9 +89,10 @@ internal sealed class RunLog
     /// <param name="machine">What computes it.</param>
     /// <param name="step">The step that it starts from.</param>
     /// <param name="begins">What a run that has no checkpoint of its own begins from; null for one that goes on.</param>
+    /// <param name="changes">What the recipe has been changed in for what comes; null for nothing.</param>
     /// <returns>What is not as it was at the last start and may change the run's bytes.</returns>
     /// <exception cref="UserErrorException">It cannot be written.</exception>
-    public IReadOnlyList<string> Begin(RunMachine machine, long step, RunBeginning? begins)
+    public IReadOnlyList<string> Begin(RunMachine machine, long step, RunBeginning? begins, IReadOnlyList<string>? changes = null)
     {
         RunMachine? before = begins is null ? Starts.LastOrDefault()?.Machine : null;
         _contents = _contents with
@@ -101,7 +102,7 @@ internal sealed class RunLog
             Starts =
             [
                 .. Starts.Select(start => start.End is null ? start with { End = Ending.Killed } : start),
-                new RunStart(TimeProvider.System.GetUtcNow(), Environment.GetCommandLineArgs(), Environment.CurrentDirectory, machine, step),
+                new RunStart(TimeProvider.System.GetUtcNow(), Environment.GetCommandLineArgs(), Environment.CurrentDirectory, machine, step) { Prolonged = changes },
             ],
         };
         Write();
@@ -173,6 +174,9 @@ internal sealed record RunOrigin(string Run, long Step, string Weights);
 internal sealed record RunStart(
     DateTimeOffset Began, IReadOnlyList<string> Command, string Folder, RunMachine Machine, long StepBefore)
 {
+    /// <summary>What the recipe was changed in from <see cref="StepBefore"/> on, each key with both values; null for nothing.</summary>
+    public IReadOnlyList<string>? Prolonged { get; init; }
+
     /// <summary>When it ended; null where nobody knows.</summary>
     public DateTimeOffset? Ended { get; init; }
 

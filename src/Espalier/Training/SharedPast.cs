@@ -14,7 +14,7 @@ internal sealed class SharedPast
 {
     // What has no say in weights, and what is judged by what it does.
     private static readonly string[] FreeKeys =
-        ["name", "data.path", "training.length", "training.device", "evaluation.every"];
+        ["name", "data.path", "training.length", "training.device", "training.threads", "evaluation.every"];
 
     private static readonly string[] FreeSections = ["learning_rate.", "method.", "checkpoint.", "logging."];
 
@@ -37,9 +37,11 @@ internal sealed class SharedPast
     /// <param name="planOfRun">The run's, worked out.</param>
     /// <param name="losses">The loss of the run.</param>
     /// <param name="step">Up to which step.</param>
-    public static SharedPast Of(Recipe run, Recipe here, RunPlan planOfRun, RunPlan plan, LossCurve losses, long step)
+    /// <param name="ratesFrom">From which step on the rates have a say too.</param>
+    public static SharedPast Of(
+        Recipe run, Recipe here, RunPlan planOfRun, RunPlan plan, LossCurve losses, long step, long ratesFrom = 0)
     {
-        string[] fixedKeys = [.. Differing(run, here, IsFixed)];
+        string[] fixedKeys = FixedDifferences(run, here);
         if (fixedKeys.Length > 0)
         {
             return new SharedPast(fixedKeys, "it is the run of another recipe", null);
@@ -71,7 +73,7 @@ internal sealed class SharedPast
                 return Different($"it grows otherwise at step {done}", "method.");
             }
 
-            if (there.Rates != course.Rates)
+            if (done >= ratesFrom && there.Rates != course.Rates)
             {
                 return Different(
                     $"the learning rate of step {done} is {Text(there.Rates)} in the run, {Text(course.Rates)} here",
@@ -102,6 +104,9 @@ internal sealed class SharedPast
             ? rates.Rate.ToString("R", CultureInfo.InvariantCulture)
             : string.Create(CultureInfo.InvariantCulture, $"{rates.Rate:R} and {rates.New:R} of what is new");
     }
+
+    /// <summary>The keys in which recipes differ and that no run may change while it trains, each with both values.</summary>
+    public static string[] FixedDifferences(Recipe run, Recipe here) => [.. Differing(run, here, IsFixed)];
 
     private static bool IsFixed(string key) =>
         !FreeKeys.Contains(key) && !Array.Exists(FreeSections, section => key.StartsWith(section, StringComparison.Ordinal));

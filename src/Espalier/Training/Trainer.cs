@@ -1,4 +1,7 @@
+using System.Globalization;
+using System.IO.Hashing;
 using Espalier.Data;
+using Espalier.Distributed;
 using Espalier.Evaluation;
 using Espalier.Growth;
 using Espalier.Models;
@@ -16,8 +19,12 @@ public sealed class Trainer : IDisposable
     // How fast the loss of the progress line forgets.
     private const double LossSmoothing = 0.95;
 
+    // Updates after which ranks compare their weights.
+    private const long CompareEvery = 100;
+
     private readonly Recipe _recipe;
     private readonly Action<TrainingProgress>? _progress;
+    private readonly Ranks _ranks;
     private readonly Compute _compute;
     private readonly RunPlan _plan;
     private readonly Tokenizer _tokenizer;
@@ -43,18 +50,20 @@ public sealed class Trainer : IDisposable
     /// <param name="recipe">What to do.</param>
     /// <param name="data">What to train on.</param>
     /// <param name="progress">Hears of every step, evaluation and checkpoint.</param>
+    /// <param name="ranks">The processes that train it; null for this one alone.</param>
     /// <exception cref="UserErrorException">The recipe and the data do not fit, or the device is not here.</exception>
-    public Trainer(Recipe recipe, Dataset data, Action<TrainingProgress>? progress = null)
+    public Trainer(Recipe recipe, Dataset data, Action<TrainingProgress>? progress = null, Ranks? ranks = null)
     {
-        (_recipe, _progress) = (recipe, progress);
+        (_recipe, _progress, _ranks) = (recipe, progress, ranks ?? Ranks.Single);
+        RequireShares(recipe, _ranks);
         (_tokenizer, _data) = (data.LoadTokenizer(), data.Inputs);
-        _compute = Compute.Of(DeviceOf(recipe), recipe.Training.Precision);
+        _compute = Compute.Of(DeviceOf(recipe, _ranks), recipe.Training.Precision);
         ModelConfig model = FinalModel(recipe, data);
         _objective = Architectures.Of(model.ModelType).Objective(_tokenizer);
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
         _mup = recipe.Parametrization.Of(model);
         _optimizer = recipe.Optimizer.Create(_mup);
-        _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute, recipe.Training.ZLoss);
+        _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute, recipe.Training.ZLoss, _ranks);
         _watch = new LossWatch(model.Vocabulary);
         _trainTokens = data.Train.Tokens;
         _train = data.OpenTrain();
@@ -82,6 +91,32 @@ public sealed class Trainer : IDisposable
 
     /// <summary>What computes the run.</summary>
     internal RunMachine Machine => RunMachine.Here(_compute);
+
+    /// <summary>Makes sure that all ranks are about to do the same.</summary>
+    /// <param name="step">The updates that are done.</param>
+    /// <exception cref="UserErrorException">They are not; the message names what differs.</exception>
+    internal void RequireSameOnAllRanks(long step)
+    {
+        if (_ranks.Size == 1)
+        {
+            return;
+        }
+
+        RunMachine machine = Machine;
+        var facts = RecipeDifference.Values(_recipe);
+
+        // Each host may keep its data elsewhere: what it holds is what counts.
+        facts.Remove("data.path");
+        facts["the data's fingerprint"] = _data;
+        facts["the run's step"] = step.ToString(CultureInfo.InvariantCulture);
+        facts["device"] = _compute.Device.Type.ToString();
+        facts["precision"] = machine.Precision;
+        facts["vector instructions"] = machine.Instructions;
+        facts["libtorch"] = machine.Libtorch.Version;
+        facts["BLAS"] = machine.Blas.Config;
+        facts["Espalier"] = $"{machine.Espalier} {typeof(Trainer).Module.ModuleVersionId}";
+        _ranks.RequireSame(facts);
+    }
 
     /// <summary>What a run of the recipe is about to do.</summary>
     /// <param name="folder">Its folder, which need not exist.</param>
@@ -124,9 +159,15 @@ public sealed class Trainer : IDisposable
     /// <summary>Makes sure that a run of this recipe may go on from a checkpoint of another run; nothing is written.</summary>
     /// <exception cref="UserErrorException">The recipes differ in what is past by then, or the checkpoint is damaged.</exception>
     internal RunBranch BranchFrom(NamedCheckpoint trunk) => RunBranch.Plan(
-        trunk, _recipe, _plan,
-        recipe => new RunPlan(recipe, _plan.FinalModel, _objective.PredictedShare(_plan.FinalModel.ContextLength)),
+        trunk, _recipe, _plan, PlanOf,
         (folder, plan) => Checkpoint.Read(folder, _optimizer, plan.Forecast, _compute.Device, _data));
+
+    /// <summary>Makes sure that a run may go on by this recipe; null where it has it already. Nothing is written.</summary>
+    /// <exception cref="UserErrorException">There is no run, or what it has done would be otherwise by this recipe.</exception>
+    internal RunProlonging? Prolonging(string run) => RunProlonging.Plan(run, _recipe, _plan, PlanOf);
+
+    private RunPlan PlanOf(Recipe recipe) =>
+        new(recipe, _plan.FinalModel, _objective.PredictedShare(_plan.FinalModel.ContextLength));
 
     /// <summary>Makes a run, which has no checkpoint, begin as a branch.</summary>
     internal void Begin(RunDirectory run, RunBranch branch) => branch.Write(run, state => Save(run, state, lastSaved: -1));
@@ -168,17 +209,19 @@ public sealed class Trainer : IDisposable
         }
 
         long lastSaved = run.LatestCheckpoint is null ? -1 : state.Position.Step;
-        using var log = new MetricsLog(run, state.Position.Step);
+        using MetricsLog? log = _ranks.IsFirst ? new MetricsLog(run, state.Position.Step) : null;
         var window = new MetricsWindow(state.Position);
-        var heldOut = new HeldOutLoss(_objective, _valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _compute);
+        var heldOut = new HeldOutLoss(_objective, _valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _compute, ranks: _ranks);
+        CompareWeights(state);
 
         while (state.Position.Step < _plan.TotalSteps)
         {
-            if (stop.IsCancellationRequested)
+            _ranks.At(state.Position.Step);
+            if (_ranks.Any(stop.IsCancellationRequested))
             {
                 if (!window.IsEmpty)
                 {
-                    log.Write(window.Close(state, null));
+                    log?.Write(window.Close(state, null));
                 }
 
                 Save(run, state, lastSaved);
@@ -203,10 +246,16 @@ public sealed class Trainer : IDisposable
             MetricsRow? row = logs ? window.Close(state, evaluates ? _validLoss : null) : null;
             if (row is not null)
             {
-                log.Write(row);
+                log?.Write(row);
             }
 
             Report(TrainingActivity.Training, state, row);
+            _ranks.At(done);
+            if (done % CompareEvery == 0 && !saves)
+            {
+                CompareWeights(state);
+            }
+
             if (saves)
             {
                 lastSaved = Save(run, state, lastSaved);
@@ -283,11 +332,14 @@ public sealed class Trainer : IDisposable
         }
         catch (DivergenceException exception)
         {
-            throw new UserErrorException(
-                $"The run diverged at {exception.Message}. The update was not made.",
+            string where = _ranks.Size > 1 && exception.MicroBatch is int microBatch
+                ? ", on " + _ranks.NameOf(TrainingStep.RankOf(microBatch, _recipe.Training.GradientAccumulation, _ranks))
+                : "";
+            throw _ranks.Agreed(new UserErrorException(
+                $"The run diverged at {exception.Message}{where}. The update was not made.",
                 "Use a lower learning_rate.peak or a longer warmup, or precision: f32; the last checkpoint is " +
                 (run.LatestCheckpoint ?? "none") + ".",
-                exception);
+                exception));
         }
 
         if (_watch.Tells(result.Loss))
@@ -312,14 +364,56 @@ public sealed class Trainer : IDisposable
             return lastSaved;
         }
 
+        CompareWeights(state);
+        if (!_ranks.IsFirst)
+        {
+            return state.Position.Step;
+        }
+
         Report(TrainingActivity.Saving, state, null);
         run.RequireThere();
         string folder = run.CheckpointFolder(state.Position.Step);
         Checkpoint.Write(
             folder, state, _plan.Method.EvaluationPlan(state.Model.Config, state.Position), _tokenizer, _data);
-        run.SetLatest(folder, _recipe.Checkpoint.Keep, _plan.CheckpointsAt);
+        run.SetLatest(folder, _recipe.Checkpoint.Keep, run.Staying(_plan.TokensPerStep, _plan.CheckpointsAt));
         Report(TrainingActivity.Saved, state, null);
         return state.Position.Step;
+    }
+
+    /// <summary>Makes sure that all ranks have the same weights.</summary>
+    private void CompareWeights(TrainingState state)
+    {
+        if (_ranks.Size == 1)
+        {
+            return;
+        }
+
+        var hash = new XxHash3();
+        byte[] bytes = [];
+        foreach (Parameter parameter in state.Model.Parameters)
+        {
+            int length = checked((int)parameter.Value.ByteLength);
+            bytes = bytes.Length >= length ? bytes : new byte[length];
+            parameter.Value.CopyBytesTo(bytes.AsSpan(0, length));
+            hash.Append(bytes.AsSpan(0, length));
+        }
+
+        _ranks.RequireSame("the weights", hash.GetCurrentHashAsUInt64());
+    }
+
+    private static void RequireShares(Recipe recipe, Ranks ranks)
+    {
+        int microBatches = recipe.Training.GradientAccumulation;
+        if (microBatches % ranks.Size != 0)
+        {
+            int sequences = microBatches * recipe.Training.MicroBatch;
+            throw ranks.Agreed(new UserErrorException(
+                $"training.gradient_accumulation is {microBatches}: {ranks.Size} ranks cannot share {microBatches} micro-batches evenly.",
+                sequences % ranks.Size == 0
+                    ? $"The same {sequences} sequences an update are gradient_accumulation: {ranks.Size} and micro_batch: {sequences / ranks.Size}, " +
+                        "or other factors; or start another number of ranks."
+                    : $"Start a number of ranks that divides {microBatches}, or choose a batch of a multiple of {ranks.Size} sequences."));
+        }
     }
 
     private void Report(TrainingActivity activity, TrainingState state, MetricsRow? row)
@@ -331,11 +425,14 @@ public sealed class Trainer : IDisposable
             state.Model.Config.Layers, row));
     }
 
-    internal static Device DeviceOf(Recipe recipe)
+    /// <summary>The device that a recipe names; on a host of several ranks, each has a GPU of its own.</summary>
+    internal static Device DeviceOf(Recipe recipe, Ranks? ranks = null)
     {
+        string name = recipe.Training.Device;
+        bool isOneOfSeveral = ranks?.Size > 1 && (name == "cuda" || (name == "auto" && Engine.CudaDeviceCount > 0));
         try
         {
-            return Device.Parse(recipe.Training.Device);
+            return Device.Parse(isOneOfSeveral ? string.Create(CultureInfo.InvariantCulture, $"cuda:{ranks!.LocalRank}") : name);
         }
         catch (TorchException exception)
         {

@@ -31,4 +31,11 @@ public sealed record TrainingConfig
     /// <summary>`device`: auto (the GPU if there is one), cpu, cuda or cuda:N. Default auto.</summary>
     [RegularExpression("auto|cpu|cuda(:[0-9]{1,3})?", ErrorMessage = "write auto, cpu, cuda or cuda:N")]
     public string Device { get; init; } = "auto";
+
+    /// <summary>
+    /// `threads`: threads of one operation on the processor. Default (null): OMP_NUM_THREADS, or else the processors that the process may use
+    /// and that are free as the run begins; a run that goes on keeps its number.
+    /// </summary>
+    [Range(1, 1024)]
+    public int? Threads { get; init; }
 }

@@ -1,4 +1,5 @@
 using Espalier.Data;
+using Espalier.Distributed;
 
 namespace Espalier.Training;
 
@@ -47,17 +48,28 @@ public static class TrainingRun
         Recipe recipe, string folder, Action<TrainingProgress>? progress = null, CancellationToken stop = default, RunOptions? options = null)
     {
         options ??= new RunOptions();
+        using var threads = ThreadChoice.Of(recipe, folder, options.ChooseThreads);
         TrainingProgress? last = null;
-        using var trainer = new Trainer(recipe, Dataset.Open(recipe.Data.Path), made =>
-        {
-            last = made;
-            progress?.Invoke(made);
-        })
+        using var trainer = new Trainer(
+            recipe,
+            Dataset.Open(recipe.Data.Path),
+            made =>
+            {
+                last = made;
+                progress?.Invoke(made);
+            },
+            options.Ranks)
         {
             Warn = options.Warn,
         };
         using var preparation = RunPreparation.Of(trainer, folder, options);
-        using RunDirectory run = RunDirectory.Open(folder, recipe);
+        trainer.RequireSameOnAllRanks(preparation.Step);
+        if (!options.Ranks.IsFirst)
+        {
+            return Follow(trainer, preparation, folder, options.Ranks, stop);
+        }
+
+        using RunDirectory run = RunDirectory.Open(folder, preparation.Prolonging?.Before ?? recipe);
         var log = RunLog.Open(run.Path);
         RequireOrigin(folder, log, preparation, options);
         if (trainer.IsFinished(run))
@@ -65,7 +77,13 @@ public static class TrainingRun
             return new RunResult(folder, trainer.TotalSteps, RunEnd.ReachedBefore);
         }
 
-        string[] changes = [.. log.Begin(trainer.Machine, preparation.Step, preparation.Begins)];
+        string[] changes = [.. log.Begin(trainer.Machine, preparation.Step, preparation.Begins, preparation.Prolonging?.Changes)];
+        if (preparation.Prolonging is RunProlonging prolonging)
+        {
+            run.Prolong(recipe, prolonging.Step);
+            Warn(options, prolonging);
+        }
+
         if (changes.Length > 0)
         {
             options.Warn?.Invoke(
@@ -73,6 +91,11 @@ public static class TrainingRun
         }
 
         options.Begins?.Invoke(preparation.Outline);
+        if (threads.Warning is string crowded)
+        {
+            options.Warn?.Invoke(crowded);
+        }
+
         if (preparation.Outline.Doubt is string doubt)
         {
             options.Warn?.Invoke(doubt);
@@ -85,6 +108,7 @@ public static class TrainingRun
                 trainer.Begin(run, branch);
             }
 
+            options.Ranks.Meet();
             bool isFinished = trainer.Run(run, stop);
             log.End(isFinished ? RunLog.Ending.Finished : RunLog.Ending.Stopped, Step());
             return new RunResult(folder, trainer.TotalSteps, isFinished ? RunEnd.Reached : RunEnd.Stopped)
@@ -102,6 +126,19 @@ public static class TrainingRun
         long Step() => last?.Step ?? preparation.Step;
     }
 
+    /// <summary>What a rank does that is not the first: it trains, and reads what the first writes.</summary>
+    private static RunResult Follow(Trainer trainer, RunPreparation preparation, string folder, Ranks ranks, CancellationToken stop)
+    {
+        if (preparation.IsFinished)
+        {
+            return new RunResult(folder, trainer.TotalSteps, RunEnd.ReachedBefore);
+        }
+
+        ranks.Meet();
+        using var run = RunDirectory.Follow(folder);
+        return new RunResult(folder, trainer.TotalSteps, trainer.Run(run, stop) ? RunEnd.Reached : RunEnd.Stopped);
+    }
+
     /// <summary>Checks all that a run checks before its first update, and writes nothing.</summary>
     /// <param name="recipe">What to do.</param>
     /// <param name="folder">The folder of the run, which need not exist.</param>
@@ -111,11 +148,21 @@ public static class TrainingRun
     public static RunOutline Check(Recipe recipe, string folder, RunOptions? options = null)
     {
         options ??= new RunOptions();
-        using var trainer = new Trainer(recipe, Dataset.Open(recipe.Data.Path));
+        using var threads = ThreadChoice.Of(recipe, folder, options.ChooseThreads);
+        using var trainer = new Trainer(recipe, Dataset.Open(recipe.Data.Path), ranks: options.Ranks);
         using var preparation = RunPreparation.Of(trainer, folder, options);
-        RunDirectory.Require(folder, recipe);
+        RunDirectory.Require(folder, preparation.Prolonging?.Before ?? recipe);
+        Warn(options, preparation.Prolonging);
         RequireOrigin(folder, RunLog.Open(folder), preparation, options);
         return preparation.Outline;
+    }
+
+    private static void Warn(RunOptions options, RunProlonging? prolonging)
+    {
+        if (prolonging?.Warning is string warning)
+        {
+            options.Warn?.Invoke(warning);
+        }
     }
 
     /// <summary>A run that has begun goes on from its own checkpoint; the command may still say where it came from.</summary>

@@ -1,3 +1,4 @@
+using Espalier.Distributed;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
@@ -30,11 +31,21 @@ public sealed record StepResult(IReadOnlyList<MicroBatchResult> MicroBatches, do
 /// <param name="clipNorm">The most the gradient norm may be; 0 for no bound.</param>
 /// <param name="compute">Where, and in which number format.</param>
 /// <param name="zLoss">What the gradient counts of each target's log(Z)^2; the reported loss counts none.</param>
-public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute compute, double zLoss = 0)
+/// <param name="ranks">
+/// Those that share the micro-batches of an update, as many each; null for this process alone. Each has the whole model and makes the
+/// same update.
+/// </param>
+public sealed class TrainingStep(
+    IOptimizer optimizer, double clipNorm, Compute compute, double zLoss = 0, Ranks? ranks = null)
 {
+    private readonly Ranks _ranks = ranks ?? Ranks.Single;
+
+    /// <summary>The rank that computes a micro-batch: neighbours go to the same one, as they would be added to each other.</summary>
+    internal static int RankOf(int microBatch, int microBatches, Ranks ranks) => microBatch / (microBatches / ranks.Size);
+
     /// <summary>Does the update, unless the loss or a gradient is not finite.</summary>
     /// <param name="state">Weights and optimizer state change in place; the position moves on.</param>
-    /// <param name="microBatches">How many micro-batches make the update.</param>
+    /// <param name="microBatches">How many micro-batches make the update, on all ranks together; they can be shared evenly.</param>
     /// <param name="plans">What each of them executes.</param>
     /// <param name="batches">Gives what a micro-batch reads and predicts, in sequences of the length that its plan says.</param>
     /// <param name="dropoutSeeds">Seeds the dropout of each of them.</param>
@@ -49,29 +60,45 @@ public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute 
         LearningRates rates)
     {
         long started = TimeProvider.System.GetTimestamp();
-        var results = new MicroBatchResult[microBatches];
-        FlopsCount flops = state.Position.Flops;
-        long tokens = 0;
+        var done = new MicroBatchTable(microBatches, state.Model.Parameters);
         for (int i = 0; i < microBatches; i++)
         {
+            if (RankOf(i, microBatches, _ranks) != _ranks.Rank)
+            {
+                continue;
+            }
+
             using var scope = new TensorScope();
             ForwardPlan plan = plans(i);
             ModelBatch batch = batches(i, plan);
             Tensor loss = LossSum(state.Model, batch, plan, dropoutSeeds(i));
             loss.Backward();
 
-            results[i] = new MicroBatchResult(loss.Item(), batch.TargetCount, plan);
-            if (!double.IsFinite(results[i].LossSum))
+            done.Add(i, loss.Item(), batch);
+            if (!double.IsFinite(done.LossSum(i)))
             {
-                throw Diverged(state, $"the loss of micro-batch {i} is {results[i].LossSum}");
+                break;
             }
-
-            long[] shape = batch.Input.Ids.Shape;
-            flops += Ledger.ForwardAndBackward(
-                state.Model.Config, plan, (int)shape[0], (int)shape[1], batch.Predictions);
-            tokens += shape[0] * shape[1];
         }
 
+        done.Share(_ranks, state.Model.Parameters);
+        var results = new MicroBatchResult[microBatches];
+        FlopsCount flops = state.Position.Flops;
+        long tokens = 0;
+        for (int i = 0; i < microBatches; i++)
+        {
+            results[i] = new MicroBatchResult(done.LossSum(i), done.Targets(i), plans(i));
+            if (!double.IsFinite(results[i].LossSum))
+            {
+                throw Diverged(state, $"the loss of micro-batch {i} is {results[i].LossSum}", i);
+            }
+
+            (int sequences, int length) = done.Shape(i);
+            flops += Ledger.ForwardAndBackward(state.Model.Config, results[i].Plan, sequences, length, done.Predictions(i));
+            tokens += (long)sequences * length;
+        }
+
+        done.SumGradients(_ranks, state.Model.Parameters);
         double targets = results.Sum(result => result.Targets);
         double norm = GradientNorm.Of(state.Model.Parameters) / targets;
         if (!double.IsFinite(norm))
@@ -103,9 +130,9 @@ public sealed class TrainingStep(IOptimizer optimizer, double clipNorm, Compute 
         return ForwardPass.LossSum(model, batch, plan, training: true, zLoss);
     }
 
-    private static DivergenceException Diverged(TrainingState state, string what)
+    private static DivergenceException Diverged(TrainingState state, string what, int? microBatch = null)
     {
         state.Model.Parameters.ClearGradients();
-        return new DivergenceException(state.Position.Step, what);
+        return new DivergenceException(state.Position.Step, what, microBatch);
     }
 }

@@ -82,6 +82,28 @@ public sealed class ModelCommandTests : IDisposable
     }
 
     [Fact]
+    public void GenerateReadsPromptsAndWritesSeveralTextsOfEach()
+    {
+        string[] one = ["generate", _checkpoint, "--tokens", "9", "--prompt"];
+        string Alone(string prompt, int seed) => CommandLine.Succeed([.. one, prompt, "--seed", $"{seed}"]);
+        string[] both = [.. one, "-", "--num", "2", "--seed", "5"];
+        string text = CommandLine.Succeed(both, "a b\nBäume\n");
+        Assert.Equal(
+            $"=== 1 of 4 ===\n{Alone("a b", 5)}=== 2 of 4 ===\n{Alone("a b", 6)}=== 3 of 4 ===\n{Alone("Bäume", 5)}=== 4 of 4 ===\n{Alone("Bäume", 6)}",
+            text);
+
+        string[] lines = CommandLine.Succeed([.. both, "--json"], "a b\nBäume\n").TrimEnd('\n').Split('\n');
+        Assert.Equal(4, lines.Length);
+        JsonElement last = JsonDocument.Parse(lines[3]).RootElement;
+        Assert.Equal(("Bäume", 9, 6, "length"), (
+            last.GetProperty("prompt").GetString(), last.GetProperty("tokens").GetInt32(), last.GetProperty("seed").GetInt32(),
+            last.GetProperty("end").GetString()));
+        Assert.Equal(Alone("Bäume", 6), $"Bäume{last.GetProperty("text").GetString()}\n");
+        Assert.Equal("", CommandLine.Succeed(both));
+        CommandLine.Fail([.. one, "a", "--num", "0"], "--num must be at least 1");
+    }
+
+    [Fact]
     public void MistakesAreNamed()
     {
         CommandLine.Fail(["eval", _folder.File("none"), "--data", _text], "none", "Name a run, a checkpoint");

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
 using Espalier.Tests.Data;
 using Espalier.Tests.Training;
 using Espalier.Training;
@@ -21,6 +23,23 @@ public sealed class TrainCommandTests : IDisposable
         Assert.Contains("nothing was written", result.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(run));
         CommandLine.Fail(["train", recipe, "--run", run, "--dry-run", "model.vocab_size=9"], "model.vocab_size is 9");
+    }
+
+    /// <summary>Stdout holds the rows and nothing else, number for number those of metrics.csv.</summary>
+    [Fact]
+    public void JsonGivesALineARow()
+    {
+        string recipe = _folder.Write("tiny.yaml", RecipeWriter.Write(TinyRun.Recipe)), run = _folder.File("run");
+        JsonObject[] rows = [.. CommandLine.Succeed(["train", recipe, "--run", run, "--json"]).TrimEnd('\n').Split('\n')
+            .Select(line => JsonNode.Parse(line)!.AsObject())];
+        string[][] table = [.. File.ReadAllLines(Path.Combine(run, "metrics.csv")).Select(line => line.Split(','))];
+        Assert.Equal(table.Length - 1, rows.Length);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            Assert.Equal(
+                table[0].Zip(table[i + 1]).Where(cell => cell.Second.Length > 0).Select(cell => (cell.First, double.Parse(cell.Second, CultureInfo.InvariantCulture))),
+                rows[i].Select(pair => (pair.Key, (double)pair.Value!)));
+        }
     }
 
     [Fact]

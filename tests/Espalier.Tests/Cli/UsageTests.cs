@@ -51,7 +51,7 @@ public sealed class UsageTests
             foreach (string example in examples)
             {
                 Assert.Contains(example, CommandLine.Succeed([.. path, "--help"]), StringComparison.Ordinal);
-                string own = example.Split('|').Last(part => part.Contains(verb.Name, StringComparison.Ordinal)).Split('<')[0];
+                string own = example.Split('|').Last(part => part.Contains(verb.Name, StringComparison.Ordinal)).Split('<', '>')[0];
                 Assert.Empty(Commands.Root().Parse(own.Replace('\'', '"').Trim()["espalier ".Length..]).Errors);
             }
 
@@ -125,4 +125,18 @@ public sealed class UsageTests
             "'some' for option '--holdout-fraction': a number is wanted.");
         CommandLine.Fail(["tokenizer", "decode", "--tokenizer", "x", "word"], "can make nothing of 'word'");
     }
+
+    /// <summary>Verbs, options, and the keys of recipes where a recipe is named.</summary>
+    [Theory]
+    [InlineData("espalier tra", "train")]
+    [InlineData("./espalier data pre", "prepare")]
+    [InlineData("espalier train recipe.yaml --dry", "--dry-run")]
+    [InlineData("espalier train recipe.yaml optimizer.wei", "optimizer.weight_decay=")]
+    [InlineData("espalier completion z", "zsh")]
+    [InlineData("espalier nonsense x", "")]
+    public void LinesAreCompleted(string line, string expected) => Assert.Equal(
+        expected, CommandLine.Succeed(["completion", "--complete", line, "--position", $"{line.Length}"]).TrimEnd('\n'));
+
+    [Fact]
+    public void HelpTellsTheExitCodes() => Assert.Contains("130  a signal to stop", CommandLine.Succeed(["--help"]), StringComparison.Ordinal);
 }

@@ -1,0 +1,266 @@
+// Ranks: several processes that train one model, over c10d. A store at one address introduces them to each other;
+// Gloo carries what they reduce. What they mean by it is not known here.
+#include "abi.h"
+
+#ifdef ESP_GLOO
+
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include <chrono>
+#include <cstdlib>
+
+using namespace esp;
+
+namespace {
+
+using Milliseconds = std::chrono::milliseconds;
+using PendingWork = decltype(std::declval<c10d::ProcessGroupGloo>().barrier());
+
+struct Store {
+  c10::intrusive_ptr<c10d::Store> tcp, own;
+  std::string host;
+};
+
+struct Group {
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+  int rank, size;
+};
+
+/// Something under way, and what to do with its result once it is there.
+struct Work {
+  std::vector<PendingWork> pending;
+  std::vector<at::Tensor> kept;
+  std::function<void()> finish;
+};
+
+template <class Body>
+Work* work_or_error(Body body) noexcept {
+  try {
+    at::NoGradGuard no_grad;
+    auto work = std::make_unique<Work>();
+    body(*work);
+    return work.release();
+  } catch (...) {
+    remember_error();
+    return nullptr;
+  }
+}
+
+/// A tensor that Gloo can read: contiguous, in host memory. The tensor itself where it is so already.
+at::Tensor on_host(const at::Tensor& tensor) { return tensor.detach().to(at::kCPU).contiguous(); }
+
+bool is_at_home(const std::string& host) { return host == "localhost" || host.rfind("127.", 0) == 0; }
+
+}  // namespace
+
+ESP_EXPORT int esp_has_process_groups() { return 1; }
+
+/// Meets the store at an address; the process that serves it opens it there. All keys are below a prefix.
+ESP_EXPORT Store* esp_store(const char* host, int port, int serves, const char* prefix, int64_t timeout_ms) {
+  try {
+    c10d::TCPStoreOptions options;
+    options.port = static_cast<std::uint16_t>(port);
+    options.isServer = serves != 0;
+    options.waitWorkers = false;
+    options.timeout = Milliseconds(timeout_ms);
+    auto store = std::make_unique<Store>();
+    store->host = host;
+    store->tcp = c10::make_intrusive<c10d::TCPStore>(host, options);
+    store->own = c10::make_intrusive<c10d::PrefixStore>(prefix, store->tcp);
+    store->own->setTimeout(Milliseconds(timeout_ms));
+    return store.release();
+  } catch (...) {
+    remember_error();
+    return nullptr;
+  }
+}
+
+ESP_EXPORT void esp_store_free(Store* store) { delete store; }
+
+ESP_EXPORT int esp_store_set(Store* store, const char* key, const uint8_t* value, int64_t length) {
+  return status_of([&] { store->own->set(key, std::vector<uint8_t>(value, value + length)); });
+}
+
+/// Whether a key is there: 1 or 0.
+ESP_EXPORT int esp_store_has(Store* store, const char* key, int* has) {
+  return status_of([&] { *has = store->own->check({key}); });
+}
+
+/// The value of a key, which lives until the next call on this thread. Waits for the key.
+ESP_EXPORT int esp_store_get(Store* store, const char* key, const uint8_t** value, int64_t* length) {
+  return status_of([&] {
+    static thread_local std::vector<uint8_t> last;
+    last = store->own->get(key);
+    *value = last.data();
+    *length = static_cast<int64_t>(last.size());
+  });
+}
+
+/// Adds to the number that a key holds, 0 where it is new, and gives the sum.
+ESP_EXPORT int esp_store_add(Store* store, const char* key, int64_t amount, int64_t* sum) {
+  return status_of([&] { *sum = store->own->add(key, amount); });
+}
+
+/// Joins the ranks that meet at a store. Each waits until all are there.
+ESP_EXPORT Group* esp_group(Store* store, int rank, int size, int64_t timeout_ms) {
+  try {
+    auto options = c10d::ProcessGroupGloo::Options::create(Milliseconds(timeout_ms));
+    const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+    options->devices.push_back(
+        interface && *interface ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
+        : is_at_home(store->host) ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
+                                  : c10d::ProcessGroupGloo::createDefaultDevice());
+    options->threads = 2;
+    auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(store->own, rank, size, options);
+    return new Group{std::move(gloo), rank, size};
+  } catch (...) {
+    remember_error();
+    return nullptr;
+  }
+}
+
+/// Leaves: the other ranks' operations with this one fail at once.
+ESP_EXPORT void esp_group_free(Group* group) { delete group; }
+
+/// Sums tensors over all ranks, in place once the work is waited for. They travel as one.
+ESP_EXPORT Work* esp_all_reduce(Group* group, const Handle* tensors, int64_t count, int average) {
+  return work_or_error([&](Work& work) {
+    std::vector<at::Tensor> own = list_of(tensors, count), flat;
+    for (at::Tensor& tensor : own) {
+      tensor = tensor.detach();
+      flat.push_back(tensor.reshape(-1));
+    }
+    at::Tensor all = count == 1 ? flat[0] : at::cat(flat);
+    at::Tensor sent = on_host(all);
+    std::vector<at::Tensor> buffer{sent};
+    work.pending.push_back(group->gloo->allreduce(buffer));
+    work.kept = own;
+    work.finish = [own, sent, average, size = group->size] {
+      if (average) {
+        sent.div_(size);
+      }
+      int64_t start = 0;
+      for (const at::Tensor& tensor : own) {
+        at::Tensor part = sent.narrow(0, start, tensor.numel());
+        if (part.data_ptr() != tensor.data_ptr()) {
+          tensor.copy_(part.view(tensor.sizes()));
+        }
+        start += tensor.numel();
+      }
+    };
+  });
+}
+
+/// Gives each rank its share of the sum of all ranks' inputs: (N x S) -> (S). Gloo has no such operation for all versions;
+/// a reduction to each rank of its share puts as many bytes on the wire, N / (N - 1) of the least there can be.
+ESP_EXPORT Work* esp_reduce_scatter(Group* group, Handle output, Handle input) {
+  return work_or_error([&](Work& work) {
+    TORCH_CHECK(
+        input->numel() == output->numel() * group->size, "an input of ", input->numel(), " elements does not hold ", group->size,
+        " shares of ", output->numel());
+    // Reducing leaves partial sums in what it reads.
+    at::Tensor sent = input->detach().to(at::kCPU, input->scalar_type(), false, /*copy=*/true).contiguous().reshape({group->size, -1});
+    for (int root = 0; root < group->size; root++) {
+      std::vector<at::Tensor> share{sent.select(0, root)};
+      c10d::ReduceOptions options;
+      options.rootRank = root;
+      work.pending.push_back(group->gloo->reduce(share, options));
+    }
+    work.kept = {sent};
+    work.finish = [out = output->detach(), sent, rank = group->rank] { out.copy_(sent.select(0, rank).view(out.sizes())); };
+  });
+}
+
+/// Gives all ranks the inputs of all, in the order of the ranks: (S) -> (N x S).
+ESP_EXPORT Work* esp_all_gather(Group* group, Handle output, Handle input) {
+  return work_or_error([&](Work& work) {
+    TORCH_CHECK(
+        output->numel() == input->numel() * group->size, "an output of ", output->numel(), " elements does not hold ", group->size,
+        " inputs of ", input->numel());
+    std::vector<at::Tensor> sent{on_host(*input).reshape(-1)};
+    std::vector<std::vector<at::Tensor>> received(1);
+    at::Tensor all = at::empty({group->size, sent[0].numel()}, sent[0].options());
+    for (int rank = 0; rank < group->size; rank++) {
+      received[0].push_back(all.select(0, rank));
+    }
+    work.pending.push_back(group->gloo->allgather(received, sent));
+    work.kept = {sent[0], all};
+    work.finish = [out = output->detach(), all] { out.copy_(all.view(out.sizes())); };
+  });
+}
+
+/// Gives all ranks one rank's tensor, in place.
+ESP_EXPORT Work* esp_broadcast(Group* group, Handle tensor, int root) {
+  return work_or_error([&](Work& work) {
+    at::Tensor own = tensor->detach(), sent = on_host(own);
+    std::vector<at::Tensor> buffer{sent};
+    c10d::BroadcastOptions options;
+    options.rootRank = root;
+    work.pending.push_back(group->gloo->broadcast(buffer, options));
+    work.kept = {own, sent};
+    work.finish = [own, sent] {
+      if (sent.data_ptr() != own.data_ptr()) {
+        own.copy_(sent);
+      }
+    };
+  });
+}
+
+/// Waits until all ranks are here.
+ESP_EXPORT Work* esp_barrier(Group* group) {
+  return work_or_error([&](Work& work) { work.pending.push_back(group->gloo->barrier()); });
+}
+
+/// Waits for the end of some work, and frees it whether it succeeds or not.
+ESP_EXPORT int esp_work_wait(Work* work) {
+  return status_of([&] {
+    at::NoGradGuard no_grad;
+    for (auto& pending : work->pending) {
+      pending->wait();
+    }
+    if (work->finish) {
+      work->finish();
+    }
+  });
+}
+
+ESP_EXPORT void esp_work_free(Work* work) { delete work; }
+
+#else
+
+using namespace esp;
+
+namespace {
+constexpr const char* kMissing =
+    "this build has no process groups, because libtorch or its headers lack Gloo. HINT: install libgloo-dev, delete build/native and build again";
+
+void* missing() {
+  last_error = kMissing;
+  return nullptr;
+}
+int missing_status() {
+  last_error = kMissing;
+  return 1;
+}
+}  // namespace
+
+ESP_EXPORT int esp_has_process_groups() { return 0; }
+ESP_EXPORT void* esp_store(const char*, int, int, const char*, int64_t) { return missing(); }
+ESP_EXPORT void esp_store_free(void*) {}
+ESP_EXPORT int esp_store_set(void*, const char*, const uint8_t*, int64_t) { return missing_status(); }
+ESP_EXPORT int esp_store_has(void*, const char*, int*) { return missing_status(); }
+ESP_EXPORT int esp_store_get(void*, const char*, const uint8_t**, int64_t*) { return missing_status(); }
+ESP_EXPORT int esp_store_add(void*, const char*, int64_t, int64_t*) { return missing_status(); }
+ESP_EXPORT void* esp_group(void*, int, int, int64_t) { return missing(); }
+ESP_EXPORT void esp_group_free(void*) {}
+ESP_EXPORT void* esp_all_reduce(void*, const Handle*, int64_t, int) { return missing(); }
+ESP_EXPORT void* esp_reduce_scatter(void*, Handle, Handle) { return missing(); }
+ESP_EXPORT void* esp_all_gather(void*, Handle, Handle) { return missing(); }
+ESP_EXPORT void* esp_broadcast(void*, Handle, int) { return missing(); }
+ESP_EXPORT void* esp_barrier(void*) { return missing(); }
+ESP_EXPORT int esp_work_wait(void*) { return missing_status(); }
+ESP_EXPORT void esp_work_free(void*) {}
+
+#endif
