@@ -30,7 +30,7 @@ internal static class SingleProcess
                 // A Slurm script has the variable of its allocation, though it is a single process itself.
                 throw new UserErrorException(
                     $"{variable} is {processes}: this looks like one of {processes} processes, each of which would train a run " +
-                    "of its own. Espalier trains in one process.",
+                    "of its own. Only `espalier train` shares a run among processes.",
                     $"Either {startOne}; or, if this is the only process, say so: `{variable}=1 espalier ...`");
             }
         }

@@ -23,12 +23,7 @@ internal static unsafe partial class Native
             return 0;
         }
 
-        string file = Path.Combine(AppContext.BaseDirectory, "libespalier_native.so");
-        if (!File.Exists(file))
-        {
-            throw new TorchException($"{file} is missing: build Espalier again on this machine");
-        }
-
+        string file = NativeBuild.Library();
         try
         {
             return NativeLibrary.Load(file);

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Reflection;
 
 namespace Espalier.Configuration;
@@ -5,6 +7,8 @@ namespace Espalier.Configuration;
 /// <summary>The records that a section can be, and the key that tells them apart.</summary>
 internal sealed class ConfigVariants
 {
+    private static readonly ConcurrentDictionary<Type, ImmutableArray<ConfigVariantAttribute>> Registered = [];
+
     private readonly ConfigVariantAttribute[] _variants;
 
     private ConfigVariants(ConfigVariantAttribute[] variants) => _variants = variants;
@@ -25,11 +29,33 @@ internal sealed class ConfigVariants
         {
             if (type.GetCustomAttributes<ConfigVariantAttribute>(inherit: false).ToArray() is { Length: > 0 } variants)
             {
-                return new ConfigVariants(variants);
+                return new ConfigVariants(Registered.TryGetValue(type, out var others) ? [.. variants, .. others] : variants);
             }
         }
 
         return null;
+    }
+
+    /// <summary>Adds a variant of somebody's own, for as long as the process runs.</summary>
+    /// <param name="section">The record that has variants.</param>
+    /// <param name="name">The value of their key.</param>
+    /// <param name="type">The record, which derives from the section's.</param>
+    /// <exception cref="ArgumentException">Another variant has the name.</exception>
+    public static void Register(Type section, string name, Type type)
+    {
+        ConfigVariants known = Of(section) ?? throw new ArgumentException($"{section.Name} has no variants", nameof(section));
+        if (known.TypeOf(name) is Type other)
+        {
+            if (other == type)
+            {
+                return;
+            }
+
+            throw new ArgumentException($"'{name}' is {other.Name} already", nameof(name));
+        }
+
+        var variant = new ConfigVariantAttribute(known.Key, name, type);
+        Registered.AddOrUpdate(section, [variant], (_, before) => before.Add(variant));
     }
 
     /// <summary>The records that a section can be: its variants, or just itself.</summary>

@@ -29,7 +29,8 @@ internal sealed record TokenizedBatch(
         return new TokenizedBatch(train, valid, trainPart, validPart, documents[^1].Document.BytesRead);
     }
 
-    private static long CountWords(ReadOnlySpan<byte> text)
+    /// <summary>The words of a text: what white space separates.</summary>
+    public static long CountWords(ReadOnlySpan<byte> text)
     {
         long words = 0;
         bool inWord = false;

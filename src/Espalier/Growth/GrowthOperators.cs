@@ -8,8 +8,10 @@ public static class GrowthOperators
 {
     private const string Seed = GrowthSettings.SeedOption, Noise = GrowthSettings.NoiseOption;
 
-    /// <summary>The operators, those that grow depth first.</summary>
-    public static IReadOnlyList<OperatorEntry> All { get; } =
+    private static readonly Lock Registering = new();
+
+    /// <summary>The operators, those that grow depth first, and after them those of one's own.</summary>
+    public static IReadOnlyList<OperatorEntry> All { get; private set; } =
     [
         new("interpolate", GrownSizes.Depth, "Apollo, arXiv 2401.09192", (_, to) => new CopyLayers(to.Layers, LayerMapKind.Interpolate)),
         new("stack", GrownSizes.Depth, "StackBERT, Gong et al., ICML 2019", (_, to) => new CopyLayers(to.Layers, LayerMapKind.Stack)),
@@ -52,6 +54,17 @@ public static class GrowthOperators
             "ligo", GrownSizes.Depth | GrownSizes.Width, "LiGO, arXiv 2303.00980",
             (_, to, with) => new Ligo { LayerCount = to.Layers, Seed = with.Seed ?? 0 }.To(to)) { Takes = [Seed] },
     ];
+
+    /// <summary>Makes an operator of one's own known by its name, for as long as the process runs.</summary>
+    /// <exception cref="ArgumentException">Another operator has the name.</exception>
+    public static void Register(OperatorEntry entry)
+    {
+        lock (Registering)
+        {
+            All = All.All(other => other.Name != entry.Name)
+                ? [.. All, entry] : throw new ArgumentException($"there is an operator '{entry.Name}' already", nameof(entry));
+        }
+    }
 
     /// <summary>Copies of layers by a list of one's own: no operator of this list, but one for each list.</summary>
     /// <param name="layers">For each layer of the grown model, the old one that it is, counted from 0.</param>

@@ -39,6 +39,13 @@ public abstract record MethodConfig
     /// <summary>`name`: the method; it says which other keys there are.</summary>
     public abstract string Name { get; }
 
+    /// <summary>Makes a method of one's own known by its name, so that recipes may say it; for as long as the process runs.</summary>
+    /// <typeparam name="TConfig">Its record: public properties are keys of the section, with their defaults.</typeparam>
+    /// <param name="name">What <see cref="Name"/> of the record says.</param>
+    /// <exception cref="ArgumentException">Another method has that name.</exception>
+    public static void Register<TConfig>(string name)
+        where TConfig : MethodConfig, new() => ConfigVariants.Register(typeof(MethodConfig), name, typeof(TConfig));
+
     /// <summary>The same with every empty key filled in.</summary>
     /// <param name="final">The final model; its layers are at least 1.</param>
     public virtual MethodConfig Resolve(ModelConfig final) => this;

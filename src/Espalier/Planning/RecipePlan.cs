@@ -41,7 +41,7 @@ public static class RecipePlan
         bool isBf16 = recipe.Training.Precision == Precision.Bf16
             || (recipe.Training.Precision == Precision.Auto && Engine.HasFastBFloat16(Trainer.DeviceOf(recipe)));
         MemoryNeed[] memory =
-            [.. cost.Stages.Select(stage => MemoryNeed.Of(stage.Model, recipe.Optimizer.Create(), stage.Depth, recipe.Training.MicroBatch, isBf16))];
+            [.. cost.Stages.Select(stage => MemoryNeed.Of(recipe, stage, recipe.Optimizer.Create(), isBf16))];
 
         List<TextTable> tables = [CostTable(cost, rates), MemoryTable(memory)];
         List<string> notes =

@@ -18,6 +18,8 @@ internal static class KernelChecks
     [
         new("linear 21 x 13 -> 29", [[3, 7, 13]], [[13, 29], [29]], (x, w) => Functional.Linear(x[0], w[0], w[1])),
         new("linear 1 x 1 -> 3", [[1, 1]], [[1, 3], [3]], (x, w) => Functional.Linear(x[0], w[0], w[1])),
+        new("linear 1 x 67 -> 257", [[1, 67]], [[67, 257], [257]], (x, w) => Functional.Linear(x[0], w[0], w[1])),
+        new("linear 1 x 67 -> 257 transposed", [[1, 67]], [[257, 67], [257]], (x, w) => Functional.Linear(x[0], w[0], w[1], transposed: true)),
         new("linear 130 x 67 -> 257", [[130, 67]], [[67, 257], [257]], (x, w) => Functional.Linear(x[0], w[0], w[1])),
         new("layer_norm 35 x 37", [[5, 7, 37]], [[37], [37]], (x, w) => Functional.LayerNorm(x[0], w[0], w[1], 1e-5)),
         new("layer_norm 3 x 1031", [[3, 1031]], [[1031], [1031]], (x, w) => Functional.LayerNorm(x[0], w[0], w[1], 1e-5)),

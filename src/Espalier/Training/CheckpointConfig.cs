@@ -15,4 +15,10 @@ public sealed record CheckpointConfig
 
     /// <summary>`at`: points of the run, `3000 steps`, that are saved too, and stay on disk whatever comes later. Default none.</summary>
     public Duration[] At { get; init; } = [];
+
+    /// <summary>
+    /// `background`: whether a copy of the state is written while the run trains on, for memory of the size of a checkpoint;
+    /// else the run waits until it is written. Default false.
+    /// </summary>
+    public bool Background { get; init; }
 }

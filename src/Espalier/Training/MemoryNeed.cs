@@ -3,21 +3,25 @@ using Espalier.Optimization;
 
 namespace Espalier.Training;
 
-/// <summary>The memory of a training step on one machine, in bytes, by formulas; what a backward pass needs for a moment, and the allocator, come on top.</summary>
+/// <summary>The memory of a training step on one machine, in bytes, by formulas; the allocator comes on top.</summary>
 /// <param name="Parameters">P: the elements of all parameters.</param>
 /// <param name="Remembered">S: the elements of all that the optimizer remembers.</param>
-/// <param name="Activations">What a micro-batch's forward pass keeps for its backward pass.</param>
+/// <param name="Activations">What a micro-batch's forward pass keeps for its backward pass, and what that needs besides for a moment, without dropout.</param>
 internal sealed record MemoryNeed(double Parameters, double Remembered, double Activations)
 {
     /// <summary>The part of the activations that attention need not keep, where it is computed in one piece.</summary>
     public double AttentionWeights { get; init; }
 
+    /// <summary>The copy of weights and optimizer that is written in the background; 0 where the run waits instead.</summary>
+    public double Snapshot { get; init; }
+
     /// <summary>How the parts come about.</summary>
     public const string Formula =
         "Memory: weights 4 P, gradients 4 P, optimizer 4 for each element that it remembers (AdamW 8 P); activations of a micro-batch of n tokens at depth d: "
-        + "n d (4 C + 2 A + 2 K + m F + H T) + 3 n C values of 4 bytes (in bf16, 2 for all but 2 n d C + 3 n C of them), A the width of the "
-        + "queries, K that of the keys, m the matrices of a feed-forward layer, "
-        + "H T the attention weights, which a GPU's fused attention does not keep. What a backward pass needs for a moment, and the allocator, come on top.";
+        + "n d (4 C + 2 Q + 2 K + 2 F + H T) + 3 n C values of 4 bytes, Q and K the widths of queries and of keys (Llama and Qwen3: 3 F; Qwen3 another Q + K), "
+        + "H T the attention weights, which a GPU's fused attention does not keep. In bf16, 2 bytes for all but 2 n d C + 3 n C of them, and 2 for each "
+        + "weight of the layers' products once more. The gradients of one layer come on top for a moment: n (H T + 4 Q + 4 K), or twice the values around the activation if they are more, and 2 n C of 4 bytes. "
+        + "A checkpoint written in the background takes weights and optimizer once more. Dropout's masks and the allocator are not in it.";
 
     /// <summary>4 P: they stay in single precision.</summary>
     public double Weights => 4 * Parameters;
@@ -29,7 +33,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     public double Optimizer => 4 * Remembered;
 
     /// <summary>All parts.</summary>
-    public double Total => Weights + Gradients + Optimizer + Activations;
+    public double Total => Weights + Gradients + Optimizer + Activations + Snapshot;
 
     /// <summary>The need of a stage.</summary>
     /// <param name="model">The model as it is stored.</param>
@@ -39,25 +43,40 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <param name="isBf16">Whether matrix products run in bfloat16.</param>
     public static MemoryNeed Of(ModelConfig model, IOptimizer optimizer, int depth, int sequences, bool isBf16)
     {
+        IArchitecture architecture = Architectures.Of(model.ModelType);
         double tokens = (double)sequences * model.ContextLength, hidden = model.HiddenSize;
-
-        // The stream before each of a layer's norms stays in single precision; then both norms' outputs, queries, keys and values,
-        // what attention mixes, what the feed-forward layer makes of its input, and what enters its last matrix.
-        double stream = tokens * ((2 * hidden * depth) + (3 * hidden));
         double queries = (double)model.Heads * model.HeadSize, keys = (double)model.HeadGroups * model.HeadSize;
-        double feedForward = (double)FeedForwardMatrices(model) * model.FfnWidth;
-        double products = tokens * depth
-            * ((2 * hidden) + (2 * queries) + (2 * keys) + feedForward + ((double)model.Heads * model.ContextLength));
+
+        // The stream before each of a layer's norms stays in single precision; then what enters the linear layers, queries, keys
+        // and values, and the feed-forward layer before and after its activation.
+        double stream = tokens * ((2 * hidden * depth) + (3 * hidden));
+        double units = (architecture.UnitsAreGated ? 3.0 : 2) * model.FfnWidth;
+        double attention = (2 * queries) + (2 * keys) + (NormsHeads(model) ? queries + keys : 0) + ((double)model.Heads * model.ContextLength);
+        double products = tokens * depth * ((2 * hidden) + attention + units);
+
+        // A backward pass is widest where it has the gradients of a layer's attention weights, queries, keys and values, apart and
+        // side by side, or those around its activation.
+        double gradients = Math.Max(
+            ((double)model.Heads * model.ContextLength) + (4 * queries) + (4 * keys), 2 * units);
+        double moment = tokens * ((2 * 4 * hidden) + ((isBf16 ? 2 : 4) * gradients));
+        double lowered = isBf16 ? 2 * ElementsOf(model, parameter => parameter is { Layer: not null, Axes.Count: 2 } ? 1 : 0) : 0;
         int size = isBf16 ? 2 : 4;
         return new MemoryNeed(
-            ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + (size * products))
+            ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + (size * products) + lowered + moment)
         {
             AttentionWeights = size * tokens * depth * model.Heads * model.ContextLength,
         };
     }
 
-    private static int FeedForwardMatrices(ModelConfig model) => Architectures.Of(model.ModelType).Parameters(model)
-        .Count(parameter => parameter.Layer == 0 && parameter.Axes.Count == 2 && parameter.Axes.Any(axis => axis.Kind == AxisKind.Ffn));
+    /// <summary>The need of a stage of a run.</summary>
+    public static MemoryNeed Of(Recipe recipe, CostStage stage, IOptimizer optimizer, bool isBf16)
+    {
+        MemoryNeed need = Of(stage.Model, optimizer, stage.Depth, recipe.Training.MicroBatch, isBf16);
+        return need with { Snapshot = recipe.Checkpoint.Background ? need.Weights + need.Optimizer : 0 };
+    }
+
+    private static bool NormsHeads(ModelConfig model) => Architectures.Of(model.ModelType).Parameters(model)
+        .Any(parameter => parameter.Axes is [{ Kind: AxisKind.HeadElement }]);
 
     private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => Architectures.Of(model.ModelType).Parameters(model)
         .Sum(parameter => parameter.Shape.Aggregate((double)times(parameter), (product, size) => product * size));

@@ -18,11 +18,18 @@ namespace Espalier.Training;
 internal sealed record RunMachine(
     string Host, string Processor, string Instructions, string Device, string Precision, int Threads, LibtorchInfo Libtorch, BlasInfo Blas, string Espalier)
 {
+    /// <summary>The processes that train it.</summary>
+    public int Ranks { get; init; } = 1;
+
     /// <summary>This machine.</summary>
     /// <param name="compute">Where the run computes.</param>
-    public static RunMachine Here(Compute compute) => new(
+    /// <param name="ranks">The processes that train it.</param>
+    public static RunMachine Here(Compute compute, int ranks = 1) => new(
         Environment.MachineName, Torch.Processor.Name, Engine.CpuCapability, compute.Device.ToString(), compute.Bf16 ? "bf16" : "f32", Engine.Threads,
-        new LibtorchInfo(Engine.TorchVersion, Engine.LibtorchPath), new BlasInfo(Engine.BlasPath, Engine.BlasConfig, Engine.BlasThreading), Version());
+        new LibtorchInfo(Engine.TorchVersion, Engine.LibtorchPath), new BlasInfo(Engine.BlasPath, Engine.BlasConfig, Engine.BlasThreading), Version())
+    {
+        Ranks = ranks,
+    };
 
     /// <summary>What is not as it was before, and may change the order of sums, and with it the last bits of weights.</summary>
     /// <param name="before">What computed the run before.</param>
@@ -31,6 +38,7 @@ internal sealed record RunMachine(
         {
             ("device", before.Device, Device),
             ("precision", before.Precision, Precision),
+            ("ranks", before.Ranks.ToString(CultureInfo.InvariantCulture), Ranks.ToString(CultureInfo.InvariantCulture)),
             ("threads", before.Threads.ToString(CultureInfo.InvariantCulture), Threads.ToString(CultureInfo.InvariantCulture)),
             ("processor", before.Processor, Processor),
             ("instructions", before.Instructions, Instructions),

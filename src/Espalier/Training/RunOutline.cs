@@ -123,7 +123,7 @@ public sealed record RunOutline
         IOptimizer optimizer = recipe.Optimizer.Create();
         IReadOnlyList<CostStage> stages = plan.Stages(Samples);
         MemoryNeed[] needs =
-            [.. stages.Select(stage => MemoryNeed.Of(stage.Model, optimizer, stage.Depth, recipe.Training.MicroBatch, compute.Bf16))];
+            [.. stages.Select(stage => MemoryNeed.Of(recipe, stage, optimizer, compute.Bf16))];
         double[] bytes = [.. needs.Select(need => need.Weights + need.Optimizer)];
 
         // The newest, one more while it is written, and those that stay for good.

@@ -90,7 +90,7 @@ public sealed class Trainer : IDisposable
     public long TotalSteps => _plan.TotalSteps;
 
     /// <summary>What computes the run.</summary>
-    internal RunMachine Machine => RunMachine.Here(_compute);
+    internal RunMachine Machine => RunMachine.Here(_compute, _ranks.Size);
 
     /// <summary>Makes sure that all ranks are about to do the same.</summary>
     /// <param name="step">The updates that are done.</param>
@@ -170,7 +170,11 @@ public sealed class Trainer : IDisposable
         new(recipe, _plan.FinalModel, _objective.PredictedShare(_plan.FinalModel.ContextLength));
 
     /// <summary>Makes a run, which has no checkpoint, begin as a branch.</summary>
-    internal void Begin(RunDirectory run, RunBranch branch) => branch.Write(run, state => Save(run, state, lastSaved: -1));
+    internal void Begin(RunDirectory run, RunBranch branch) => branch.Write(run, state =>
+    {
+        using CheckpointWriter checkpoints = CheckpointsOf(run);
+        Save(checkpoints, state, lastSaved: -1);
+    });
 
     /// <inheritdoc/>
     public void Dispose()
@@ -209,6 +213,7 @@ public sealed class Trainer : IDisposable
         }
 
         long lastSaved = run.LatestCheckpoint is null ? -1 : state.Position.Step;
+        using CheckpointWriter checkpoints = CheckpointsOf(run);
         using MetricsLog? log = _ranks.IsFirst ? new MetricsLog(run, state.Position.Step) : null;
         var window = new MetricsWindow(state.Position);
         var heldOut = new HeldOutLoss(_objective, _valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _compute, ranks: _ranks);
@@ -224,12 +229,14 @@ public sealed class Trainer : IDisposable
                     log?.Write(window.Close(state, null));
                 }
 
-                Save(run, state, lastSaved);
+                checkpoints.Wait();
+                Save(checkpoints, state, lastSaved);
                 return false;
             }
 
-            state = Grow(state);
-            Update(run, state, window);
+            checkpoints.ThrowIfFailed();
+            state = Grow(state, checkpoints);
+            Update(run, state, window, checkpoints);
 
             long done = state.Position.Step;
             bool isLast = done == _plan.TotalSteps;
@@ -258,17 +265,19 @@ public sealed class Trainer : IDisposable
 
             if (saves)
             {
-                lastSaved = Save(run, state, lastSaved);
+                lastSaved = Save(checkpoints, state, lastSaved, inBackground: _recipe.Checkpoint.Background && !isLast);
             }
         }
 
         return true;
     }
 
-    private TrainingState Grow(TrainingState state)
+    private TrainingState Grow(TrainingState state, CheckpointWriter checkpoints)
     {
         while (_plan.Method.Next(state.Model.Config, state.Position) is { } growth)
         {
+            // Growth has two states in memory already.
+            checkpoints.Wait();
             TrainingPosition before = state.Position;
             var context = new GrowthContext(this, before);
             long started = TimeProvider.System.GetTimestamp();
@@ -322,7 +331,7 @@ public sealed class Trainer : IDisposable
         return batches;
     }
 
-    private void Update(RunDirectory run, TrainingState state, MetricsWindow window)
+    private void Update(RunDirectory run, TrainingState state, MetricsWindow window, CheckpointWriter checkpoints)
     {
         TrainingPosition before = state.Position;
         StepResult result;
@@ -332,6 +341,7 @@ public sealed class Trainer : IDisposable
         }
         catch (DivergenceException exception)
         {
+            checkpoints.Wait();
             string where = _ranks.Size > 1 && exception.MicroBatch is int microBatch
                 ? ", on " + _ranks.NameOf(TrainingStep.RankOf(microBatch, _recipe.Training.GradientAccumulation, _ranks))
                 : "";
@@ -357,7 +367,9 @@ public sealed class Trainer : IDisposable
         _tokensPerSecond = (state.Position.Tokens - before.Tokens) / seconds;
     }
 
-    private long Save(RunDirectory run, TrainingState state, long lastSaved)
+    private CheckpointWriter CheckpointsOf(RunDirectory run) => new(run, _recipe.Checkpoint, _plan.CheckpointsAt, _tokenizer, _data);
+
+    private long Save(CheckpointWriter checkpoints, TrainingState state, long lastSaved, bool inBackground = false)
     {
         if (state.Position.Step == lastSaved)
         {
@@ -371,12 +383,17 @@ public sealed class Trainer : IDisposable
         }
 
         Report(TrainingActivity.Saving, state, null);
-        run.RequireThere();
-        string folder = run.CheckpointFolder(state.Position.Step);
-        Checkpoint.Write(
-            folder, state, _plan.Method.EvaluationPlan(state.Model.Config, state.Position), _tokenizer, _data);
-        run.SetLatest(folder, _recipe.Checkpoint.Keep, run.Staying(_plan.TokensPerStep, _plan.CheckpointsAt));
-        Report(TrainingActivity.Saved, state, null);
+        ForwardPlan fullDepth = _plan.Method.EvaluationPlan(state.Model.Config, state.Position);
+        if (inBackground)
+        {
+            checkpoints.Begin(state, fullDepth);
+        }
+        else
+        {
+            checkpoints.Write(state, fullDepth);
+            Report(TrainingActivity.Saved, state, null);
+        }
+
         return state.Position.Step;
     }
 

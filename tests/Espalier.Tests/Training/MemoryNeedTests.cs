@@ -1,0 +1,93 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Espalier.Growth;
+using Espalier.Models;
+using Espalier.Optimization;
+using Espalier.Tests.Torch;
+using Espalier.Torch;
+using Espalier.Training;
+
+namespace Espalier.Tests.Training;
+
+/// <summary>The formulas of memory against the most that this process holds while it trains.</summary>
+[Collection(TensorCounts.Name)]
+[Trait("Kind", "Slow")]
+public partial class MemoryNeedTests
+{
+    private const int Vocabulary = 512;
+    private static readonly AdamW Optimizer = new(new AdamWConfig());
+
+    /// <summary>Of every family a deep model of short sequences and one whose attention weights are the most of it.</summary>
+    public static TheoryData<string, bool, bool> Models()
+    {
+        var models = new TheoryData<string, bool, bool>();
+        foreach (string family in (string[])["gpt2", "bert", "llama", "qwen3"])
+        {
+            foreach (bool isLong in (bool[])[false, true])
+            {
+                models.Add(family, isLong, false);
+                models.Add(family, isLong, true);
+            }
+        }
+
+        return models;
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void AStepHoldsAsMuchAsTheFormulasSay(string family, bool isLong, bool bf16)
+    {
+        (int layers, int hidden, int length, int sequences) = isLong ? (16, 256, 512, 4) : (24, 256, 128, 8);
+        ModelConfig config = Of(family, layers, hidden, length);
+        var need = MemoryNeed.Of(config, Optimizer, layers, sequences, bf16);
+
+        // Libraries load their parts at their first use.
+        Train(Of(family, 1, 16, 8), sequences: 1, bf16, afterTheFirst: () => { });
+        TensorCounts.Settle();
+        TrimHeap(0);
+        long before = Status("VmRSS");
+
+        // The most so far is forgotten: the first step makes what later ones use again.
+        Train(config, sequences, bf16, afterTheFirst: () => File.WriteAllText("/proc/self/clear_refs", "5"));
+        double ratio = (Status("VmHWM") - before) / need.Total;
+        Assert.True(ratio is > 0.75 and < 1.25, string.Create(CultureInfo.InvariantCulture, $"{ratio:F3} of {need.Total / 1e6:F0} MB, of which {need.Activations / 1e6:F0} MB are activations"));
+    }
+
+    private static void Train(ModelConfig config, int sequences, bool bf16, Action afterTheFirst)
+    {
+        using TrainingState state = TrainingState.Begin(config, config.Layers, Optimizer, 1, Device.Cpu);
+        var step = new TrainingStep(Optimizer, 1, new Compute(Device.Cpu, bf16));
+        step.Run(state, 1, _ => ForwardPlan.Plain(config.Layers), (_, _) => Batch(sequences, config.ContextLength), _ => 1, 1e-4);
+        afterTheFirst();
+        step.Run(state, 1, _ => ForwardPlan.Plain(config.Layers), (_, _) => Batch(sequences, config.ContextLength), _ => 1, 1e-4);
+    }
+
+    private static ModelBatch Batch(int sequences, int length) => new(
+        Sample.Indices(1, Vocabulary, sequences, length), Sample.Indices(2, Vocabulary, sequences, length));
+
+    private static long Status(string key)
+    {
+        string line = File.ReadLines("/proc/self/status").First(line => line.StartsWith(key, StringComparison.Ordinal));
+        return 1024 * long.Parse(line.Split(':')[1].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Gives back what earlier tests have freed, which would else be used again without a trace.</summary>
+    [LibraryImport("libc.so.6", EntryPoint = "malloc_trim")]
+    private static partial int TrimHeap(nuint pad);
+
+    private static ModelConfig Of(string family, int layers, int hidden, int length) => family switch
+    {
+        "gpt2" => new Gpt2Config { Layers = layers, HiddenSize = hidden, Heads = 4, ContextLength = length, VocabularySize = Vocabulary },
+        "bert" => new BertConfig { Layers = layers, HiddenSize = hidden, Heads = 4, ContextLength = length, VocabularySize = Vocabulary },
+        "llama" => new LlamaConfig
+        {
+            Layers = layers, HiddenSize = hidden, Heads = 4, KeyValueHeads = 2, FfnSize = hidden * 8 / 3, ContextLength = length,
+            VocabularySize = Vocabulary,
+        },
+        _ => new Qwen3Config
+        {
+            Layers = layers, HiddenSize = hidden, Heads = 4, KeyValueHeads = 2, HeadDim = hidden / 2, FfnSize = hidden * 3,
+            ContextLength = length, VocabularySize = Vocabulary,
+        },
+    };
+}
