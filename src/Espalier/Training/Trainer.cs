@@ -367,7 +367,8 @@ public sealed class Trainer : IDisposable
         _tokensPerSecond = (state.Position.Tokens - before.Tokens) / seconds;
     }
 
-    private CheckpointWriter CheckpointsOf(RunDirectory run) => new(run, _recipe.Checkpoint, _plan.CheckpointsAt, _tokenizer, _data);
+    private CheckpointWriter CheckpointsOf(RunDirectory run) => new(
+        run, _recipe.Checkpoint, run.Staying(_plan.TokensPerStep, _plan.CheckpointsAt), _tokenizer, _data);
 
     private long Save(CheckpointWriter checkpoints, TrainingState state, long lastSaved, bool inBackground = false)
     {
