@@ -16,6 +16,7 @@ public sealed class Ranks : IDisposable
 
     // Large enough that the network's speed counts and not its latency, small enough to be no burden on memory.
     private const long BucketBytes = 32 << 20;
+    private const int MostUnderWay = 2;
     private const string ToldKey = "told", LeftKey = "left";
 
     private readonly ProcessStore? _store;
@@ -182,7 +183,7 @@ public sealed class Ranks : IDisposable
 
         Try(() =>
         {
-            List<GroupWork> under = [];
+            Queue<GroupWork> under = [];
             List<Tensor> bucket = [];
             long bytes = 0;
             foreach (Tensor tensor in tensors)
@@ -191,17 +192,30 @@ public sealed class Ranks : IDisposable
                 bytes += tensor.ByteLength;
                 if (bytes >= BucketBytes)
                 {
-                    under.Add(_group.AllReduce(bucket));
-                    (bucket, bytes) = ([], 0);
+                    Send();
                 }
             }
 
             if (bucket.Count > 0)
             {
-                under.Add(_group.AllReduce(bucket));
+                Send();
             }
 
-            under.ForEach(work => work.Wait());
+            while (under.TryDequeue(out GroupWork? work))
+            {
+                work.Wait();
+            }
+
+            void Send()
+            {
+                if (under.Count == MostUnderWay)
+                {
+                    under.Dequeue().Wait();
+                }
+
+                under.Enqueue(_group.AllReduce(bucket));
+                (bucket, bytes) = ([], 0);
+            }
         });
     }
 

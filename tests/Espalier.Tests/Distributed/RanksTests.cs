@@ -18,7 +18,7 @@ public class RanksTests
             Assert.True(ranks.Any(ranks.Rank == 2));
             Assert.False(ranks.Any(false));
 
-            Tensor[] tensors = [.. new long[] { 5_000_000, 1, 5_000_000, 7 }.Select(size => Tensor.Full([size], ranks.Rank + 1))];
+            Tensor[] tensors = [.. new long[] { 9_000_000, 1, 9_000_000, 9_000_000, 7 }.Select(size => Tensor.Full([size], ranks.Rank + 1))];
             ranks.Sum(tensors);
             foreach (Tensor tensor in tensors)
             {
