@@ -15,6 +15,7 @@ namespace Espalier.Tests.Documentation;
 public sealed partial class ReadmeCommandsTests : IDisposable
 {
     private const string Network = "fetches text from the network", Long = "trains for long", Foreign = "needs somebody's model or data";
+    private const string Processes = "starts processes, which LaunchProcessTests does";
 
     /// <summary>What is not run, only parsed, and why.</summary>
     private static readonly Dictionary<string, string> Exempt = new()
@@ -26,6 +27,8 @@ public sealed partial class ReadmeCommandsTests : IDisposable
         ["grow models/gpt2 --operator double-width --to n_embd=1536 --data other.txt --out models/gpt2-wide"] = Foreign,
         ["plan --curve runs/6-layers runs/12-layers --out plans/grow"] = Long,
         ["finetune runs/bert --task recipes/tasks/sst2.yaml --data data/SST-2 --seeds 3 --out tuned/sst2"] = Foreign,
+        ["predict tuned/sst2/seed-1 reviews.tsv data.text=sentence"] = Foreign,
+        ["launch --ranks 2 -- train recipes/tiny.yaml --run runs/tiny"] = Processes,
     };
 
     private readonly TemporaryFolder _folder = new();
