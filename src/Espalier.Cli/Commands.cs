@@ -31,6 +31,7 @@ internal static class Commands
             FinetuneCommand.Create(),
             PredictCommand.Create(),
             GenerateCommand.Create(),
+            FillMaskCommand.Create(),
             LogitsCommand.Create(),
             ImportCommand.Create(),
             ExportCommand.Create(),

@@ -35,6 +35,37 @@ public sealed class BertFolderCommandTests : IDisposable
             $"{folder} is a masked language model, which does not guess what comes next.", "HINT: ", "GPT");
     }
 
+    /// <summary>The probabilities are those of the scores that `logits` prints of the same tokens.</summary>
+    [Fact]
+    public void FillMaskGivesTheLikeliestTokens()
+    {
+        const string Text = "the good [MASK] film [MASK]";
+        string folder = Folder(vocabularyOnly: false);
+        EncodedText encoded = _task.WordPiece.EncodeAsHuggingFace(Text);
+        string[] scores = CommandLine.Succeed(["logits", folder, "--ids", string.Join(' ', encoded.Ids)]).TrimEnd('\n').Split('\n');
+        int[] places = [.. Enumerable.Range(0, encoded.Ids.Length).Where(i => encoded.Ids[i] == _task.WordPiece.Mask)];
+        Assert.Equal(2, places.Length);
+
+        string[] lines = CommandLine.Succeed(["fill-mask", folder, Text, "--top-k", "3", "--json"]).TrimEnd('\n').Split('\n');
+        Assert.Equal(lines, CommandLine.Succeed(["fill-mask", folder, "--top-k", "3", "--json"], Text + "\n").TrimEnd('\n').Split('\n'));
+        Assert.Equal(2, lines.Length);
+        for (int i = 0; i < 2; i++)
+        {
+            JsonElement place = JsonDocument.Parse(lines[i]).RootElement;
+            Assert.Equal(places[i], place.GetProperty("position").GetInt32());
+            double[] logits = JsonSerializer.Deserialize<double[]>(scores[places[i]])!;
+            double sum = logits.Sum(Math.Exp);
+            (int Token, double Score)[] expected = [.. logits.Select((logit, token) => (token, Math.Exp(logit) / sum)).OrderByDescending(guess => guess.Item2).Take(3)];
+            JsonElement[] guesses = [.. place.GetProperty("guesses").EnumerateArray()];
+            Assert.Equal(expected.Select(guess => guess.Token), guesses.Select(guess => guess.GetProperty("token").GetInt32()));
+            Assert.Equal(expected.Select(guess => _task.WordPiece.TokenOf(guess.Token)), guesses.Select(guess => guess.GetProperty("token_str").GetString()));
+            Assert.All(expected.Zip(guesses), pair => Assert.Equal(pair.First.Score, pair.Second.GetProperty("score").GetDouble(), 5));
+        }
+
+        CommandLine.Fail(["fill-mask", folder, "no mask"], "There is no [MASK] in 'no mask'");
+        CommandLine.Fail(["fill-mask", folder, Text, "--top-k", "0"], "--top-k must be at least 1");
+    }
+
     /// <summary>As BERT is published: with a pooler, and a next-sentence head that is of no use.</summary>
     [Theory]
     [InlineData("bert.")]
