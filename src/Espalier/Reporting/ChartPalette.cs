@@ -24,6 +24,12 @@ internal sealed record ChartPalette(string Ink, string Muted, string Grid, strin
     /// <summary>The colour of a run: 0, the neutral one, is the baseline's; the others come again when they are used up.</summary>
     public static int ColorOf(int run) => run == 0 ? 0 : 1 + ((run - 1) % (Light.Lines.Count - 1));
 
+    /// <summary>The classes that colour a run's line or swatch: the second and third run of a colour are broken in a way of their own.</summary>
+    /// <param name="kind">s for a line, f for what is filled.</param>
+    /// <param name="run">Which run.</param>
+    public static string ClassesOf(char kind, int run) =>
+        string.Create(CultureInfo.InvariantCulture, $"{kind}{ColorOf(run)}{Math.Min(2, Math.Max(0, run - 1) / (Light.Lines.Count - 1)) switch { 0 => "", int round => $" again{round}" }}");
+
     /// <summary>The rules for everything that <see cref="SvgChart"/> draws.</summary>
     public string Css()
     {
@@ -37,6 +43,10 @@ internal sealed record ChartPalette(string Ink, string Muted, string Grid, strin
             .chart .axis{stroke:{{Muted}};stroke-width:1;opacity:.6}
             .chart .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
             .chart .dashed{stroke-dasharray:2 4}
+            .chart .line.again1:not(.dashed){stroke-dasharray:9 5}
+            .chart .line.again2:not(.dashed){stroke-dasharray:12 4 2 4}
+            .swatch.again1{clip-path:polygon(0 0,100% 0,0 100%)}
+            .swatch.again2{clip-path:polygon(50% 0,100% 100%,0 100%)}
             .chart .raw{fill:none;stroke-width:1;opacity:.22;stroke-linejoin:round}
             .chart .tick{stroke-width:1.25}
             .chart .drop{stroke-width:1;stroke-dasharray:2 3;opacity:.7}

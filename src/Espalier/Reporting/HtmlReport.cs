@@ -164,5 +164,5 @@ public static class HtmlReport
         $"<p class=\"legend {cssClass}\">"
         + string.Concat(comparison.Runs.Select((run, i) => $"<span>{Swatch(i)}{Svg.Text(run.Name)}</span> ")) + "</p>\n";
 
-    private static string Swatch(int run) => $"<i class=\"swatch f{ChartPalette.ColorOf(run)}\"></i>";
+    private static string Swatch(int run) => $"<i class=\"swatch {ChartPalette.ClassesOf('f', run)}\"></i>";
 }

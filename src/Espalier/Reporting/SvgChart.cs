@@ -119,7 +119,7 @@ internal sealed class SvgChart
         foreach (ChartSeries series in Series)
         {
             string dashed = series.Dashed ? " dashed" : "";
-            svg.Append($"<path class=\"line{dashed} s{ColorOf(series)}\" data-name=\"{Svg.Text(series.Name)}\" ")
+            svg.Append($"<path class=\"line{dashed} {ChartPalette.ClassesOf('s', series.Color)}\" data-name=\"{Svg.Text(series.Name)}\" ")
                 .Append($"d=\"{Svg.Path(plot.Pixels(series.Points), series.Steps)}\"/>\n");
             if (series.Dots)
             {

@@ -54,6 +54,17 @@ public sealed class HtmlReportTests : IDisposable
         Assert.DoesNotContain("seed: 42", html.Descendants("mark").Select(mark => mark.Value));
     }
 
+    /// <summary>There are seven colours; the lines and swatches of more runs differ by how they are broken.</summary>
+    [Fact]
+    public void TwelveRunsLookUnlikeEachOther()
+    {
+        RunMetrics[] runs = [.. Enumerable.Range(0, 12).Select(i => SyntheticRun.Write(Path.Combine(_folder, $"{i}"), $"run {i}", 10, step => 3 + i - (step / 10.0)))];
+        XElement html = Parse(HtmlReport.Render(RunComparison.Of(runs[0], runs)));
+        XElement chart = html.Descendants().First(e => Is(e, "svg", "wide"));
+        Assert.Equal(12, chart.Descendants().Where(e => Is(e, "path", "line")).Select(line => (string)line.Attribute("class")!).Distinct().Count());
+        Assert.Equal(12, html.Descendants("tbody").First().Descendants("i").Select(swatch => (string)swatch.Attribute("class")!).Distinct().Count());
+    }
+
     [Fact]
     public void OneRunAloneAndRunsOfOneRowAreDrawnToo()
     {
