@@ -80,8 +80,20 @@ public sealed class RunComparison
         string baselineFolder = Path.GetFullPath(baseline.Folder);
         RunMetrics[] runs = [baseline, .. others.Where(run => Path.GetFullPath(run.Folder) != baselineFolder)];
         RunMetrics[] named = [.. runs.Select(run =>
-            runs.Count(other => other.Name == run.Name) > 1 ? run.Renamed($"{run.Name} ({run.Folder})") : run)];
+            runs.Count(other => other.Name == run.Name) > 1 ? run.Renamed($"{run.Name} ({Ending(run, runs)})") : run)];
         return new RunComparison(named[0], named);
+    }
+
+    /// <summary>As much of the end of a run's path as no other run of its name shares.</summary>
+    private static string Ending(RunMetrics run, RunMetrics[] runs)
+    {
+        string[] parts = Parts(run);
+        string[][] others = [.. runs.Where(other => other != run && other.Name == run.Name).Select(Parts)];
+        int count = Enumerable.Range(1, parts.Length)
+            .FirstOrDefault(count => !others.Any(other => other.TakeLast(count).SequenceEqual(parts.TakeLast(count))), parts.Length);
+        return string.Join('/', parts.TakeLast(count));
+
+        static string[] Parts(RunMetrics run) => Path.GetFullPath(run.Folder).Split('/', StringSplitOptions.RemoveEmptyEntries);
     }
 
     /// <summary>What <c>espalier compare --json</c> prints.</summary>

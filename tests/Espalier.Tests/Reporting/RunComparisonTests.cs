@@ -125,9 +125,9 @@ public sealed class RunComparisonTests : IDisposable
     public void RunsOfOneNameAreToldApartByTheirFolders()
     {
         RunMetrics scratch = Run("scratch", 100, _ => 1);
-        RunMetrics[] twins = [Run("a", 100, _ => 1, folder: "a1"), Run("a", 100, _ => 1, folder: "a2")];
-        RunComparison comparison = RunComparison.Of(scratch, twins);
-        Assert.Equal(["scratch", $"a ({twins[0].Folder})", $"a ({twins[1].Folder})"], comparison.Runs.Select(run => run.Name));
+        RunMetrics[] same = [Run("a", 100, _ => 1, folder: "one/run"), Run("a", 100, _ => 1, folder: "two/run"), Run("a", 100, _ => 1, folder: "other")];
+        RunComparison comparison = RunComparison.Of(scratch, same);
+        Assert.Equal(["scratch", "a (one/run)", "a (two/run)", "a (other)"], comparison.Runs.Select(run => run.Name));
     }
 
     [Fact]
