@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Espalier.Data;
 
 namespace Espalier.Cli;
@@ -9,9 +7,6 @@ namespace Espalier.Cli;
 /// <summary><c>espalier tokenizer decode</c>.</summary>
 internal static class DecodeCommand
 {
-    // The output is a line for a program, not a part of a web page.
-    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     public static Verb Create()
     {
         var ids = new Argument<int[]>("ID")
@@ -45,7 +40,7 @@ internal static class DecodeCommand
                 StandardInput.RequireAlone(given, "--json-lines");
                 foreach (int[] line in StandardInput.JsonLines<int[]>("array of token ids"))
                 {
-                    Console.Out.WriteLine(JsonSerializer.Serialize(tokenizer.Decode(line, skip), Json));
+                    JsonOutput.PrintLine(tokenizer.Decode(line, skip));
                 }
 
                 return 0;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.IO.Hashing;
 using Espalier.Data;
 using Espalier.Distributed;
 using Espalier.Evaluation;
@@ -55,7 +54,7 @@ public sealed class Trainer : IDisposable
     public Trainer(Recipe recipe, Dataset data, Action<TrainingProgress>? progress = null, Ranks? ranks = null)
     {
         (_recipe, _progress, _ranks) = (recipe, progress, ranks ?? Ranks.Single);
-        RequireShares(recipe, _ranks);
+        RankAgreement.RequireShares(recipe, _ranks);
         (_tokenizer, _data) = (data.LoadTokenizer(), data.Inputs);
         _compute = Compute.Of(DeviceOf(recipe, _ranks), recipe.Training.Precision);
         ModelConfig model = FinalModel(recipe, data);
@@ -95,28 +94,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Makes sure that all ranks are about to do the same.</summary>
     /// <param name="step">The updates that are done.</param>
     /// <exception cref="UserErrorException">They are not; the message names what differs.</exception>
-    internal void RequireSameOnAllRanks(long step)
-    {
-        if (_ranks.Size == 1)
-        {
-            return;
-        }
-
-        RunMachine machine = Machine;
-        var facts = RecipeDifference.Values(_recipe);
-
-        // Each host may keep its data elsewhere: what it holds is what counts.
-        facts.Remove("data.path");
-        facts["the data's fingerprint"] = _data;
-        facts["the run's step"] = step.ToString(CultureInfo.InvariantCulture);
-        facts["device"] = _compute.Device.Type.ToString();
-        facts["precision"] = machine.Precision;
-        facts["vector instructions"] = machine.Instructions;
-        facts["libtorch"] = machine.Libtorch.Version;
-        facts["BLAS"] = machine.Blas.Config;
-        facts["Espalier"] = $"{machine.Espalier} {typeof(Trainer).Module.ModuleVersionId}";
-        _ranks.RequireSame(facts);
-    }
+    internal void RequireSameOnAllRanks(long step) => RankAgreement.OnRun(_ranks, _recipe, _data, _compute, Machine, step);
 
     /// <summary>What a run of the recipe is about to do.</summary>
     /// <param name="folder">Its folder, which need not exist.</param>
@@ -217,7 +195,7 @@ public sealed class Trainer : IDisposable
         using MetricsLog? log = _ranks.IsFirst ? new MetricsLog(run, state.Position.Step) : null;
         var window = new MetricsWindow(state.Position);
         var heldOut = new HeldOutLoss(_objective, _valid, _recipe.Training.MicroBatch, _recipe.Evaluation.Tokens, _compute, ranks: _ranks);
-        CompareWeights(state);
+        RankAgreement.OnWeights(_ranks, state.Model.Parameters);
 
         while (state.Position.Step < _plan.TotalSteps)
         {
@@ -260,7 +238,7 @@ public sealed class Trainer : IDisposable
             _ranks.At(done);
             if (done % CompareEvery == 0 && !saves)
             {
-                CompareWeights(state);
+                RankAgreement.OnWeights(_ranks, state.Model.Parameters);
             }
 
             if (saves)
@@ -377,7 +355,7 @@ public sealed class Trainer : IDisposable
             return lastSaved;
         }
 
-        CompareWeights(state);
+        RankAgreement.OnWeights(_ranks, state.Model.Parameters);
         if (!_ranks.IsFirst)
         {
             return state.Position.Step;
@@ -396,42 +374,6 @@ public sealed class Trainer : IDisposable
         }
 
         return state.Position.Step;
-    }
-
-    /// <summary>Makes sure that all ranks have the same weights.</summary>
-    private void CompareWeights(TrainingState state)
-    {
-        if (_ranks.Size == 1)
-        {
-            return;
-        }
-
-        var hash = new XxHash3();
-        byte[] bytes = [];
-        foreach (Parameter parameter in state.Model.Parameters)
-        {
-            int length = checked((int)parameter.Value.ByteLength);
-            bytes = bytes.Length >= length ? bytes : new byte[length];
-            parameter.Value.CopyBytesTo(bytes.AsSpan(0, length));
-            hash.Append(bytes.AsSpan(0, length));
-        }
-
-        _ranks.RequireSame("the weights", hash.GetCurrentHashAsUInt64());
-    }
-
-    private static void RequireShares(Recipe recipe, Ranks ranks)
-    {
-        int microBatches = recipe.Training.GradientAccumulation;
-        if (microBatches % ranks.Size != 0)
-        {
-            int sequences = microBatches * recipe.Training.MicroBatch;
-            throw ranks.Agreed(new UserErrorException(
-                $"training.gradient_accumulation is {microBatches}: {ranks.Size} ranks cannot share {microBatches} micro-batches evenly.",
-                sequences % ranks.Size == 0
-                    ? $"The same {sequences} sequences an update are gradient_accumulation: {ranks.Size} and micro_batch: {sequences / ranks.Size}, " +
-                        "or other factors; or start another number of ranks."
-                    : $"Start a number of ranks that divides {microBatches}, or choose a batch of a multiple of {ranks.Size} sequences."));
-        }
     }
 
     private void Report(TrainingActivity activity, TrainingState state, MetricsRow? row)

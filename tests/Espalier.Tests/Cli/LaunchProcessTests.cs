@@ -6,6 +6,7 @@ using Espalier.Configuration;
 using Espalier.Tests.Data;
 using Espalier.Tests.Training;
 using Espalier.Training;
+using static Espalier.Tests.Cli.ProgramProcess;
 
 namespace Espalier.Tests.Cli;
 
@@ -15,11 +16,6 @@ namespace Espalier.Tests.Cli;
 public sealed class LaunchProcessTests : IClassFixture<LaunchProcessTests.OneProcess>, IDisposable
 {
     private const int Steps = 200;
-
-    private static readonly string DotNet =
-        Environment.ProcessPath is string path && Path.GetFileName(path) == "dotnet" ? path : "dotnet";
-
-    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "Espalier.Cli.dll");
 
     private readonly OneProcess _one;
     private readonly TemporaryFolder _folder = new();
@@ -41,7 +37,7 @@ public sealed class LaunchProcessTests : IClassFixture<LaunchProcessTests.OnePro
                 Method = TinyRun.Apollo with { Boundaries = [Duration.Steps(60), Duration.Steps(110)] },
                 Checkpoint = new CheckpointConfig { Every = Duration.Steps(20) },
             }));
-            (int code, string said) = End(Start([DotNet, Program, "train", RecipeFile, "--run", Path]));
+            (int code, string said) = End(Start([DotNet, CommandLineProgram, "train", RecipeFile, "--run", Path]));
             Assert.True(code == 0, said);
         }
 
@@ -57,19 +53,19 @@ public sealed class LaunchProcessTests : IClassFixture<LaunchProcessTests.OnePro
 
     [ToolFact("mpirun")]
     public void MpirunEndsInTheBitsOfOneProcess() =>
-        EndsAsOne(End(Start(["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2", DotNet, Program, .. Train()])));
+        EndsAsOne(End(Start(["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2", DotNet, CommandLineProgram, .. Train()])));
 
     // The torchrun of PyTorch 1.13 fails under Python 3.11 if it is not told what to write into files.
     [ToolFact("torchrun")]
     public void TorchrunEndsInTheBitsOfOneProcess() =>
-        EndsAsOne(End(Start(["torchrun", "--nproc_per_node", "2", "-r", "1", "-t", "1", "--no_python", DotNet, Program, .. Train()])));
+        EndsAsOne(End(Start(["torchrun", "--nproc_per_node", "2", "-r", "1", "-t", "1", "--no_python", DotNet, CommandLineProgram, .. Train()])));
 
     [Fact]
     public void SlurmsVariablesEndInTheBitsOfOneProcess()
     {
         string job = Random.Shared.Next().ToString(CultureInfo.InvariantCulture);
         Process[] ranks = [.. Enumerable.Range(0, 2).Select(rank => Start(
-            [DotNet, Program, .. Train()],
+            [DotNet, CommandLineProgram, .. Train()],
             ("SLURM_PROCID", $"{rank}"), ("SLURM_LOCALID", $"{rank}"), ("SLURM_NTASKS", "2"), ("SLURM_JOB_NODELIST", "localhost"),
             ("SLURM_JOB_ID", job)))];
         (int Code, string Said)[] ends = [.. ranks.Select(End)];
@@ -134,7 +130,7 @@ public sealed class LaunchProcessTests : IClassFixture<LaunchProcessTests.OnePro
 
     private string[] Train() => ["train", _one.RecipeFile, "--run", _folder.File("run")];
 
-    private string[] Launch() => [DotNet, Program, "launch", "--ranks", "2", "--", .. Train()];
+    private string[] Launch() => [DotNet, CommandLineProgram, "launch", "--ranks", "2", "--", .. Train()];
 
     /// <summary>The process of a rank, once the run has a checkpoint.</summary>
     private int PidOfRank(int rank)
@@ -166,25 +162,6 @@ public sealed class LaunchProcessTests : IClassFixture<LaunchProcessTests.OnePro
 
     private static void Signal(string signal, int pid) =>
         Process.Start("kill", [signal, pid.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
-
-    private static Process Start(string[] command, params (string Name, string Value)[] variables)
-    {
-        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardError = true, RedirectStandardOutput = true };
-        start.Environment["OMP_NUM_THREADS"] = "1";
-        foreach ((string name, string value) in variables)
-        {
-            start.Environment[name] = value;
-        }
-
-        return Process.Start(start)!;
-    }
-
-    private static (int Code, string Said) End(Process process)
-    {
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        process.WaitForExit();
-        return (process.ExitCode, output.Result + error.Result);
-    }
 
     /// <summary>A test that needs a program, and is skipped where it is missing.</summary>
     private sealed class ToolFactAttribute : FactAttribute

@@ -5,6 +5,7 @@ using Espalier.Configuration;
 using Espalier.Tests.Data;
 using Espalier.Tests.Training;
 using Espalier.Training;
+using static Espalier.Tests.Cli.ProgramProcess;
 
 namespace Espalier.Tests.Cli;
 
@@ -14,12 +15,6 @@ namespace Espalier.Tests.Cli;
 public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun>, IDisposable
 {
     private const int Steps = 300;
-
-    // The one that runs the tests need not be on the PATH.
-    private static readonly string DotNet =
-        Environment.ProcessPath is string path && Path.GetFileName(path) == "dotnet" ? path : "dotnet";
-
-    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "Espalier.Cli.dll");
 
     private readonly WholeRun _whole;
     private readonly TemporaryFolder _folder = new();
@@ -149,7 +144,7 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
     public void AResultThatCannotBePrintedIsAFailure()
     {
         using Process process = Start(
-            ["bash", "-c", "exec \"$@\" >/dev/full", "bash", DotNet, Program, "compare", _whole.Path]);
+            ["bash", "-c", "exec \"$@\" >/dev/full", "bash", DotNet, CommandLineProgram, "compare", _whole.Path]);
         (int code, string said) = End(process);
         Assert.Equal(1, code);
         Assert.StartsWith("error: stdout cannot be written: No space left on device", said, StringComparison.Ordinal);
@@ -249,7 +244,7 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
     [InlineData("finetune", "no", "--task", "no.yaml", "--out", "run")]
     public void OneOfSeveralProcessesTrainsNothing(params string[] arguments)
     {
-        using Process process = Start([DotNet, Program, .. arguments], ("SLURM_NTASKS", "4"), _folder.Path);
+        using Process process = StartIn(_folder.Path, [DotNet, CommandLineProgram, .. arguments], ("SLURM_NTASKS", "4"));
         (int code, string said) = End(process);
         Assert.True(code == 1, said);
         Assert.Single(said.Split('\n'), line => line.StartsWith("error: SLURM_NTASKS is 4", StringComparison.Ordinal));
@@ -260,31 +255,7 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
     private static Process Train(string recipe, string run) => Start(Command(recipe, run));
 
     private static string[] Command(string recipe, string run, params string[] overrides) =>
-        [DotNet, Program, "train", recipe, "--run", run, .. overrides];
-
-    private static Process Start(string[] command, (string Name, string Value)? variable = null, string folder = "")
-    {
-        var start = new ProcessStartInfo(command[0], command[1..])
-        {
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-            WorkingDirectory = folder,
-        };
-        start.Environment["OMP_NUM_THREADS"] = "1";
-        if (variable is var (name, value))
-        {
-            start.Environment[name] = value;
-        }
-
-        return Process.Start(start)!;
-    }
-
-    private static (int Code, string Said) End(Process process)
-    {
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        process.WaitForExit();
-        return (process.ExitCode, output.Result + error.Result);
-    }
+        [DotNet, CommandLineProgram, "train", recipe, "--run", run, .. overrides];
 
     private static void WaitForRow(Process process, string run, long step)
     {
