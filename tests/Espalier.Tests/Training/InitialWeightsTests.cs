@@ -106,7 +106,7 @@ public sealed class InitialWeightsTests : IClassFixture<InitialWeightsTests.Trai
         // What is not known is said wherever figures are compared.
         string[] warnings = [.. RunComparison.Of(RunMetrics.Load(random), [RunMetrics.Load(known), RunMetrics.Load(unknown)]).Warnings()];
         string warning = Assert.Single(warnings);
-        Assert.Contains($"({unknown}) began with the weights of {Path.GetFullPath(_trained.Model)}, whose cost is not known", warning, StringComparison.Ordinal);
+        Assert.Contains($"({Path.GetFileName(unknown)}) began with the weights of {Path.GetFullPath(_trained.Model)}, whose cost is not known", warning, StringComparison.Ordinal);
     }
 
     [Fact]
