@@ -2,8 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using Espalier.Experiments;
 using Espalier.Tests.Data;
-using Espalier.Tests.Reporting;
-using Espalier.Tests.Training;
 
 namespace Espalier.Tests.Experiments;
 
@@ -86,13 +84,9 @@ public sealed class ExperimentGoldenTests : IDisposable
             ExperimentRun made = grid.Run(
                 grid.Arms.Single(arm => arm.Name == run.GetProperty("arm").GetString()), run.GetProperty("budget").GetDouble(),
                 run.GetProperty("rate").GetDouble(), run.GetProperty("seed").GetUInt64());
-            string folder = made.FolderIn(pool), flops = string.Join(',', run.GetProperty("flops").EnumerateArray().Select(part => part.GetRawText()));
-            Directory.CreateDirectory(TinyRun.Checkpoint(folder, made.Steps));
-            File.WriteAllText(Path.Combine(folder, "checkpoints", "latest"), $"step-{made.Steps:D8}");
-            File.WriteAllText(Path.Combine(folder, "recipe.yaml"), $"name: '{made.Arm}'\n");
-            File.WriteAllText(
-                Path.Combine(folder, "metrics.csv"),
-                $"{SyntheticRun.Header}\n{made.Steps},1000,2,{run.GetProperty("loss").GetRawText()},0.001,0.5,4,4,100,1e9,{flops},{run.GetProperty("seconds").GetRawText()}\n");
+            MadeUpRun.Write(
+                made, pool, run.GetProperty("seconds").GetRawText(),
+                (run.GetProperty("loss").GetRawText(), string.Join(',', run.GetProperty("flops").EnumerateArray().Select(part => part.GetRawText()))));
         }
 
         return new ExperimentResult(grid, new ExperimentRunner(grid, pool));
