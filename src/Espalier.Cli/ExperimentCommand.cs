@@ -91,6 +91,11 @@ internal static class ExperimentCommand
             Console.Error.WriteLine($"warning: {warning}");
         }
 
+        if (result.Sharing is string sharing)
+        {
+            Console.Out.WriteLine(sharing);
+        }
+
         foreach (Verdict verdict in result.Verdicts)
         {
             Console.Out.WriteLine(verdict.ToString());

@@ -31,6 +31,7 @@ public sealed class ExperimentGrid
     private readonly Dataset _data;
     private readonly Tokenizer _tokenizer;
     private readonly Dictionary<(string Arm, double Budget, double Rate, ulong Seed), ExperimentRun> _runs = [];
+    private readonly Dictionary<(string Arm, double Short, double Long), bool> _sharing = [];
 
     /// <summary>Plans an experiment; nothing is written.</summary>
     /// <param name="config">The experiment.</param>
@@ -89,13 +90,53 @@ public sealed class ExperimentGrid
         return run;
     }
 
+    /// <summary>
+    /// The runs of smaller budgets whose stable phases are the beginning of a run, the longest first: it may go on from their ends. Growth
+    /// at shares of a length comes at other steps in another length, so that such runs share nothing after it.
+    /// </summary>
+    /// <param name="run">A run of the grid.</param>
+    public IEnumerable<ExperimentRun> Trunks(ExperimentRun run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        GridArm arm = Arms.First(arm => arm.Name == run.Arm);
+        return Config.Budgets.Where(budget => budget < run.Budget).OrderDescending()
+            .Select(budget => Run(arm, budget, run.LearningRate, run.Seed)).Where(shorter => Shares(shorter, run));
+    }
+
+    /// <summary>What a run is expected to cost up to an update.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="step">The updates done.</param>
+    public double FlopsUpTo(ExperimentRun run, long step)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        return run.ExpectedFlops * PlanOf(run.Recipe).CostShare(step);
+    }
+
+    // Rate and seed are the same in both runs, so that one answer is that of all of an arm's.
+    private bool Shares(ExperimentRun shorter, ExperimentRun run)
+    {
+        if (!_sharing.TryGetValue((run.Arm, shorter.Budget, run.Budget), out bool shares))
+        {
+            RunPlan there = PlanOf(shorter.Recipe), here = PlanOf(run.Recipe);
+            shares = shorter.StableSteps > there.WarmupSteps
+                && SharedPast.Of(shorter.Recipe, run.Recipe, there, here, new LossCurve(there.LossInterval), shorter.StableSteps).What is null;
+            _sharing.Add((run.Arm, shorter.Budget, run.Budget), shares);
+        }
+
+        return shares;
+    }
+
+    private RunPlan PlanOf(Recipe recipe)
+    {
+        ModelConfig model = recipe.Model with { VocabularySize = recipe.Model.VocabularySize ?? _data.VocabularySize };
+        return new RunPlan(recipe, model, ObjectiveOf(recipe).PredictedShare(model.ContextLength));
+    }
+
     private ExperimentRun Plan(GridArm arm, double budget, double rate, ulong seed)
     {
         ExperimentArm said = Config.Arms.Arms.First(other => other.Name == arm.Name);
         string[] ofTheRun = [$"{RateKey}={ConfigValue.Format(rate)}", $"seed={ConfigValue.Format(seed)}", $"name={ConfigValue.Format(arm.Name)}"];
         Recipe recipe = Read(said, ofTheRun);
-        ModelConfig model = recipe.Model with { VocabularySize = recipe.Model.VocabularySize ?? _data.VocabularySize };
-        double predicted = Architectures.Of(model.ModelType).Objective(_tokenizer).PredictedShare(model.ContextLength);
 
         // The mean cost of an update depends on how long the run is only where moments of growth are absolute: a few rounds settle it.
         long steps = VeryLong;
@@ -135,14 +176,12 @@ public sealed class ExperimentGrid
         {
             Steps = steps,
             ExpectedFlops = cost,
+            StableSteps = PlanOf(recipe).LearningRate.StableSteps,
             Key = ExperimentRun.KeyOf(recipe, _data.Inputs),
         };
 
-        double CostOf(long length)
-        {
-            Recipe ofLength = recipe with { Training = recipe.Training with { Length = Duration.Steps(length) } };
-            return new RunPlan(ofLength, model, predicted).Stages(CostSamples).Sum(stage => stage.Flops.Total);
-        }
+        double CostOf(long length) => PlanOf(recipe with { Training = recipe.Training with { Length = Duration.Steps(length) } })
+            .Stages(CostSamples).Sum(stage => stage.Flops.Total);
     }
 
     /// <summary>An arm's recipe.</summary>

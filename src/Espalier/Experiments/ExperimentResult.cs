@@ -34,6 +34,7 @@ public sealed class ExperimentResult
                     cell.Rate!.Value, runs.Finished(cell.Arm, cell.Budget, cell.Rate.Value)))
                 .Where(arm => arm.Runs.Count > 0),
         ];
+        CountedFlops = runs.Needed.Sum(run => runs.Result(run)?.Cost.Flops ?? 0);
         _envelope = LossOverFlops.Envelope(Arms.Where(arm => arm.Arm.IsNeverGrown).GroupBy(arm => arm.Arm).Select(Curve));
         _target = Config.Target is string target
             ? LossOverFlops.Of(Arms.Where(arm => arm.Arm.Name == target).Select(Point)) : null;
@@ -51,6 +52,17 @@ public sealed class ExperimentResult
 
     /// <summary>Every arm at every budget whose sweep is at its end, the small budgets first.</summary>
     public IReadOnlyList<ArmResult> Arms { get; }
+
+    /// <summary>
+    /// What the finished runs count, each from its first update on; <see cref="ExperimentProgress.SpentFlops"/> is less where budgets share the
+    /// stable phases of their runs.
+    /// </summary>
+    public double CountedFlops { get; }
+
+    /// <summary>What sharing has saved, in a sentence; null where nothing is shared.</summary>
+    public string? Sharing => CountedFlops > Progress.SpentFlops
+        ? $"The runs count {Figures.Flops(CountedFlops)} FLOPs, and {Figures.Flops(Progress.SpentFlops)} were spent: budgets share the stable phases of their runs."
+        : null;
 
     /// <summary>Each grown arm against the best that never grew.</summary>
     public IReadOnlyList<Verdict> Verdicts { get; }
@@ -101,7 +113,7 @@ public sealed class ExperimentResult
         new
         {
             Config.Name,
-            Runs = new { Progress.Finished, Progress.Wanted },
+            Runs = new { Progress.Finished, Progress.Wanted, CountedFlops, Progress.SpentFlops },
             Arms = Arms.Select(arm => new
             {
                 Arm = arm.Arm.Name,
