@@ -12,7 +12,14 @@ namespace Espalier.Experiments;
 /// <param name="LearningRates">The peaks of its sweep, by growing size.</param>
 /// <param name="IsNeverGrown">Whether it trains one whole model from the first update to the last.</param>
 /// <param name="Settings">What it sets in the recipe, as the command line takes it.</param>
-public sealed record GridArm(string Name, IReadOnlyList<double> LearningRates, bool IsNeverGrown, IReadOnlyList<string> Settings);
+public sealed record GridArm(string Name, IReadOnlyList<double> LearningRates, bool IsNeverGrown, IReadOnlyList<string> Settings)
+{
+    /// <summary>The model that it begins with.</summary>
+    public required ModelConfig InitialModel { get; init; }
+
+    /// <summary>The model that it ends with.</summary>
+    public required ModelConfig FinalModel { get; init; }
+}
 
 /// <summary>
 /// All runs that an experiment can come to. Which of them it makes depends on what the sweeps say; each is as long as its budget
@@ -49,8 +56,15 @@ public sealed class ExperimentGrid
         Recipe[] recipes = [.. config.Arms.Arms.Select(arm => Read(arm, []))];
         Arms =
         [
-            .. config.Arms.Arms.Zip(recipes, (arm, recipe) => new GridArm(
-                arm.Name, RatesOf(arm, recipe), recipe.Method is ScratchConfig, arm.Overrides.Without(RateKey).Arguments)),
+            .. config.Arms.Arms.Zip(recipes, (arm, recipe) =>
+            {
+                RunPlan plan = PlanOf(recipe);
+                return new GridArm(
+                    arm.Name, RatesOf(arm, recipe), recipe.Method is ScratchConfig, arm.Overrides.Without(RateKey).Arguments)
+                {
+                    InitialModel = plan.Method.InitialModel, FinalModel = plan.FinalModel,
+                };
+            }),
         ];
         RequireComparable(recipes);
         foreach (var (arm, budget, rate) in Cells().SelectMany(cell => cell.Arm.LearningRates, (cell, rate) => (cell.Arm, cell.Budget, rate)))
@@ -110,6 +124,17 @@ public sealed class ExperimentGrid
     {
         ArgumentNullException.ThrowIfNull(run);
         return run.ExpectedFlops * PlanOf(run.Recipe).CostShare(step);
+    }
+
+    /// <summary>The time that a FLOP of a run takes here, measured by some updates of its last model on random tokens.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="stop">Ends it early.</param>
+    /// <exception cref="UserErrorException">The device is not here.</exception>
+    public double MeasureSecondsPerFlop(ExperimentRun run, CancellationToken stop = default)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        ModelConfig model = PlanOf(run.Recipe).FinalModel;
+        return 1 / MeasuredStep.FlopsPerSecond(run.Recipe, model, ObjectiveOf(run.Recipe).PredictedShare(model.ContextLength), stop);
     }
 
     // Rate and seed are the same in both runs, so that one answer is that of all of an arm's.

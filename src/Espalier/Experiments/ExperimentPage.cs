@@ -141,13 +141,9 @@ public static class ExperimentPage
             </section>
 
             """);
-        foreach (double budget in result.Config.Budgets.Order())
+        foreach (string sentence in result.Sentences().Skip(result.Verdicts.Count))
         {
-            foreach (Verdict verdict in result.Verdicts.Where(verdict => verdict.Arm.Budget == budget && verdict.TargetSaving is not null))
-            {
-                html.Append($"<p class=\"prose\">Against {Svg.Text(result.Config.Target!)} alone, {Svg.Text(verdict.Arm.Arm.Name)} at {Svg.Text(Figures.FlopsInProse(budget))} FLOPs ")
-                    .Append($"saves {Figures.Percent(verdict.TargetSaving)} of the FLOPs at equal loss (a speed-up of {Figures.Percent(verdict.TargetSpeedup)}); against the envelope: {Svg.Text(verdict.ToString())}</p>\n");
-            }
+            html.Append($"<p class=\"prose\">{Svg.Text(sentence)}</p>\n");
         }
     }
 }

@@ -132,6 +132,14 @@ public sealed class ExperimentRunnerTests : IDisposable
 
         Assert.InRange(shared, 6, 100);
         var experiment = new ExperimentResult(grid, runner);
+        Assert.Equal(2 * 2, experiment.Limits.Count);
+        Assert.All(experiment.Limits, limit =>
+        {
+            Assert.Equal(("1 layer", "4 layers"), (limit.Small.Arm.Name, limit.Large.Arm.Name));
+            Assert.InRange(limit.Ceiling, 0, 1);
+        });
+        Assert.Equal("Nothing is left to do.", new ExperimentTime(grid, runner).Estimate(1));
+        Assert.EndsWith("by a few updates of each arm here.", new ExperimentTime(grid, new ExperimentRunner(grid, _folder.File("none"))).Estimate(1), StringComparison.Ordinal);
         double saved = runner.Needed.Sum(run => runner.Result(run)!.SharedFlops);
         Assert.Equal(experiment.CountedFlops - saved, experiment.Progress.SpentFlops, experiment.CountedFlops * 1e-9);
         Assert.Equal(experiment.Progress.SpentFlops, experiment.Progress.WantedFlops, experiment.CountedFlops * 1e-9);

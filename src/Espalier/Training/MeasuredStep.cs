@@ -2,9 +2,8 @@ using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
 using Espalier.Torch;
-using Espalier.Training;
 
-namespace Espalier.Planning;
+namespace Espalier.Training;
 
 /// <summary>How fast training steps run here, measured on random tokens: no data is read.</summary>
 internal static class MeasuredStep
