@@ -71,9 +71,9 @@ public sealed class TrainingStep(
             using var scope = new TensorScope();
             ForwardPlan plan = plans(i);
             ModelBatch batch = batches(i, plan);
-            Tensor loss = LossSum(state.Model, batch, plan, dropoutSeeds(i));
-            loss.Backward();
-
+            using var back = new BackwardPass(state.Model, plan);
+            Tensor loss = LossSum(state.Model, batch, plan, back, dropoutSeeds(i));
+            back.Run(loss);
             done.Add(i, loss.Item(), batch);
             if (!double.IsFinite(done.LossSum(i)))
             {
@@ -123,11 +123,11 @@ public sealed class TrainingStep(
         return result;
     }
 
-    private Tensor LossSum(Model model, ModelBatch batch, ForwardPlan plan, ulong seed)
+    private Tensor LossSum(Model model, ModelBatch batch, ForwardPlan plan, BackwardPass back, ulong seed)
     {
         Engine.ManualSeed(seed);
         using Autocast? autocast = compute.LowerProducts();
-        return ForwardPass.LossSum(model, batch, plan, training: true, zLoss);
+        return ForwardPass.LossSum(model, batch, plan, back, zLoss);
     }
 
     private static DivergenceException Diverged(TrainingState state, string what, int? microBatch = null)
