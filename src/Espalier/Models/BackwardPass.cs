@@ -9,25 +9,40 @@ namespace Espalier.Models;
 /// </summary>
 /// <param name="model">The model.</param>
 /// <param name="plan">What runs forward.</param>
-internal sealed class BackwardPass(Model model, ForwardPlan plan) : IDisposable
+/// <param name="recomputing">
+/// Where layers are recomputed, by what they compute: they then keep only what they read, run again on the way back and drop out alike. Null
+/// where they keep all that they need.
+/// </param>
+internal sealed class BackwardPass(Model model, ForwardPlan plan, Compute? recomputing = null) : IDisposable
 {
     private readonly Stack<Part> _parts = [];
 
     /// <summary>Runs the first part.</summary>
     /// <returns>What it makes, as the next part is to read it.</returns>
-    public Tensor Begin(Func<Tensor> part) => Cut(null, part);
+    public Tensor Begin(Func<Tensor> part)
+    {
+        using IDisposable outlive = TensorScope.Suspend();
+        return Whole(null, part);
+    }
 
     /// <summary>Runs the next part.</summary>
     /// <param name="x">What the part before made.</param>
     /// <param name="run">The execution of a layer that it is; null for what lies outside of the layers.</param>
     /// <param name="part">What it does.</param>
     /// <returns>What it makes, as the next part is to read it.</returns>
-    public Tensor Then(Tensor x, LayerRun? run, Func<Tensor, Tensor> part) => Cut(run, () =>
+    public Tensor Then(Tensor x, LayerRun? run, Func<Tensor, Tensor> part)
     {
-        // A layer may give back what it reads.
-        Tensor made = part(x);
-        return ReferenceEquals(made, x) ? x.Reshape(x.Shape) : made;
-    });
+        // What the parts made stays until the way back, whatever scope they run in.
+        using IDisposable outlive = TensorScope.Suspend();
+        return run is not null && recomputing is not null ? ToRecompute(x, run, recomputing, Body) : Whole(run, Body);
+
+        Tensor Body()
+        {
+            // A layer may give back what it reads.
+            Tensor made = part(x);
+            return ReferenceEquals(made, x) ? x.Reshape(x.Shape) : made;
+        }
+    }
 
     /// <summary>Adds the gradient of a loss to that of every parameter that trains; once.</summary>
     /// <param name="loss">What <see cref="ForwardPass"/> made of the last part.</param>
@@ -58,7 +73,9 @@ internal sealed class BackwardPass(Model model, ForwardPlan plan) : IDisposable
             {
                 if (part.Next.Grad is Tensor gradient)
                 {
-                    part.Made.Backward(gradient);
+                    // Its values have been read; its gradient stays.
+                    part.Next.Dispose();
+                    part.Made().Backward(gradient);
                 }
             }
 
@@ -111,26 +128,50 @@ internal sealed class BackwardPass(Model model, ForwardPlan plan) : IDisposable
         return earlier.ToLookup(entry => entry.Layer, entry => (entry.Parameter, entry.Gradient));
     }
 
-    private Tensor Cut(LayerRun? run, Func<Tensor> body)
+    /// <summary>Runs a part with its graph.</summary>
+    private Tensor Whole(LayerRun? run, Func<Tensor> body)
     {
-        // What the parts made stays until the way back, whatever scope they run in.
-        using IDisposable outlive = TensorScope.Suspend();
         Tensor made = ForwardPass.Scoped(body), next = made.Detach();
         next.RequiresGrad = made.RequiresGrad;
-        _parts.Push(new Part(run, made, next));
+        _parts.Push(new Part(run, next, () => made, made));
         return next;
+    }
+
+    /// <summary>Runs a layer without its graph, which is made on the way back.</summary>
+    private Tensor ToRecompute(Tensor x, LayerRun run, Compute compute, Func<Tensor> body)
+    {
+        Tensor random = Engine.RandomState(compute.Device), next;
+        using (new NoGrad())
+        using (Tensor made = ForwardPass.Scoped(body))
+        {
+            next = made.Detach();
+        }
+
+        next.RequiresGrad = x.RequiresGrad || run.Trains;
+        _parts.Push(new Part(run, next, Again, random));
+        return next;
+
+        Tensor Again()
+        {
+            Engine.SetRandomState(random, compute.Device);
+
+            // Of its own: lowered weights that were made without a graph have no gradient.
+            using Autocast? autocast = compute.LowerProducts();
+            return ForwardPass.Scoped(body);
+        }
     }
 
     /// <summary>A part that has run.</summary>
     /// <param name="Run">The execution of a layer that it is, if it is one.</param>
-    /// <param name="Made">What it made.</param>
-    /// <param name="Next">The same elements, at the beginning of the next part's graph.</param>
-    private sealed record Part(LayerRun? Run, Tensor Made, Tensor Next) : IDisposable
+    /// <param name="Next">What it made, at the beginning of the next part's graph.</param>
+    /// <param name="Made">Gives what it made, at the end of its own graph.</param>
+    /// <param name="Kept">What that takes.</param>
+    private sealed record Part(LayerRun? Run, Tensor Next, Func<Tensor> Made, Tensor Kept) : IDisposable
     {
         public void Dispose()
         {
-            Made.Dispose();
             Next.Dispose();
+            Kept.Dispose();
         }
     }
 }

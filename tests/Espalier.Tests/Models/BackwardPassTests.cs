@@ -18,9 +18,11 @@ public class BackwardPassTests
     /// when the rest of the pass leaves its gradient alone.
     /// </summary>
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void GradientsAreThoseOfTheWholeGraph(bool bf16) => Prop.ForAll(Cases.ToArbitrary(), test =>
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public void GradientsAreThoseOfTheWholeGraph(bool bf16, bool recompute) => Prop.ForAll(Cases.ToArbitrary(), test =>
     {
         using var scope = new TensorScope();
         var compute = new Compute(Device.Cpu, bf16);
@@ -33,7 +35,7 @@ public class BackwardPassTests
 
             Dictionary<string, byte[]> final = [];
             List<int?> heard = [];
-            using (var back = new BackwardPass(parts, plan))
+            using (var back = new BackwardPass(parts, plan, recompute ? compute : null))
             {
                 actual = LossOf(parts, plan, back);
                 back.Run(actual, layer =>
@@ -71,18 +73,20 @@ public class BackwardPassTests
 
     /// <summary>Whether the pass comes to its end or not.</summary>
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void NothingIsLeft(bool runs)
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
+    public void NothingIsLeft(bool runs, bool recompute)
     {
         using Model model = Sample.ModelOf(Sample.Bert(2));
         using Tensor ids = Sample.Indices(1, model.Config.Vocabulary, 2, 12), targets = Sample.Indices(2, model.Config.Vocabulary, 24);
         var plan = ForwardPlan.Of([0, 1, 0]);
         long before = Tensor.LiveCount;
-        using (var back = new BackwardPass(model, plan))
+        using (var back = new BackwardPass(model, plan, recompute ? Compute.Cpu : null))
         using (Tensor loss = ForwardPass.LossSum(model, new ModelBatch(ids, targets), plan, back, zLoss: 0))
         {
-            // Of the embedding, three layers and what follows them: what each made, and the beginning of the next.
+            // Of the embedding, three layers and what follows them: what each made, or where random numbers stood; and the beginning of the next.
             Assert.Equal(before + 1 + (2 * 5), Tensor.LiveCount);
             if (runs)
             {
@@ -92,6 +96,26 @@ public class BackwardPassTests
         }
 
         Assert.Equal(before, Tensor.LiveCount);
+    }
+
+    /// <summary>An architecture may leave its layers out: the gradient then goes through as it is.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ALayerMayReturnWhatItIsGiven(bool recompute)
+    {
+        ModelConfig config = Sample.Model(2);
+        using Model plain = Sample.ModelOf(config), parameters = Sample.ModelOf(config);
+        var idle = new Model(new CountingGpt2(idle: true), config, parameters.Parameters);
+        ModelBatch batch = GrowthSample.Batch(config);
+        ForwardPass.LossSum(plain, batch, new ForwardPlan([])).Backward();
+        var plan = ForwardPlan.Plain(2);
+        using var back = new BackwardPass(idle, plan, recompute ? Compute.Cpu : null);
+        back.Run(ForwardPass.LossSum(idle, batch, plan, back, zLoss: 0));
+        foreach ((Parameter one, Parameter other) in plain.Parameters.Zip(idle.Parameters))
+        {
+            Assert.True(Bits(one).AsSpan().SequenceEqual(Bits(other)), $"{one.Name}: the bits differ");
+        }
     }
 
     private static byte[] Bits(Parameter parameter)
