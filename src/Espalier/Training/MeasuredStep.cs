@@ -12,7 +12,7 @@ internal static class MeasuredStep
     private const double EnoughSeconds = 3;
 
     /// <summary>The FLOPs a second of updates of a model, each of its stored layers run once.</summary>
-    /// <param name="recipe">Says batch, device and precision.</param>
+    /// <param name="recipe">Says batch, device, precision, and whether layers are recomputed.</param>
     /// <param name="model">The model, the vocabulary filled in.</param>
     /// <param name="predictedShare">The share of positions that go through the vocabulary head.</param>
     /// <param name="stop">Ends it early.</param>
@@ -21,7 +21,7 @@ internal static class MeasuredStep
     {
         var compute = Compute.Of(Trainer.DeviceOf(recipe), recipe.Training.Precision);
         IOptimizer optimizer = recipe.Optimizer.Create();
-        var step = new TrainingStep(optimizer, recipe.Optimizer.ClipNorm, compute);
+        var step = new TrainingStep(optimizer, recipe.Optimizer.ClipNorm, compute, recompute: recipe.Training.Recompute);
         using var state = TrainingState.Begin(model, model.Layers, optimizer, recipe.Seed, compute.Device);
         var plan = ForwardPlan.Plain(model.Layers);
 

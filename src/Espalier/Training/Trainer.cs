@@ -62,7 +62,7 @@ public sealed class Trainer : IDisposable
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
         _mup = recipe.Parametrization.Of(model);
         _optimizer = recipe.Optimizer.Create(_mup);
-        _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute, recipe.Training.ZLoss, _ranks);
+        _step = new TrainingStep(_optimizer, recipe.Optimizer.ClipNorm, _compute, recipe.Training.ZLoss, _ranks, recipe.Training.Recompute);
         _watch = new LossWatch(model.Vocabulary);
         _trainTokens = data.Train.Tokens;
         _train = data.OpenTrain();

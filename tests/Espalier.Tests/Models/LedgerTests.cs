@@ -98,6 +98,20 @@ public class LedgerTests
             3 * ((3 * Attention(T)) + Attention(4)), 3 * Head(type), Both(type, plan));
     }
 
+    /// <summary>Layers below all that trains have no way back, and run once.</summary>
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void RecomputedLayersCostOneMorePassForward(ModelType type)
+    {
+        LayerRun[] runs = [new(0, Trains: false), new(1), new(0, Trains: false)];
+        Equal(
+            (1 + 4 + 3) * Linear(T), (1 + 4 + 4) * Attention(T), 2 * Head(type),
+            Ledger.ForwardAndBackward(Config(type), new ForwardPlan(runs, TrainsRest: false), B, T, N, recompute: true));
+        Equal(
+            (3 + 4 + 3) * Linear(T), (4 + 4 + 4) * Attention(T), 3 * Head(type),
+            Ledger.ForwardAndBackward(Config(type), new ForwardPlan(runs), B, T, N, recompute: true));
+    }
+
     private static double Product(long rows, long inner, long columns) => 2 * rows * inner * columns;
 
     /// <summary>Queries, keys and values; the attention's output; the feed-forward layer up and down.</summary>
