@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Espalier.Data;
 using Espalier.Experiments;
-using Espalier.Models;
 using Espalier.Reporting;
 using Espalier.Training;
 
@@ -27,12 +26,12 @@ internal static class QuickstartCommand
             Description = "The folder of the two runs and the report. Default: runs/quickstart, of a BERT runs/quickstart-bert.",
             HelpName = "DIR",
         };
-        var model = new Option<ModelType>("--model")
+        var model = new Option<string>("--model")
         {
             Description = "gpt2: a 12-layer GPT on bytes; bert: a 6-layer BERT on masked characters.",
             HelpName = "gpt2|bert",
-            DefaultValueFactory = _ => ModelType.Gpt2,
-        };
+            DefaultValueFactory = _ => "gpt2",
+        }.AcceptOnlyFromAmong("gpt2", "bert");
         var command = new Verb(
             "quickstart",
             $"Fetches the State of the Union speeches into {Corpus}, trains a model on them from scratch and the same " +
@@ -50,13 +49,9 @@ internal static class QuickstartCommand
         command.SetAction(parsed =>
         {
             SingleProcess.Require();
-            (string name, PreparationOptions data) = parsed.GetValue(model) switch
-            {
-                ModelType.Bert => ("quickstart-bert", new PreparationOptions { Tokenizer = WordPiece.Characters }),
-                ModelType.Gpt2 => ("quickstart", new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes }),
-                _ => throw new UserErrorException(
-                    "There are quickstarts of gpt2 and bert only.", "Take gpt2 or bert, or train recipes/llama-tiny.yaml."),
-            };
+            (string name, PreparationOptions data) = parsed.GetValue(model) == "bert"
+                ? ("quickstart-bert", new PreparationOptions { Tokenizer = WordPiece.Characters })
+                : ("quickstart", new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes });
             return Run(name, data, parsed.GetValue(output) ?? Path.Combine("runs", name), parsed.GetValue(overrides)!);
         });
         return command;

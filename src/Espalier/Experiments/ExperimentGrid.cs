@@ -95,7 +95,7 @@ public sealed class ExperimentGrid
         string[] ofTheRun = [$"{RateKey}={ConfigValue.Format(rate)}", $"seed={ConfigValue.Format(seed)}", $"name={ConfigValue.Format(arm.Name)}"];
         Recipe recipe = Read(said, ofTheRun);
         ModelConfig model = recipe.Model with { VocabularySize = recipe.Model.VocabularySize ?? _data.VocabularySize };
-        double predicted = Architectures.Of(model.ModelType).Objective(_tokenizer).PredictedShare(model.ContextLength);
+        double predicted = model.Architecture.Objective(_tokenizer).PredictedShare(model.ContextLength);
 
         // The mean cost of an update depends on how long the run is only where moments of growth are absolute: a few rounds settle it.
         long steps = VeryLong;
@@ -224,5 +224,5 @@ public sealed class ExperimentGrid
             ? $"they predict other things, {a.Model.ModelType} and {b.Model.ModelType}"
         : null;
 
-    private IObjective ObjectiveOf(Recipe recipe) => Architectures.Of(recipe.Model.ModelType).Objective(_tokenizer);
+    private IObjective ObjectiveOf(Recipe recipe) => recipe.Model.Architecture.Objective(_tokenizer);
 }

@@ -62,7 +62,7 @@ internal sealed class TinyTask : IDisposable
     };
 
     public static ParameterSet Pretrained(ModelConfig model) => ParameterSet.Initialize(
-        Architectures.Of(model.ModelType).Parameters(model), model, model.Layers, 5, Device.Cpu);
+        model.Architecture.Parameters(model), model, model.Layers, 5, Device.Cpu);
 
     public TaskConfig Read(params string[] overrides) => TaskFile.Read(Folder.File("task.yaml"), overrides);
 
