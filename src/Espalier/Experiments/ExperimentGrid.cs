@@ -288,5 +288,5 @@ public sealed class ExperimentGrid
             ? $"they predict other things, {a.Model.ModelType} and {b.Model.ModelType}"
         : null;
 
-    private IObjective ObjectiveOf(Recipe recipe) => Architectures.Of(recipe.Model.ModelType).Objective(_tokenizer);
+    private IObjective ObjectiveOf(Recipe recipe) => recipe.Model.Architecture.Objective(_tokenizer);
 }

@@ -45,8 +45,9 @@ public sealed record ExperimentRun(string Arm, double Budget, double LearningRat
     /// <param name="data">What tells the data apart.</param>
     internal static string KeyOf(Recipe recipe, string data)
     {
-        string said = RecipeWriter.Write(recipe with { Name = "", Data = recipe.Data with { Path = data } });
-        return Sha256.Of(said)[..KeyLength];
+        // Values that are their keys' defaults are left out, so that a new key does not make other runs of all that there are.
+        var said = ConfigKeys.Chosen((recipe with { Name = "", Data = recipe.Data with { Path = data } }).Resolve());
+        return Sha256.Of(string.Concat(said.Select(leaf => $"{leaf.Key}: {ConfigValue.Format(leaf.Value)}\n")))[..KeyLength];
     }
 
     /// <summary>Its folder among others: the one that is there, whatever name another experiment gave it, or the one to make.</summary>

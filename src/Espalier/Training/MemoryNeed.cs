@@ -45,7 +45,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <param name="recompute">Whether a layer keeps only what it reads, and the rest when it runs again.</param>
     public static MemoryNeed Of(ModelConfig model, IOptimizer optimizer, int depth, int sequences, bool isBf16, bool recompute = false)
     {
-        IArchitecture architecture = Architectures.Of(model.ModelType);
+        IArchitecture architecture = model.Architecture;
         double tokens = (double)sequences * model.ContextLength, hidden = model.HiddenSize;
         double queries = (double)model.Heads * model.HeadSize, keys = (double)model.HeadGroups * model.HeadSize;
 
@@ -78,9 +78,9 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         return need with { Snapshot = recipe.Checkpoint.Background ? need.Weights + need.Optimizer : 0 };
     }
 
-    private static bool NormsHeads(ModelConfig model) => Architectures.Of(model.ModelType).Parameters(model)
+    private static bool NormsHeads(ModelConfig model) => model.Architecture.Parameters(model)
         .Any(parameter => parameter.Axes is [{ Kind: AxisKind.HeadElement }]);
 
-    private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => Architectures.Of(model.ModelType).Parameters(model)
+    private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => model.Architecture.Parameters(model)
         .Sum(parameter => parameter.Shape.Aggregate((double)times(parameter), (product, size) => product * size));
 }
