@@ -9,8 +9,14 @@ namespace Espalier.Training;
 /// <param name="Activations">What a micro-batch's forward pass keeps for its backward pass, and what that needs besides for a moment, without dropout.</param>
 internal sealed record MemoryNeed(double Parameters, double Remembered, double Activations)
 {
+    /// <summary>The elements of the largest parameter.</summary>
+    public double Largest { get; init; }
+
     /// <summary>The part of the activations that attention need not keep, where it is computed in one piece.</summary>
     public double AttentionWeights { get; init; }
+
+    /// <summary>The activations where the forward pass keeps what enters each layer, and the backward pass computes one layer's others anew.</summary>
+    public double Recomputed { get; init; }
 
     /// <summary>The copy of weights and optimizer that is written in the background; 0 where the run waits instead.</summary>
     public double Snapshot { get; init; }
@@ -61,10 +67,13 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         double moment = tokens * ((2 * 4 * hidden) + ((isBf16 ? 2 : 4) * gradients));
         double lowered = isBf16 ? 2 * ElementsOf(model, parameter => parameter is { Layer: not null, Axes.Count: 2 } ? 1 : 0) : 0;
         int size = isBf16 ? 2 : 4;
+        double oneLayer = (4 * 2 * hidden * tokens) + (size * products / depth) + (lowered / model.Layers);
         return new MemoryNeed(
             ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + (size * products) + lowered + moment)
         {
+            Largest = architecture.Parameters(model).Max(Elements),
             AttentionWeights = size * tokens * depth * model.Heads * model.ContextLength,
+            Recomputed = (4 * tokens * hidden * (depth + 3)) + oneLayer + moment,
         };
     }
 
@@ -79,5 +88,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         .Any(parameter => parameter.Axes is [{ Kind: AxisKind.HeadElement }]);
 
     private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => Architectures.Of(model.ModelType).Parameters(model)
-        .Sum(parameter => parameter.Shape.Aggregate((double)times(parameter), (product, size) => product * size));
+        .Sum(parameter => times(parameter) * Elements(parameter));
+
+    private static double Elements(ParameterSpec parameter) => parameter.Shape.Aggregate(1.0, (product, size) => product * size);
 }
