@@ -9,6 +9,9 @@ namespace Espalier.Training;
 /// <param name="Activations">What a micro-batch's forward pass keeps for its backward pass, and what that needs besides for a moment, without dropout.</param>
 internal sealed record MemoryNeed(double Parameters, double Remembered, double Activations)
 {
+    /// <summary>The elements of the largest parameter.</summary>
+    public double Largest { get; init; }
+
     /// <summary>The part of the activations that attention need not keep, where it is computed in one piece.</summary>
     public double AttentionWeights { get; init; }
 
@@ -67,6 +70,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         return new MemoryNeed(
             ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + (size * products) + lowered + moment)
         {
+            Largest = architecture.Parameters(model).Max(Elements),
             AttentionWeights = size * tokens * whole * model.Heads * model.ContextLength,
         };
     }
@@ -82,5 +86,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         .Any(parameter => parameter.Axes is [{ Kind: AxisKind.HeadElement }]);
 
     private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => model.Architecture.Parameters(model)
-        .Sum(parameter => parameter.Shape.Aggregate((double)times(parameter), (product, size) => product * size));
+        .Sum(parameter => times(parameter) * Elements(parameter));
+
+    private static double Elements(ParameterSpec parameter) => parameter.Shape.Aggregate(1.0, (product, size) => product * size);
 }

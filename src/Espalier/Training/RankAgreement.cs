@@ -12,17 +12,22 @@ internal static class RankAgreement
     /// <exception cref="UserErrorException">They cannot.</exception>
     public static void RequireShares(Recipe recipe, Ranks ranks)
     {
-        int microBatches = recipe.Training.GradientAccumulation;
-        if (microBatches % ranks.Size != 0)
+        if (Uneven(recipe, ranks.Size) is UserErrorException error)
         {
-            int sequences = microBatches * recipe.Training.MicroBatch;
-            throw ranks.Agreed(new UserErrorException(
-                $"training.gradient_accumulation is {microBatches}: {ranks.Size} ranks cannot share {microBatches} micro-batches evenly.",
-                sequences % ranks.Size == 0
-                    ? $"The same {sequences} sequences an update are gradient_accumulation: {ranks.Size} and micro_batch: {sequences / ranks.Size}, " +
-                        "or other factors; or start another number of ranks."
-                    : $"Start a number of ranks that divides {microBatches}, or choose a batch of a multiple of {ranks.Size} sequences."));
+            throw ranks.Agreed(error);
         }
+    }
+
+    /// <summary>Why so many ranks cannot share the micro-batches of an update; null where they can.</summary>
+    public static UserErrorException? Uneven(Recipe recipe, int ranks)
+    {
+        int microBatches = recipe.Training.GradientAccumulation, sequences = microBatches * recipe.Training.MicroBatch;
+        return microBatches % ranks == 0 ? null : new UserErrorException(
+            $"training.gradient_accumulation is {microBatches}: {ranks} ranks cannot share {microBatches} micro-batches evenly.",
+            sequences % ranks == 0
+                ? $"The same {sequences} sequences an update are gradient_accumulation: {ranks} and micro_batch: {sequences / ranks}, " +
+                    "or other factors; or start another number of ranks."
+                : $"Start a number of ranks that divides {microBatches}, or choose a batch of a multiple of {ranks} sequences.");
     }
 
     /// <summary>Makes sure that all train by the same recipe, on the same data, from the same step, by the same build.</summary>
