@@ -100,10 +100,10 @@ public sealed class ExperimentResult
             yield return $"a run failed: {failed.Run.FolderName}: {failed.Reason}";
         }
 
-        foreach (ArmResult arm in Arms.Where(arm => arm.IsAtEdge))
+        foreach (IGrouping<double, ArmResult> at in Arms.Where(arm => arm.IsAtEdge).GroupBy(arm => arm.Budget))
         {
-            yield return $"{arm.Arm.Name} at {Figures.Flops(arm.Budget)} FLOPs is best with the {(arm.BestRate == arm.Sweep[0].LearningRate ? "least" : "largest")} "
-                + "rate of its sweep: a better one may lie beyond.";
+            yield return $"at {Figures.Flops(at.Key)} FLOPs the best rate is at the edge of the sweep, so that a better one may lie beyond: "
+                + string.Join(", ", at.Select(arm => $"{arm.Arm.Name} ({(arm.BestRate == arm.Sweep[0].LearningRate ? "the least" : "the largest")})"));
         }
 
         foreach (double budget in Config.Budgets.Order())
