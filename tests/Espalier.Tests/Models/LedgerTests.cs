@@ -101,7 +101,7 @@ public class LedgerTests
     /// <summary>Layers below all that trains have no way back, and run once.</summary>
     [Theory]
     [MemberData(nameof(Types))]
-    public void RecomputedLayersCostOneMorePassForward(ModelType type)
+    public void RecomputedLayersCostOneMorePassForward(string type)
     {
         LayerRun[] runs = [new(0, Trains: false), new(1), new(0, Trains: false)];
         Equal(
