@@ -10,7 +10,7 @@ public static class ExperimentPage
     /// <summary>The page's name in its folder.</summary>
     public const string FileName = "report.html";
 
-    private const double BeginningLeftOut = 0.06;
+    private const double BeginningLeftOut = 0.25;
 
     // More lines than this, labelled at their ends, want the page's whole width; more verdicts are summed up before they are told.
     private const int ManyLines = 8, ManyVerdicts = 3;
@@ -73,7 +73,7 @@ public static class ExperimentPage
 
     private static string Lead(ExperimentResult result) => string.Concat(
         (result.Verdicts.Count == 0 ? ["No grown arm has come to its end yet."]
-            : result.Verdicts.Count <= ManyVerdicts ? result.Verdicts.Select(verdict => verdict.ToString())
+            : result.Verdicts.Count <= ManyVerdicts ? result.Verdicts.SelectMany(verdict => new[] { verdict.ToString(), verdict.AgainstTarget(result.Config.Target) }).OfType<string>()
             : result.Verdicts.GroupBy(verdict => verdict.Arm.Budget).Select(Summary))
         .Select(HtmlPage.Lead));
 
@@ -129,9 +129,11 @@ public static class ExperimentPage
             .. arms.Select(arm => Line(result, arm.Arm, LossCurve.HeldOut(RunMetrics.Load(arm.Runs[0].Folder)).Points
                 .Select(point => new ChartPoint(point.Cost.Flops, point.Loss)))),
         ];
+
+        // A grown arm is measured as the whole model that it is to be: before it grows, its losses may lie far above all others.
         double[] shown =
         [
-            .. series.SelectMany(line => line.Points).Where(point => point.X >= BeginningLeftOut * budget).Select(point => point.Y),
+            .. series.Where((_, i) => arms[i].Arm.IsNeverGrown || arms.All(arm => !arm.Arm.IsNeverGrown)).SelectMany(line => line.Points).Where(point => point.X >= BeginningLeftOut * budget).Select(point => point.Y),
         ];
         return new SvgChart
         {
@@ -234,9 +236,9 @@ public static class ExperimentPage
             </section>
 
             """);
-        foreach (string sentence in result.Sentences().Skip(result.Verdicts.Count))
+        foreach (GrowthLimit limit in result.Limits)
         {
-            html.Append($"<p class=\"prose\">{Svg.Text(sentence)}</p>\n");
+            html.Append($"<p class=\"prose\">{Svg.Text(limit.ToString())}</p>\n");
         }
     }
 }

@@ -74,8 +74,8 @@ public class RecipeReaderTests
     }
 
     [Theory]
-    [InlineData("quickstart", "learning_rate[.]peak|training[.]length|")]
-    [InlineData("quickstart-bert", "training[.]length|")]
+    [InlineData("gpt2-mini", "learning_rate[.]peak|training[.]length|")]
+    [InlineData("bert-mini", "training[.]length|")]
     [InlineData("gpt2-base", "")]
     [InlineData("bert-base", "")]
     public void TheComparedRecipesDifferOnlyInWhatTheySay(string pair, string besides)
