@@ -14,11 +14,12 @@ internal readonly record struct RankSpeed(double FlopsPerSecond, double UpdateSe
 /// </summary>
 /// <param name="Stage">The stage.</param>
 /// <param name="Need">What a single process holds.</param>
+/// <param name="Recomputed">What it holds where the backward pass computes a layer's activations anew.</param>
 /// <param name="MicroBatches">M: those of an update, on all ranks together.</param>
 /// <param name="Network">What lies between the ranks.</param>
 /// <param name="Speed">How fast each is; null where that is not known.</param>
 internal sealed record RankPlan(
-    CostStage Stage, MemoryNeed Need, int MicroBatches, Network Network, RankSpeed? Speed)
+    CostStage Stage, MemoryNeed Need, MemoryNeed Recomputed, int MicroBatches, Network Network, RankSpeed? Speed)
 {
     /// <summary>The least efficiency at which a rank more is called worth it.</summary>
     public const double Enough = 0.8;
@@ -71,8 +72,10 @@ internal sealed record RankPlan(
     /// <summary>The activations of a micro-batch, in bytes.</summary>
     /// <inheritdoc cref="Bytes"/>
     public double Activations(bool keepsAttention, bool recomputed = false) =>
-        (recomputed ? Need.Recomputed : Need.Activations)
-            - (keepsAttention ? 0 : Need.AttentionWeights / (recomputed ? Stage.Depth : 1));
+        ActivationsOf(recomputed ? Recomputed : Need, keepsAttention);
+
+    private static double ActivationsOf(MemoryNeed need, bool keepsAttention) =>
+        need.Activations - (keepsAttention ? 0 : need.AttentionWeights);
 
     private double? MicroBatchSeconds =>
         Stage.Flops.Total / (Stage.End - Stage.Begin) / MicroBatches / Speed?.FlopsPerSecond;

@@ -79,7 +79,7 @@ public static class RecipePlan
 
         if (options.Ranks is int count)
         {
-            RankPlanTables onSeveral = OnRanks(recipe, count, options, cost, memory, predicted, stop);
+            RankPlanTables onSeveral = OnRanks(recipe, count, options, cost, memory, isBf16, predicted, stop);
             tables.AddRange(onSeveral.Tables);
             notes.Add(RankPlan.Formula);
             json["on_ranks"] = onSeveral.Json;
@@ -98,7 +98,7 @@ public static class RecipePlan
     }
 
     private static RankPlanTables OnRanks(
-        Recipe recipe, int ranks, RecipePlanOptions options, ExpectedCost cost, MemoryNeed[] memory, double predicted, CancellationToken stop)
+        Recipe recipe, int ranks, RecipePlanOptions options, ExpectedCost cost, MemoryNeed[] memory, bool isBf16, double predicted, CancellationToken stop)
     {
         var network = Network.Parse(options.Network);
         if (RankAgreement.Uneven(recipe, ranks) is UserErrorException error)
@@ -109,7 +109,7 @@ public static class RecipePlan
         return new RankPlanTables(
             [
                 .. cost.Stages.Zip(memory, (stage, need) => new RankPlan(
-                    stage, need, recipe.Training.GradientAccumulation, network,
+                    stage, need, MemoryNeed.Of(stage.Model, recipe.Optimizer.Create(), stage.Depth, recipe.Training.MicroBatch, isBf16, recompute: true), recipe.Training.GradientAccumulation, network,
                     options.Speed is double stated ? new RankSpeed(stated, 0)
                         : options.Measure ? MeasuredStep.OfRank(recipe, stage.Model, predicted, stop) : null)),
             ],

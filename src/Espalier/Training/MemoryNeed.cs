@@ -15,9 +15,6 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <summary>The part of the activations that attention need not keep, where it is computed in one piece.</summary>
     public double AttentionWeights { get; init; }
 
-    /// <summary>The activations where the forward pass keeps what enters each layer, and the backward pass computes one layer's others anew.</summary>
-    public double Recomputed { get; init; }
-
     /// <summary>The copy of weights and optimizer that is written in the background; 0 where the run waits instead.</summary>
     public double Snapshot { get; init; }
 
@@ -47,7 +44,8 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <param name="depth">The most layers that a micro-batch executes.</param>
     /// <param name="sequences">Sequences of a micro-batch.</param>
     /// <param name="isBf16">Whether matrix products run in bfloat16.</param>
-    public static MemoryNeed Of(ModelConfig model, IOptimizer optimizer, int depth, int sequences, bool isBf16)
+    /// <param name="recompute">Whether a layer keeps only what it reads, and the rest when it runs again.</param>
+    public static MemoryNeed Of(ModelConfig model, IOptimizer optimizer, int depth, int sequences, bool isBf16, bool recompute = false)
     {
         IArchitecture architecture = Architectures.Of(model.ModelType);
         double tokens = (double)sequences * model.ContextLength, hidden = model.HiddenSize;
@@ -55,10 +53,11 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
 
         // The stream before each of a layer's norms stays in single precision; then what enters the linear layers, queries, keys
         // and values, and the feed-forward layer before and after its activation.
-        double stream = tokens * ((2 * hidden * depth) + (3 * hidden));
+        int whole = recompute ? Math.Min(1, depth) : depth;
+        double stream = tokens * ((2 * hidden * whole) + (recompute ? hidden * depth : 0) + (3 * hidden));
         double units = (architecture.UnitsAreGated ? 3.0 : 2) * model.FfnWidth;
         double attention = (2 * queries) + (2 * keys) + (NormsHeads(model) ? queries + keys : 0) + ((double)model.Heads * model.ContextLength);
-        double products = tokens * depth * ((2 * hidden) + attention + units);
+        double products = tokens * whole * ((2 * hidden) + attention + units);
 
         // A backward pass is widest where it has the gradients of a layer's attention weights, queries, keys and values, apart and
         // side by side, or those around its activation.
@@ -67,13 +66,11 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         double moment = tokens * ((2 * 4 * hidden) + ((isBf16 ? 2 : 4) * gradients));
         double lowered = isBf16 ? 2 * ElementsOf(model, parameter => parameter is { Layer: not null, Axes.Count: 2 } ? 1 : 0) : 0;
         int size = isBf16 ? 2 : 4;
-        double oneLayer = (4 * 2 * hidden * tokens) + (size * products / depth) + (lowered / model.Layers);
         return new MemoryNeed(
             ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + (size * products) + lowered + moment)
         {
             Largest = architecture.Parameters(model).Max(Elements),
-            AttentionWeights = size * tokens * depth * model.Heads * model.ContextLength,
-            Recomputed = (4 * tokens * hidden * (depth + 3)) + oneLayer + moment,
+            AttentionWeights = size * tokens * whole * model.Heads * model.ContextLength,
         };
     }
 
