@@ -93,6 +93,8 @@ set(CMAKE_REQUIRED_INCLUDES ${LIBTORCH_INCLUDE_DIRS})
 set(CMAKE_REQUIRED_DEFINITIONS -DUSE_C10D_GLOO -D_GLIBCXX_USE_CXX11_ABI=${LIBTORCH_CXX11_ABI})
 set(CMAKE_REQUIRED_FLAGS "-std=c++${LIBTORCH_CXX_STANDARD} -w")
 set(CMAKE_REQUIRED_LIBRARIES ${LIBTORCH_LIBRARIES})
+# What libtorch itself lacks, such as a GPU driver on the machine that compiles, is not asked here.
+set(CMAKE_REQUIRED_LINK_OPTIONS -Wl,--allow-shlib-undefined)
 unset(LIBTORCH_GLOO CACHE)
 check_cxx_source_compiles("
   #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
