@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Hashing;
 using Espalier.Distributed;
 using Espalier.Models;
+using Espalier.Torch;
 
 namespace Espalier.Training;
 
@@ -46,6 +47,7 @@ internal static class RankAgreement
         facts["the data's fingerprint"] = data;
         facts["the run's step"] = step.ToString(CultureInfo.InvariantCulture);
         facts["device"] = compute.Device.Type.ToString();
+        facts["NCCL"] = ProcessGroup.HasNccl ? "yes" : "no";
         facts["precision"] = machine.Precision;
         facts["vector instructions"] = machine.Instructions;
         facts["libtorch"] = machine.Libtorch.Version;
@@ -53,6 +55,10 @@ internal static class RankAgreement
         facts["Espalier"] = $"{machine.Espalier} {typeof(RankAgreement).Module.ModuleVersionId}";
         ranks.RequireSame(facts);
     }
+
+    /// <summary>Why ranks on GPUs will be slower than they could be; null where nothing is known.</summary>
+    public static string? Slowness(Ranks ranks, Device device) => ranks.Size == 1 || device.Type != DeviceType.Cuda || ProcessGroup.HasNccl ? null
+        : "this build has no NCCL, so that gradients travel through host memory: install the headers of NCCL and CUDA (Debian: libnccl-dev, nvidia-cuda-dev), delete build/native and build again";
 
     /// <summary>Makes sure that all have the same weights.</summary>
     /// <exception cref="UserErrorException">They have not.</exception>
