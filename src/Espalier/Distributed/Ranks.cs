@@ -10,10 +10,6 @@ namespace Espalier.Distributed;
 /// </summary>
 public sealed class Ranks : IDisposable
 {
-    // Large enough that the network's speed counts and not its latency, small enough to be no burden on memory.
-    internal const long BucketBytes = 32 << 20;
-    internal const int MostUnderWay = 2;
-
     // How long a rank that has failed waits to hear of the others: longer than a sick network takes, shorter than a person's patience.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);

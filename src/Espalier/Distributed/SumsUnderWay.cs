@@ -8,8 +8,8 @@ internal sealed class SumsUnderWay(Ranks ranks) : IDisposable
 {
     // Large enough that the network's speed counts and not its latency, small enough to be no burden on memory. While so many are under way the
     // network is busy: to begin more would gain nothing.
-    private const long BucketBytes = 32 << 20;
-    private const int MostUnderWay = 4;
+    public const long BucketBytes = 32 << 20;
+    public const int MostUnderWay = 4;
 
     private readonly Queue<GroupWork> _underWay = [];
     private readonly List<(TimeSpan Began, TimeSpan Ended)> _spans = [];
