@@ -13,10 +13,6 @@ public sealed class Ranks : IDisposable
     // How long a rank that has failed waits to hear of the others: longer than a sick network takes, shorter than a person's patience.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
-
-    // Large enough that the network's speed counts and not its latency, small enough to be no burden on memory.
-    private const long BucketBytes = 32 << 20;
-    private const int MostUnderWay = 2;
     private const string ToldKey = "told", LeftKey = "left";
 
     private readonly ProcessStore? _store;
@@ -26,6 +22,7 @@ public sealed class Ranks : IDisposable
     private readonly string[] _hosts;
     private long? _step;
     private bool _isNamed, _hasFailed;
+    private bool _storeIsGone;
     private int _silent;
 
     private Ranks() => _hosts = [Environment.MachineName];
@@ -158,7 +155,7 @@ public sealed class Ranks : IDisposable
 
         using var scope = new TensorScope();
         Tensor sent = Tensor.From<double>(numbers, [numbers.Length]);
-        Try(() => _group.AllReduce([sent]).Wait());
+        Wait(BeginSum([sent]));
         sent.ToArray<double>().CopyTo(numbers, 0);
     }
 
@@ -173,51 +170,15 @@ public sealed class Ranks : IDisposable
     /// <summary>Waits until all ranks are here.</summary>
     internal void Meet() => Any(false);
 
-    /// <summary>Sums tensors of one type over the ranks, in place; the result is the same bits on all.</summary>
-    internal void Sum(IEnumerable<Tensor> tensors)
+    /// <summary>Begins to sum tensors of one type over the ranks, in place: the same bits on all, once it has been waited for.</summary>
+    internal GroupWork BeginSum(IReadOnlyList<Tensor> tensors) => Try(() => _group!.AllReduce(tensors));
+
+    /// <summary>Waits for what was begun.</summary>
+    internal void Wait(GroupWork work) => Try(() =>
     {
-        if (_group is null)
-        {
-            return;
-        }
-
-        Try(() =>
-        {
-            Queue<GroupWork> under = [];
-            List<Tensor> bucket = [];
-            long bytes = 0;
-            foreach (Tensor tensor in tensors)
-            {
-                bucket.Add(tensor);
-                bytes += tensor.ByteLength;
-                if (bytes >= BucketBytes)
-                {
-                    Send();
-                }
-            }
-
-            if (bucket.Count > 0)
-            {
-                Send();
-            }
-
-            while (under.TryDequeue(out GroupWork? work))
-            {
-                work.Wait();
-            }
-
-            void Send()
-            {
-                if (under.Count == MostUnderWay)
-                {
-                    under.Dequeue().Wait();
-                }
-
-                under.Enqueue(_group.AllReduce(bucket));
-                (bucket, bytes) = ([], 0);
-            }
-        });
-    }
+        work.Wait();
+        return work;
+    });
 
     /// <summary>Makes sure that all ranks begin with the same.</summary>
     /// <param name="facts">What must be the same, by the name that a message gives it.</param>
@@ -230,7 +191,7 @@ public sealed class Ranks : IDisposable
         }
 
         List<string> differences = [];
-        Try(() =>
+        _ = Try(() =>
         {
             _store.Set($"facts/{Rank}", JsonSerializer.Serialize(facts));
             Dictionary<string, string> first = Facts(0);
@@ -244,6 +205,8 @@ public sealed class Ranks : IDisposable
                     where here != there
                     select $"{name}: {here} on {NameOf(0)}, {there} on {NameOf(rank)}");
             }
+
+            return differences;
         });
         if (differences.Count > 0)
         {
@@ -292,10 +255,10 @@ public sealed class Ranks : IDisposable
         {
             if (_hasFailed)
             {
-                _store.Add(LeftKey, 1);
+                _ = InTime(store => store.Add(LeftKey, 1));
                 if (IsFirst && _firstServes)
                 {
-                    Await(() => _store.Add(LeftKey, 0) >= Size - _silent);
+                    Await(() => InTime(store => store.Add(LeftKey, 0)) >= Size - _silent);
                 }
             }
         }
@@ -338,7 +301,7 @@ public sealed class Ranks : IDisposable
     {
         try
         {
-            return _store!.Add(ToldKey, 1) == 1;
+            return InTime(store => store.Add(ToldKey, 1)) == 1;
         }
         catch (TorchException)
         {
@@ -347,11 +310,11 @@ public sealed class Ranks : IDisposable
         }
     }
 
-    private void Try(Action operation)
+    private T Try<T>(Func<T> operation)
     {
         try
         {
-            operation();
+            return operation();
         }
         catch (TorchException exception)
         {
@@ -370,9 +333,13 @@ public sealed class Ranks : IDisposable
         int[] silent;
         try
         {
-            _store!.Set(AliveKey(Rank), "");
-            Await(() => _store.Has(ToldKey) || Silent().Length == 0);
-            if (_store.Has(ToldKey))
+            _ = InTime(store =>
+            {
+                store.Set(AliveKey(Rank), "");
+                return 0;
+            });
+            Await(() => IsTold() || Silent().Length == 0);
+            if (IsTold())
             {
                 return new FailureElsewhereException(exception);
             }
@@ -401,9 +368,32 @@ public sealed class Ranks : IDisposable
                 "Look at the network between them. The same command goes on from the last checkpoint.",
                 exception));
 
-        int[] Silent() => [.. Enumerable.Range(0, Size).Where(rank => !_store!.Has(AliveKey(rank)))];
+        bool IsTold() => InTime(store => store.Has(ToldKey));
+
+        int[] Silent() => [.. Enumerable.Range(0, Size).Where(rank => !InTime(store => store.Has(AliveKey(rank))))];
 
         static string AliveKey(int rank) => string.Create(CultureInfo.InvariantCulture, $"alive/{rank}");
+    }
+
+    /// <summary>
+    /// Asks the store after a failure. Its host may hang, or lie behind a cut cable: then no answer comes, for as long as the network likes.
+    /// </summary>
+    /// <exception cref="TorchException">The store is gone, or does not answer.</exception>
+    private T InTime<T>(Func<ProcessStore, T> question)
+    {
+        if (!_storeIsGone)
+        {
+            Task<T> answer = Task.Factory.StartNew(
+                () => question(_store!), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            if (Task.WaitAny([answer], Grace) == 0)
+            {
+                return answer.GetAwaiter().GetResult();
+            }
+
+            _storeIsGone = true;
+        }
+
+        throw new TorchException("The store does not answer.");
     }
 
     private static void Await(Func<bool> condition)

@@ -13,7 +13,7 @@ public static class ExperimentPage
     /// <summary>The page's name in its folder.</summary>
     public const string FileName = "report.html";
 
-    private const double BeginningLeftOut = 0.06;
+    private const double BeginningLeftOut = 0.25;
 
     // More lines than this, labelled at their ends, want the page's whole width; more verdicts are summed up before they are told.
     private const int ManyLines = 8, ManyVerdicts = 3;
@@ -85,7 +85,7 @@ public static class ExperimentPage
 
     private static string Lead(ExperimentResult result) => string.Concat(
         (result.Verdicts.Count == 0 ? ["No grown arm has come to its end yet."]
-            : result.Verdicts.Count <= ManyVerdicts ? result.Verdicts.Select(verdict => verdict.ToString())
+            : result.Verdicts.Count <= ManyVerdicts ? result.Verdicts.SelectMany(verdict => new[] { verdict.ToString(), verdict.AgainstTarget(result.Config.Target) }).OfType<string>()
             : result.Verdicts.GroupBy(verdict => verdict.Arm.Budget).Select(Summary))
         .Select(HtmlPage.Lead));
 
@@ -142,9 +142,12 @@ public static class ExperimentPage
                 .Select(point => new ChartPoint(axis == CostAxis.Flops ? point.Cost.Flops : point.Cost.Seconds, point.Loss)))),
         ];
         double longest = series.SelectMany(line => line.Points).Select(point => point.X).DefaultIfEmpty(1).Max();
+
+        // A grown arm is measured as the whole model that it is to be: before it grows, its losses may lie far above all others.
         double[] shown =
         [
-            .. series.SelectMany(line => line.Points).Where(point => point.X >= BeginningLeftOut * longest).Select(point => point.Y),
+            .. series.Where((_, i) => arms[i].Arm.IsNeverGrown || arms.All(arm => !arm.Arm.IsNeverGrown)).SelectMany(line => line.Points)
+                .Where(point => point.X >= BeginningLeftOut * longest).Select(point => point.Y),
         ];
         return new SvgChart
         {
@@ -222,16 +225,13 @@ public static class ExperimentPage
 
     private static void AppendVerdicts(StringBuilder html, ExperimentResult result)
     {
-        // What few verdicts say stands above already; what they save against the target never stands without the envelope.
-        if (result.Verdicts.Count > ManyVerdicts || result.Verdicts.Any(verdict => verdict.TargetSaving is not null))
+        // What few verdicts say stands above already.
+        if (result.Verdicts.Count > ManyVerdicts)
         {
             html.Append("<section>\n<h2>In words</h2>\n<ul class=\"verdicts\">\n");
             foreach (Verdict verdict in result.Verdicts.OrderBy(verdict => verdict.Arm.Budget).ThenBy(verdict => verdict.Difference.Mean))
             {
-                string against = verdict.TargetSaving is double saving
-                    ? $" Against {result.Config.Target} alone it {(saving >= 0 ? "saves" : "costs")} {Figures.Percent(Math.Abs(saving))}{(saving >= 0 ? "" : " more")} of the FLOPs at equal loss (a speed-up of {Figures.Percent(verdict.TargetSpeedup)})."
-                    : "";
-                html.Append($"<li>{Svg.Text(verdict + against)}</li>\n");
+                html.Append($"<li>{Svg.Text($"{verdict} {verdict.AgainstTarget(result.Config.Target)}".TrimEnd())}</li>\n");
             }
 
             html.Append("</ul>\n</section>\n");
@@ -249,5 +249,9 @@ public static class ExperimentPage
             </section>
 
             """);
+        foreach (GrowthLimit limit in result.Limits)
+        {
+            html.Append($"<p class=\"prose\">{Svg.Text(limit.ToString())}</p>\n");
+        }
     }
 }

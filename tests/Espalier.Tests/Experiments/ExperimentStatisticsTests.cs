@@ -1,4 +1,5 @@
 using Espalier.Experiments;
+using Espalier.Reporting;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -52,6 +53,27 @@ public sealed class ExperimentStatisticsTests
 
             bool Excludes(int n) => MathNet.Numerics.Distributions.StudentT.InvCDF(0, 1, n - 1, 0.975) / Math.Sqrt(n) < mean;
         }).QuickCheckThrowOnFailure();
+
+    /// <summary>Of two power laws the most that growing saves has a closed form: where both curves have the same slope over the loss.</summary>
+    [Theory]
+    [InlineData(4, 0.10, 9, 0.16)]
+    [InlineData(3, 0.05, 5, 0.09)]
+    public void TheMostThatOneGrowthSavesIsTheLargestGapOfTheCurves(double a, double alpha, double b, double beta)
+    {
+        TrainingCurve small = Curve(a, alpha), large = Curve(b, beta);
+
+        // (b/l)^(1/beta) - (a/l)^(1/alpha) is largest where (1/beta) (b/l)^(1/beta) = (1/alpha) (a/l)^(1/alpha).
+        double p = 1 / alpha, q = 1 / beta, best = Math.Pow(p / q * Math.Pow(a, p) / Math.Pow(b, q), 1 / (p - q));
+        double expected = Math.Pow(b / best, q) - Math.Pow(a / best, p);
+        Assert.Equal(expected, GrowthLimit.MostSaved(small, large)!.Value, expected * 0.01);
+
+        // The larger model gains nothing from being made of itself, nor where the smaller one is never ahead.
+        Assert.Equal(0, GrowthLimit.MostSaved(large, large));
+        Assert.Null(GrowthLimit.MostSaved(small, new TrainingCurve("none", [])));
+
+        static TrainingCurve Curve(double factor, double exponent) => new(
+            "curve", Enumerable.Range(0, 3200).Select(i => Math.Pow(1.005, i)).Select((cost, i) => new CurvePoint(i, factor * Math.Pow(cost, -exponent), cost)));
+    }
 
     /// <summary>Between its points a power law is read back as it is, in both directions.</summary>
     [Fact]

@@ -39,9 +39,9 @@ internal static class TinyExperiment
     }
 
     /// <summary>Makes a run in this process.</summary>
-    public static Task<string?> Launch(ExperimentRun run, string folder, CancellationToken stop)
+    public static Task<string?> Launch(ExperimentRun run, string folder, string? from, CancellationToken stop)
     {
-        TrainingRun.Run(run.Recipe, folder, null, stop);
+        TrainingRun.Run(run.TrainedRecipe, folder, null, stop, new RunOptions { From = from });
         return Task.FromResult<string?>(null);
     }
 }

@@ -74,5 +74,5 @@ internal sealed class FigureRuns(
     }
 
     private Recipe Read(IEnumerable<string> settings) => RecipeReader.Read(
-        Path.Combine(AppContext.BaseDirectory, "recipes", "quickstart-scratch.yaml"), [.. Settings, .. settings, .. overrides]);
+        Path.Combine(AppContext.BaseDirectory, "recipes", "gpt2-mini-scratch.yaml"), [.. Settings, .. settings, .. overrides]);
 }
