@@ -10,8 +10,9 @@ ESP_EXPORT int esp_set_requires_grad(Handle tensor, int value) {
 }
 ESP_EXPORT int esp_requires_grad(Handle tensor) { return tensor->requires_grad(); }
 
-ESP_EXPORT int esp_backward(Handle tensor) {
-  return status_of([&] { tensor->backward(); });
+/// From a scalar, or from a tensor whose gradient is known.
+ESP_EXPORT int esp_backward(Handle tensor, Handle gradient) {
+  return status_of([&] { tensor->backward(or_undefined(gradient)); });
 }
 
 /// The accumulated gradient; an undefined tensor where there is none yet.
@@ -23,6 +24,17 @@ ESP_EXPORT int esp_is_defined(Handle tensor) { return tensor->defined(); }
 /// Gives a tensor a gradient of zeros, and returns it.
 ESP_EXPORT Handle esp_begin_grad(Handle tensor) {
   return tensor_or_error([&] { return tensor->mutable_grad() = at::zeros_like(tensor->detach()); });
+}
+
+/// Adds the gradient, if there is one, to one that was set aside before; that is then the gradient again.
+ESP_EXPORT int esp_add_to_earlier_grad(Handle tensor, Handle earlier) {
+  return status_of([&] {
+    at::NoGradGuard no_grad;
+    if (tensor->grad().defined()) {
+      earlier->add_(tensor->grad());
+    }
+    tensor->mutable_grad() = *earlier;
+  });
 }
 
 /// Drops the gradient, so that the next backward pass writes rather than adds.

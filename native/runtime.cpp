@@ -1,6 +1,7 @@
 // The process-wide state of libtorch: threads, memory, devices, autocast, gradient mode, random seed.
 #include "abi.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -111,6 +112,27 @@ ESP_EXPORT int esp_synchronize(int device_type, int device_index) {
 
 ESP_EXPORT int esp_manual_seed(uint64_t seed) {
   return status_of([&] { at::manual_seed(seed); });
+}
+
+static at::Generator generator_of(int device_type, int device_index) {
+  return at::globalContext().defaultGenerator(
+      at::Device(static_cast<at::DeviceType>(device_type), static_cast<at::DeviceIndex>(device_index)));
+}
+
+/// Where a device's random numbers stand, as bytes in host memory.
+ESP_EXPORT Handle esp_random_state(int device_type, int device_index) {
+  return tensor_or_error([&] {
+    at::Generator generator = generator_of(device_type, device_index);
+    std::lock_guard<std::mutex> lock(generator.mutex());
+    return generator.get_state();
+  });
+}
+ESP_EXPORT int esp_set_random_state(Handle state, int device_type, int device_index) {
+  return status_of([&] {
+    at::Generator generator = generator_of(device_type, device_index);
+    std::lock_guard<std::mutex> lock(generator.mutex());
+    generator.set_state(*state);
+  });
 }
 
 ESP_EXPORT int esp_set_grad_enabled(int enabled) {

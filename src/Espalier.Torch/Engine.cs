@@ -69,6 +69,14 @@ public static unsafe class Engine
     /// <summary>Seeds libtorch's own generators, which dropout draws from.</summary>
     public static void ManualSeed(ulong seed) => Check(esp_manual_seed(seed));
 
+    /// <summary>Where the random numbers of a device stand, for <see cref="SetRandomState"/>.</summary>
+    public static Tensor RandomState(Device device) => Check(esp_random_state(device.Type, device.Index));
+
+    /// <summary>Draws on from where the random numbers of a device once stood.</summary>
+    /// <param name="state">From <see cref="RandomState"/>.</param>
+    /// <param name="device">The same device.</param>
+    public static void SetRandomState(Tensor state, Device device) => Check(esp_set_random_state(state, device.Type, device.Index));
+
     /// <summary>Waits until a device has done all its work.</summary>
     public static void Synchronize(Device device) => Check(esp_synchronize(device.Type, device.Index));
 }

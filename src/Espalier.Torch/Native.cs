@@ -117,9 +117,10 @@ internal static unsafe partial class Native
     // autograd.cpp
     [LibraryImport(Library)] internal static partial int esp_set_requires_grad(Tensor tensor, int value);
     [LibraryImport(Library)] internal static partial int esp_requires_grad(Tensor tensor);
-    [LibraryImport(Library)] internal static partial int esp_backward(Tensor tensor);
+    [LibraryImport(Library)] internal static partial int esp_backward(Tensor tensor, Tensor gradient);
     [LibraryImport(Library)] internal static partial Tensor esp_grad(Tensor tensor);
     [LibraryImport(Library)] internal static partial Tensor esp_begin_grad(Tensor tensor);
+    [LibraryImport(Library)] internal static partial int esp_add_to_earlier_grad(Tensor tensor, Tensor earlier);
     [LibraryImport(Library)] internal static partial int esp_is_defined(Tensor tensor);
     [LibraryImport(Library)] internal static partial int esp_clear_grad(Tensor tensor);
     [LibraryImport(Library)] internal static partial Tensor esp_detach(Tensor tensor);
@@ -159,6 +160,8 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int esp_cuda_device_count();
     [LibraryImport(Library)] internal static partial int esp_synchronize(DeviceType type, int index);
     [LibraryImport(Library)] internal static partial int esp_manual_seed(ulong seed);
+    [LibraryImport(Library)] internal static partial Tensor esp_random_state(DeviceType type, int index);
+    [LibraryImport(Library)] internal static partial int esp_set_random_state(Tensor state, DeviceType type, int index);
     [LibraryImport(Library)] internal static partial int esp_set_grad_enabled(int enabled);
     [LibraryImport(Library)] internal static partial int esp_set_autocast(DeviceType type, int enabled, ScalarType lower);
     [LibraryImport(Library)] internal static partial int esp_clear_autocast_cache();

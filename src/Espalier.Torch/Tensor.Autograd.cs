@@ -23,7 +23,11 @@ public sealed partial class Tensor
     }
 
     /// <summary>Adds the gradient of this scalar to every tensor that it depends on and that requires one.</summary>
-    public void Backward() => Check(esp_backward(this));
+    public void Backward() => Check(esp_backward(this, None));
+
+    /// <summary>Carries a gradient of this tensor on to every tensor that it depends on and that requires one.</summary>
+    /// <param name="gradient">Shaped like this tensor.</param>
+    public void Backward(Tensor gradient) => Check(esp_backward(this, gradient));
 
     /// <summary>Drops the gradient, so that the next backward pass writes rather than adds.</summary>
     public void ClearGrad() => Check(esp_clear_grad(this));
@@ -31,6 +35,10 @@ public sealed partial class Tensor
     /// <summary>Gives a tensor that has no gradient one of zeros, as if a backward pass had found that it has no say.</summary>
     /// <returns>The gradient.</returns>
     public Tensor BeginGrad() => Check(esp_begin_grad(this));
+
+    /// <summary>Adds the gradient, if there is one, to one that was set aside before; that is then the gradient again.</summary>
+    /// <param name="earlier">Changes in place.</param>
+    public void AddToEarlierGrad(Tensor earlier) => Check(esp_add_to_earlier_grad(this, earlier));
 
     /// <summary>The same elements outside of the gradient graph.</summary>
     public Tensor Detach() => Check(esp_detach(this));

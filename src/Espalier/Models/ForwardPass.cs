@@ -12,12 +12,12 @@ public static class ForwardPass
     /// <param name="training">Whether dropout is on.</param>
     /// <returns>(B, T, C).</returns>
     public static Tensor Hidden(Model model, ModelInput input, ForwardPlan plan, bool training = false) =>
-        Through(model, input, plan, training, decoder: null);
+        Through(model, input, plan, training);
 
     /// <summary>What the last layer makes of tokens that follow on those that a decoder has read.</summary>
     /// <inheritdoc cref="Hidden"/>
     internal static Tensor HiddenOfNext(Model model, ModelInput input, ForwardPlan plan, Decoder decoder) =>
-        Through(model, input, plan, training: false, decoder);
+        Through(model, input, plan, training: false, decoder: decoder);
 
     /// <summary>The scores of every vocabulary entry at every position, without dropout.</summary>
     /// <inheritdoc cref="Hidden"/>
@@ -49,6 +49,10 @@ public static class ForwardPass
         Model model, ModelBatch batch, ForwardPlan plan, bool training = false, double zLoss = 0) => Scoped(() =>
         LossSum(model, HiddenAtTargets(model, batch, plan, training), batch, plan, training, zLoss));
 
+    /// <summary>The same with dropout, cut into parts for a backward pass.</summary>
+    internal static Tensor LossSum(Model model, ModelBatch batch, ForwardPlan plan, BackwardPass back, double zLoss) => Scoped(() =>
+        LossSum(model, AtTargets(model, batch, Through(model, batch.Input, plan, training: true, back)), batch, plan, training: true, zLoss));
+
     /// <summary>The losses of the vocabulary head, summed over the targets.</summary>
     /// <param name="model">The model.</param>
     /// <param name="hidden_NC">(N, C), from <see cref="HiddenAtTargets"/>.</param>
@@ -65,28 +69,34 @@ public static class ForwardPass
     /// <summary>What the last layer makes of the input where something is to be predicted.</summary>
     /// <inheritdoc cref="LossSum(Model, ModelBatch, ForwardPlan, bool, double)"/>
     /// <returns>(N, C).</returns>
-    internal static Tensor HiddenAtTargets(Model model, ModelBatch batch, ForwardPlan plan, bool training = false)
+    internal static Tensor HiddenAtTargets(Model model, ModelBatch batch, ForwardPlan plan, bool training = false) =>
+        AtTargets(model, batch, Hidden(model, batch.Input, plan, training));
+
+    private static Tensor AtTargets(Model model, ModelBatch batch, Tensor hidden_BTC)
     {
-        Tensor hidden_NC = Hidden(model, batch.Input, plan, training).Reshape(-1, model.Config.HiddenSize);
+        Tensor hidden_NC = hidden_BTC.Reshape(-1, model.Config.HiddenSize);
         return batch.Positions is null ? hidden_NC : hidden_NC.IndexSelect(0, batch.Positions);
     }
 
-    private static Tensor Through(Model model, ModelInput input, ForwardPlan plan, bool training, Decoder? decoder)
+    private static Tensor Through(
+        Model model, ModelInput input, ForwardPlan plan, bool training, BackwardPass? back = null, Decoder? decoder = null)
     {
         IArchitecture architecture = model.Architecture;
-        Tensor x_BTC = Scoped(() => architecture.Embed(RestPart(), input));
+        Tensor x_BTC = back?.Begin(() => architecture.Embed(RestPart(), input)) ?? Scoped(() => architecture.Embed(RestPart(), input));
         for (int i = 0; i < plan.Depth; i++)
         {
             LayerRun run = plan.Layers[i];
             int index = i;
-            x_BTC = Next(x_BTC, x => run.Tokens is TokenSubset tokens
+            x_BTC = Next(x_BTC, run, x => run.Tokens is TokenSubset tokens
                 ? RunOnSome(model, run, tokens, training, x, input.Lengths)
                 : architecture.Layer(decoder?.Layer(run, index) ?? new ModelPart(model, run, training), x, input.Lengths));
         }
 
-        return Next(x_BTC, x => architecture.Finish(RestPart(), x));
+        return Next(x_BTC, null, x => architecture.Finish(RestPart(), x));
 
         ModelPart RestPart() => decoder?.Rest() ?? Rest(model, plan, training);
+
+        Tensor Next(Tensor x, LayerRun? run, Func<Tensor, Tensor> part) => back?.Then(x, run, part) ?? Only(x, part);
     }
 
     private static ModelPart Rest(Model model, ForwardPlan plan, bool training, double zLoss = 0) =>
@@ -120,7 +130,7 @@ public static class ForwardPass
     }
 
     /// <summary>Nothing of a layer outlives it but its output, and what its backward pass has kept.</summary>
-    private static Tensor Next(Tensor x, Func<Tensor, Tensor> layer)
+    private static Tensor Only(Tensor x, Func<Tensor, Tensor> layer)
     {
         Tensor made = Scoped(() => layer(x));
         if (!ReferenceEquals(made, x))
@@ -132,7 +142,7 @@ public static class ForwardPass
     }
 
     /// <summary>What a body makes, without what it made on the way.</summary>
-    private static Tensor Scoped(Func<Tensor> body)
+    internal static Tensor Scoped(Func<Tensor> body)
     {
         using var scope = new TensorScope();
         return scope.Keep(body());

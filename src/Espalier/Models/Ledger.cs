@@ -15,18 +15,23 @@ public static class Ledger
     /// <param name="predictions">N: the positions that go through the vocabulary head.</param>
     public static FlopsCount Forward(ModelConfig config, ForwardPlan plan, int sequences, int length, double predictions)
     {
-        IArchitecture architecture = Architectures.Of(config.ModelType);
+        IArchitecture architecture = config.Architecture;
         return plan.Layers.Aggregate(
             architecture.HeadCost(config, predictions),
             (sum, run) => sum + architecture.LayerCost(config, sequences, Seen(run, length)));
     }
 
     /// <summary>The cost of a forward and a backward pass.</summary>
-    /// <inheritdoc cref="Forward"/>
+    /// <param name="config">The model.</param>
+    /// <param name="plan">What runs.</param>
+    /// <param name="sequences">B.</param>
+    /// <param name="length">T.</param>
+    /// <param name="predictions">N: the positions that go through the vocabulary head.</param>
+    /// <param name="recompute">Whether each layer that a gradient comes into runs forward once more for it.</param>
     public static FlopsCount ForwardAndBackward(
-        ModelConfig config, ForwardPlan plan, int sequences, int length, double predictions)
+        ModelConfig config, ForwardPlan plan, int sequences, int length, double predictions, bool recompute = false)
     {
-        IArchitecture architecture = Architectures.Of(config.ModelType);
+        IArchitecture architecture = config.Architecture;
         FlopsCount sum = default;
         bool reachesDown = plan.TrainsRest;
         foreach (LayerRun run in plan.Layers)
@@ -34,9 +39,10 @@ public static class Ledger
             // A layer's own weights lie above its input: where they train, the gradient comes into the layer too.
             reachesDown |= run.Trains;
             FlopsCount forward = architecture.LayerCost(config, sequences, Seen(run, length));
+            int runs = recompute && reachesDown ? 2 : 1;
             sum += new FlopsCount(
-                forward.Layers * (1 + (reachesDown ? 1 : 0) + (run.Trains ? 1 : 0)),
-                forward.Attention * (reachesDown ? 3 : 1),
+                forward.Layers * (runs + (reachesDown ? 1 : 0) + (run.Trains ? 1 : 0)),
+                forward.Attention * (runs + (reachesDown ? 2 : 0)),
                 0);
         }
 

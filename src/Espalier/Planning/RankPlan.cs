@@ -3,18 +3,13 @@ using Espalier.Training;
 
 namespace Espalier.Planning;
 
-/// <summary>How fast one rank is.</summary>
-/// <param name="FlopsPerSecond">In forward and backward passes.</param>
-/// <param name="UpdateSeconds">What an update takes besides, however many micro-batches it has: clipping and the optimizer.</param>
-internal readonly record struct RankSpeed(double FlopsPerSecond, double UpdateSeconds);
-
 /// <summary>
 /// A stage of a run on several ranks that share the micro-batches of each update and add up their gradients in a ring
 /// (<c>docs/scaling.md</c> has the formulas).
 /// </summary>
 /// <param name="Stage">The stage.</param>
 /// <param name="Need">What a single process holds.</param>
-/// <param name="Recomputed">What it holds where the backward pass computes a layer's activations anew.</param>
+/// <param name="Recomputed">What it holds where layers are recomputed.</param>
 /// <param name="MicroBatches">M: those of an update, on all ranks together.</param>
 /// <param name="Network">What lies between the ranks.</param>
 /// <param name="Speed">How fast each is; null where that is not known.</param>
@@ -71,11 +66,11 @@ internal sealed record RankPlan(
 
     /// <summary>The activations of a micro-batch, in bytes.</summary>
     /// <inheritdoc cref="Bytes"/>
-    public double Activations(bool keepsAttention, bool recomputed = false) =>
-        ActivationsOf(recomputed ? Recomputed : Need, keepsAttention);
-
-    private static double ActivationsOf(MemoryNeed need, bool keepsAttention) =>
-        need.Activations - (keepsAttention ? 0 : need.AttentionWeights);
+    public double Activations(bool keepsAttention, bool recomputed = false)
+    {
+        MemoryNeed need = recomputed ? Recomputed : Need;
+        return need.Activations - (keepsAttention ? 0 : need.AttentionWeights);
+    }
 
     private double? MicroBatchSeconds =>
         Stage.Flops.Total / (Stage.End - Stage.Begin) / MicroBatches / Speed?.FlopsPerSecond;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Espalier.Configuration;
 using Espalier.Data;
 using Espalier.Models;
 using Espalier.Reporting;
@@ -98,7 +99,8 @@ public static class RecipePlan
     }
 
     private static RankPlanTables OnRanks(
-        Recipe recipe, int ranks, RecipePlanOptions options, ExpectedCost cost, MemoryNeed[] memory, bool isBf16, double predicted, CancellationToken stop)
+        Recipe recipe, int ranks, RecipePlanOptions options, ExpectedCost cost, MemoryNeed[] memory, bool isBf16, double predicted,
+        CancellationToken stop)
     {
         var network = Network.Parse(options.Network);
         if (RankAgreement.Uneven(recipe, ranks) is UserErrorException error)
@@ -106,10 +108,11 @@ public static class RecipePlan
             throw error;
         }
 
+        Recipe recompute = recipe with { Training = recipe.Training with { Recompute = true } };
         return new RankPlanTables(
             [
                 .. cost.Stages.Zip(memory, (stage, need) => new RankPlan(
-                    stage, need, MemoryNeed.Of(stage.Model, recipe.Optimizer.Create(), stage.Depth, recipe.Training.MicroBatch, isBf16, recompute: true), recipe.Training.GradientAccumulation, network,
+                    stage, need, MemoryNeed.Of(recompute, stage, recipe.Optimizer.Create(), isBf16), recipe.Training.GradientAccumulation, network,
                     options.Speed is double stated ? new RankSpeed(stated, 0)
                         : options.Measure ? MeasuredStep.OfRank(recipe, stage.Model, predicted, stop) : null)),
             ],
@@ -120,22 +123,25 @@ public static class RecipePlan
     private static (ModelConfig Model, double Predicted) ModelOf(Recipe recipe)
     {
         ModelConfig model = recipe.Model;
-        double predicted = model.ModelType == ModelType.Bert ? MaskedToken.ShareOf(model.ContextLength) : 1;
-        if (model.VocabularySize is not null)
+        if (Directory.Exists(recipe.Data.Path))
         {
-            return (model, predicted);
+            Dataset data = Dataset.Open(recipe.Data.Path);
+            return (
+                model with { VocabularySize = model.VocabularySize ?? data.VocabularySize },
+                model.Architecture.Objective(data.LoadTokenizer()).PredictedShare(model.ContextLength));
         }
 
-        return Directory.Exists(recipe.Data.Path)
-            ? (model with { VocabularySize = Dataset.Open(recipe.Data.Path).VocabularySize }, predicted)
+        string key = "model." + ConfigKeys.NameOf(model.GetType(), nameof(ModelConfig.VocabularySize));
+        return model.VocabularySize is not null
+            ? (model, model is BertConfig ? MaskedToken.ShareOf(model.ContextLength) : 1)
             : throw new UserErrorException(
-                $"The vocabulary is not known: the recipe leaves model.vocab_size out, and there is no data in {recipe.Data.Path}.",
-                "Write model.vocab_size=50257 after the recipe, or prepare its data.");
+                $"The vocabulary is not known: the recipe leaves {key} out, and there is no data in {recipe.Data.Path}.",
+                $"Write {key}=50257 after the recipe, or prepare its data.");
     }
 
     private static string Ceiling(Recipe recipe, RecipePlanOptions options, JsonObject json)
     {
-        if (recipe.Model.ModelType != ModelType.Gpt2)
+        if (recipe.Model is not Gpt2Config)
         {
             return "Ceiling: unknown. The scaling law is of next-token losses; curves of this model can tell (--curve).";
         }

@@ -24,6 +24,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         + "n d (4 C + 2 Q + 2 K + 2 F + H T) + 3 n C values of 4 bytes, Q and K the widths of queries and of keys (Llama and Qwen3: 3 F; Qwen3 another Q + K), "
         + "H T the attention weights, which a GPU's fused attention does not keep. In bf16, 2 bytes for all but 2 n d C + 3 n C of them, and 2 for each "
         + "weight of the layers' products once more. The gradients of one layer come on top for a moment: n (H T + 4 Q + 4 K), or twice the values around the activation if they are more, and 2 n C of 4 bytes. "
+        + "Where layers are recomputed (training.recompute), this is of one layer, d = 1, and n d C values of 4 bytes on top: what each layer reads. "
         + "A checkpoint written in the background takes weights and optimizer once more. Dropout's masks and the allocator are not in it.";
 
     /// <summary>4 P: they stay in single precision.</summary>
@@ -47,7 +48,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <param name="recompute">Whether a layer keeps only what it reads, and the rest when it runs again.</param>
     public static MemoryNeed Of(ModelConfig model, IOptimizer optimizer, int depth, int sequences, bool isBf16, bool recompute = false)
     {
-        IArchitecture architecture = Architectures.Of(model.ModelType);
+        IArchitecture architecture = model.Architecture;
         double tokens = (double)sequences * model.ContextLength, hidden = model.HiddenSize;
         double queries = (double)model.Heads * model.HeadSize, keys = (double)model.HeadGroups * model.HeadSize;
 
@@ -77,14 +78,14 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <summary>The need of a stage of a run.</summary>
     public static MemoryNeed Of(Recipe recipe, CostStage stage, IOptimizer optimizer, bool isBf16)
     {
-        MemoryNeed need = Of(stage.Model, optimizer, stage.Depth, recipe.Training.MicroBatch, isBf16);
+        MemoryNeed need = Of(stage.Model, optimizer, stage.Depth, recipe.Training.MicroBatch, isBf16, recipe.Training.Recompute);
         return need with { Snapshot = recipe.Checkpoint.Background ? need.Weights + need.Optimizer : 0 };
     }
 
-    private static bool NormsHeads(ModelConfig model) => Architectures.Of(model.ModelType).Parameters(model)
+    private static bool NormsHeads(ModelConfig model) => model.Architecture.Parameters(model)
         .Any(parameter => parameter.Axes is [{ Kind: AxisKind.HeadElement }]);
 
-    private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => Architectures.Of(model.ModelType).Parameters(model)
+    private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => model.Architecture.Parameters(model)
         .Sum(parameter => times(parameter) * Elements(parameter));
 
     private static double Elements(ParameterSpec parameter) => parameter.Shape.Aggregate(1.0, (product, size) => product * size);

@@ -94,7 +94,7 @@ public sealed record RunOutline
             throw new UserErrorException(
                 $"The run needs {Quantities.Bytes(LeastMemory)} of memory or more, and {Quantities.Bytes(FreeMemory!.Value)} are free: " +
                 $"{Quantities.Count(Parameters)} parameters with gradients and what the optimizer remembers, and what a micro-batch keeps for its backward pass.",
-                "Lower training.micro_batch, and raise training.gradient_accumulation as much; or train a smaller model. `espalier plan RECIPE` tells it stage by stage.");
+                "Lower training.micro_batch, and raise training.gradient_accumulation as much; or set training.recompute; or train a smaller model. `espalier plan RECIPE` tells it stage by stage.");
         }
 
         if (Disk > FreeDisk)

@@ -12,6 +12,7 @@ internal sealed class RunPlan
 
     private readonly double[] _costUpTo;
     private readonly int _sequences;
+    private readonly bool _recompute;
     private readonly double _predictedShare;
     private readonly IOptimizer _optimizer;
     private (ModelConfig? Of, ILookup<int?, FlopsCount> ByLayer) _updateCosts;
@@ -35,7 +36,7 @@ internal sealed class RunPlan
         LearningRate = new LearningRate(recipe.LearningRate, TotalSteps, TokensPerStep);
         Method = recipe.Method.Create(new RunShape(model, TotalSteps, TokensPerStep, recipe.Seed) { WarmupSteps = WarmupSteps });
         (_sequences, _predictedShare) = (training.MicroBatch * training.GradientAccumulation, predictedShare);
-        _optimizer = recipe.Optimizer.Create();
+        (_optimizer, _recompute) = (recipe.Optimizer.Create(), training.Recompute);
         _costUpTo = Costs();
 
         long AtLeastOne(Duration duration) => Math.Max(1, duration.ToSteps(TotalSteps, TokensPerStep));
@@ -210,7 +211,8 @@ internal sealed class RunPlan
     {
         int length = plan.Length ?? model.ContextLength;
         double tokens = (double)_sequences * model.ContextLength;
-        return Ledger.ForwardAndBackward(model, plan, (int)(tokens / length), length, _predictedShare * tokens) + UpdateCost(model, plan);
+        return Ledger.ForwardAndBackward(model, plan, (int)(tokens / length), length, _predictedShare * tokens, _recompute)
+            + UpdateCost(model, plan);
     }
 
     /// <summary>What updating all parameters that a plan trains costs.</summary>
@@ -218,7 +220,7 @@ internal sealed class RunPlan
     {
         if (!ReferenceEquals(_updateCosts.Of, model))
         {
-            _updateCosts = (model, Architectures.Of(model.ModelType).Parameters(model)
+            _updateCosts = (model, model.Architecture.Parameters(model)
                 .ToLookup(parameter => parameter.Layer, _optimizer.UpdateCost));
         }
 

@@ -14,7 +14,7 @@ namespace Espalier.Training;
 internal sealed record RunProlonging(Recipe Before, long Step, IReadOnlyList<string> Changes, string? Warning)
 {
     private const string Keys =
-        "Keys that may change: training.length, learning_rate, checkpoint, logging and evaluation.every.";
+        "Keys that may change: training.length, training.recompute, learning_rate, checkpoint, logging and evaluation.every.";
 
     /// <summary>Makes sure that a run may go on by another recipe; nothing is written.</summary>
     /// <param name="run">The run's folder.</param>

@@ -25,6 +25,12 @@ public sealed record TrainingConfig
     [Range(0.0, 1.0)]
     public double ZLoss { get; init; }
 
+    /// <summary>
+    /// `recompute`: keep of each executed layer only what it reads, and run it again in the backward pass: the same bits for less memory, and for a
+    /// second forward pass of the layers. Default false.
+    /// </summary>
+    public bool Recompute { get; init; }
+
     /// <summary>`precision`: auto, bf16 or f32. Default auto.</summary>
     public Precision Precision { get; init; } = Precision.Auto;
 

@@ -35,8 +35,9 @@ public sealed record StepResult(IReadOnlyList<MicroBatchResult> MicroBatches, do
 /// Those that share the micro-batches of an update, as many each; null for this process alone. Each has the whole model and makes the
 /// same update.
 /// </param>
+/// <param name="recompute">Whether layers keep only what they read, and run again in the backward pass.</param>
 public sealed class TrainingStep(
-    IOptimizer optimizer, double clipNorm, Compute compute, double zLoss = 0, Ranks? ranks = null)
+    IOptimizer optimizer, double clipNorm, Compute compute, double zLoss = 0, Ranks? ranks = null, bool recompute = false)
 {
     private readonly Ranks _ranks = ranks ?? Ranks.Single;
 
@@ -71,9 +72,9 @@ public sealed class TrainingStep(
             using var scope = new TensorScope();
             ForwardPlan plan = plans(i);
             ModelBatch batch = batches(i, plan);
-            Tensor loss = LossSum(state.Model, batch, plan, dropoutSeeds(i));
-            loss.Backward();
-
+            using var back = new BackwardPass(state.Model, plan, recompute ? compute : null);
+            Tensor loss = LossSum(state.Model, batch, plan, back, dropoutSeeds(i));
+            back.Run(loss);
             done.Add(i, loss.Item(), batch);
             if (!double.IsFinite(done.LossSum(i)))
             {
@@ -94,7 +95,8 @@ public sealed class TrainingStep(
             }
 
             (int sequences, int length) = done.Shape(i);
-            flops += Ledger.ForwardAndBackward(state.Model.Config, results[i].Plan, sequences, length, done.Predictions(i));
+            flops += Ledger.ForwardAndBackward(
+                state.Model.Config, results[i].Plan, sequences, length, done.Predictions(i), recompute);
             tokens += (long)sequences * length;
         }
 
@@ -123,11 +125,11 @@ public sealed class TrainingStep(
         return result;
     }
 
-    private Tensor LossSum(Model model, ModelBatch batch, ForwardPlan plan, ulong seed)
+    private Tensor LossSum(Model model, ModelBatch batch, ForwardPlan plan, BackwardPass back, ulong seed)
     {
         Engine.ManualSeed(seed);
         using Autocast? autocast = compute.LowerProducts();
-        return ForwardPass.LossSum(model, batch, plan, training: true, zLoss);
+        return ForwardPass.LossSum(model, batch, plan, back, zLoss);
     }
 
     private static DivergenceException Diverged(TrainingState state, string what, int? microBatch = null)

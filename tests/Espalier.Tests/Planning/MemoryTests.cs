@@ -27,6 +27,15 @@ public class MemoryTests
         Assert.True(MemoryNeed.Of(Model, new AdamW(new AdamWConfig()), 12, 1, isBf16: true).Activations < need.Activations);
     }
 
+    /// <summary>Of eleven layers only what they read is left: 768 values a token, as of the one that runs again.</summary>
+    [Fact]
+    public void RecomputedLayersKeepWhatTheyRead()
+    {
+        var need = MemoryNeed.Of(Model, new AdamW(new AdamWConfig()), 12, 1, isBf16: false, recompute: true);
+        Assert.Equal(4.0 * 1024 * (24_576 + (12 * 768) + (3 * 768) + (12 * 1024) + (8 * 768) + (2 * 768)), need.Activations);
+        Assert.Equal(4.0 * 1024 * 12 * 1024, need.AttentionWeights);
+    }
+
     /// <summary>A token of a layer: 4 x 64 of the stream and norms, twice 96 and twice 48 of the heads, 3 x 200, 4 x 32; for a moment twice 600 and twice 64.</summary>
     [Fact]
     public void ALlamaKeepsBothSidesOfItsGateAndFewerKeys()

@@ -43,6 +43,7 @@ internal static class Generators
                     : Duration.Steps(steps),
                 MicroBatch = microBatch,
                 GradientAccumulation = accumulation,
+                Recompute = steps % 2 == 0,
                 Precision = precision,
                 Device = device,
             }

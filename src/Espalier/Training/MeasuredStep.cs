@@ -2,9 +2,8 @@ using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
 using Espalier.Torch;
-using Espalier.Training;
 
-namespace Espalier.Planning;
+namespace Espalier.Training;
 
 /// <summary>How fast training steps run here, measured on random tokens: no data is read.</summary>
 internal static class MeasuredStep
@@ -14,7 +13,7 @@ internal static class MeasuredStep
     private const double EnoughSeconds = 3;
 
     /// <summary>The FLOPs a second of updates of a model, each of its stored layers run once.</summary>
-    /// <param name="recipe">Says batch, device and precision.</param>
+    /// <param name="recipe">Says batch, device, precision, and whether layers are recomputed.</param>
     /// <param name="model">The model, the vocabulary filled in.</param>
     /// <param name="predictedShare">The share of positions that go through the vocabulary head.</param>
     /// <param name="stop">Ends it early.</param>
@@ -75,7 +74,7 @@ internal static class MeasuredStep
             (_recipe, _predictedShare) = (recipe, predictedShare);
             _compute = Compute.Of(Trainer.DeviceOf(recipe), recipe.Training.Precision);
             IOptimizer optimizer = recipe.Optimizer.Create();
-            _step = new TrainingStep(optimizer, recipe.Optimizer.ClipNorm, _compute);
+            _step = new TrainingStep(optimizer, recipe.Optimizer.ClipNorm, _compute, recompute: recipe.Training.Recompute);
             _state = TrainingState.Begin(model, model.Layers, optimizer, recipe.Seed, _compute.Device);
             _plan = ForwardPlan.Plain(model.Layers);
         }
