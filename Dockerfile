@@ -6,9 +6,11 @@ FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 FROM debian:13-slim
 
 # libicu: .NET's own tools; npm: `data fetch` and `quickstart`.
+# libgloo-dev, where the system has it: `launch`.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         ca-certificates cmake g++ libicu76 libopenblas0-openmp libtorch-dev make npm \
+        $(apt-cache search --names-only "^libgloo-dev$" | cut -d " " -f 1) \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /usr/share/dotnet /usr/share/dotnet
 ENV PATH=/usr/share/dotnet:$PATH DOTNET_CLI_TELEMETRY_OPTOUT=1

@@ -1,5 +1,5 @@
 // Ranks: several processes that train one model, over c10d. A store at one address introduces them to each other;
-// Gloo carries what they reduce. What they mean by it is not known here.
+// Gloo carries what they reduce, and between GPUs NCCL. What they mean by it is not known here.
 #include "abi.h"
 
 #ifdef ESP_GLOO
@@ -7,32 +7,84 @@
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#ifdef ESP_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
 
 using namespace esp;
 
 namespace {
 
 using Milliseconds = std::chrono::milliseconds;
-using PendingWork = decltype(std::declval<c10d::ProcessGroupGloo>().barrier());
+#if ESP_TORCH_AT_LEAST(2, 0)
+using Backend = c10d::Backend;
+#else
+using Backend = c10d::ProcessGroup;
+#endif
+using PendingWork = decltype(std::declval<Backend>().barrier());
 
 struct Store {
   c10::intrusive_ptr<c10d::Store> tcp, own;
   std::string host;
+  int port;
 };
 
 struct Group {
-  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+  c10::intrusive_ptr<Backend> gloo;
   int rank, size;
+  c10::intrusive_ptr<c10d::Store> store;
+  int64_t timeout_ms;
+  std::mutex mutex;
+  c10::intrusive_ptr<Backend> nccl;
 };
 
 /// Nanoseconds of a clock that never goes back.
 int64_t now() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
+
+#ifdef ESP_NCCL
+
+/// NCCL between the GPUs of the ranks, from the first tensor there on. All ranks come to it together, as to every operation.
+Backend& nccl_of(Group& group) {
+  std::lock_guard<std::mutex> lock(group.mutex);
+  if (!group.nccl) {
+    // A wait then lasts until the work is done, and fails when its time is over, as it does with Gloo.
+    for (const char* name : {"TORCH_NCCL_BLOCKING_WAIT", "NCCL_BLOCKING_WAIT"}) {
+      setenv(name, "1", /*overwrite=*/0);
+    }
+    auto options = c10d::ProcessGroupNCCL::Options::create();
+    options->timeout = Milliseconds(group.timeout_ms);
+    group.nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(
+        c10::make_intrusive<c10d::PrefixStore>("nccl", group.store), group.rank, group.size, options);
+  }
+  return *group.nccl;
+}
+
+/// Who carries a tensor.
+Backend& carrier_of(Group& group, const at::Tensor& tensor) { return tensor.is_cuda() ? nccl_of(group) : *group.gloo; }
+
+/// A tensor as its carrier reads it: contiguous. The tensor itself where it is so already.
+at::Tensor readable(const at::Tensor& tensor) { return tensor.detach().contiguous(); }
+
+#else
+
+Backend& carrier_of(Group& group, const at::Tensor&) { return *group.gloo; }
+
+/// A tensor as Gloo reads it: contiguous, in host memory. The tensor itself where it is so already.
+at::Tensor readable(const at::Tensor& tensor) { return tensor.detach().to(at::kCPU).contiguous(); }
+
+#endif
 
 /// Something under way, and what to do with its result once it is there.
 struct Work {
@@ -49,7 +101,13 @@ Work* work_or_error(Body body) noexcept {
     at::NoGradGuard no_grad;
     auto work = std::make_unique<Work>();
     body(*work);
+    *work->ended = work->began;
     for (auto& pending : work->pending) {
+#ifdef ESP_NCCL
+      if (dynamic_cast<c10d::ProcessGroupNCCL::WorkNCCL*>(pending.get())) {
+        continue;  // its future is there as soon as it is begun
+      }
+#endif
       // Called by the thread that ends it, before those that wait go on.
       pending->getFuture()->addCallback([ended = work->ended](c10::ivalue::Future&) { *ended = now(); });
     }
@@ -60,14 +118,43 @@ Work* work_or_error(Body body) noexcept {
   }
 }
 
-/// A tensor that Gloo can read: contiguous, in host memory. The tensor itself where it is so already.
-at::Tensor on_host(const at::Tensor& tensor) { return tensor.detach().to(at::kCPU).contiguous(); }
-
-bool is_at_home(const std::string& host) { return host == "localhost" || host.rfind("127.", 0) == 0; }
+/// This host's own address on the network that leads to another, which need not be the one that its name stands for. Empty where
+/// there is no way.
+std::string address_towards(const std::string& host, int port) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_socktype = SOCK_DGRAM;
+  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) {
+    return "";
+  }
+  std::string own;
+  for (addrinfo* at = found; at && own.empty(); at = at->ai_next) {
+    // To connect a datagram's socket sends nothing: it only chooses a way.
+    int way = socket(at->ai_family, SOCK_DGRAM, 0);
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    char text[NI_MAXHOST];
+    if (way >= 0 && connect(way, at->ai_addr, at->ai_addrlen) == 0 &&
+        getsockname(way, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+        getnameinfo(reinterpret_cast<sockaddr*>(&address), length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0) {
+      own = text;
+    }
+    if (way >= 0) {
+      close(way);
+    }
+  }
+  freeaddrinfo(found);
+  return own;
+}
 
 }  // namespace
 
 ESP_EXPORT int esp_has_process_groups() { return 1; }
+
+#ifdef ESP_NCCL
+ESP_EXPORT int esp_has_nccl() { return 1; }
+#else
+ESP_EXPORT int esp_has_nccl() { return 0; }
+#endif
 
 /// Meets the store at an address; the process that serves it opens it there. All keys are below a prefix.
 ESP_EXPORT Store* esp_store(const char* host, int port, int serves, const char* prefix, int64_t timeout_ms) {
@@ -79,6 +166,7 @@ ESP_EXPORT Store* esp_store(const char* host, int port, int serves, const char* 
     options.timeout = Milliseconds(timeout_ms);
     auto store = std::make_unique<Store>();
     store->host = host;
+    store->port = port;
     store->tcp = c10::make_intrusive<c10d::TCPStore>(host, options);
     store->own = c10::make_intrusive<c10d::PrefixStore>(prefix, store->tcp);
     store->own->setTimeout(Milliseconds(timeout_ms));
@@ -120,13 +208,14 @@ ESP_EXPORT Group* esp_group(Store* store, int rank, int size, int64_t timeout_ms
   try {
     auto options = c10d::ProcessGroupGloo::Options::create(Milliseconds(timeout_ms));
     const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+    std::string own = address_towards(store->host, store->port);
     options->devices.push_back(
         interface && *interface ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
-        : is_at_home(store->host) ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
-                                  : c10d::ProcessGroupGloo::createDefaultDevice());
+        : own.empty()           ? c10d::ProcessGroupGloo::createDefaultDevice()
+                                : c10d::ProcessGroupGloo::createDeviceForHostname(own));
     options->threads = 2;
     auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(store->own, rank, size, options);
-    return new Group{std::move(gloo), rank, size};
+    return new Group{std::move(gloo), rank, size, store->own, timeout_ms, {}, {}};
   } catch (...) {
     remember_error();
     return nullptr;
@@ -134,7 +223,19 @@ ESP_EXPORT Group* esp_group(Store* store, int rank, int size, int64_t timeout_ms
 }
 
 /// Leaves: the other ranks' operations with this one fail at once.
-ESP_EXPORT void esp_group_free(Group* group) { delete group; }
+ESP_EXPORT void esp_group_free(Group* group) {
+  try {
+#ifdef ESP_NCCL
+    // What is under way with a rank that is gone never ends by itself.
+    if (group->nccl) {
+      static_cast<c10d::ProcessGroupNCCL&>(*group->nccl).abort();
+    }
+#endif
+    delete group;
+  } catch (...) {
+    // There is nobody to tell.
+  }
+}
 
 /// Sums tensors over all ranks, in place once the work is waited for. They travel as one.
 ESP_EXPORT Work* esp_all_reduce(Group* group, const Handle* tensors, int64_t count, int average) {
@@ -145,9 +246,9 @@ ESP_EXPORT Work* esp_all_reduce(Group* group, const Handle* tensors, int64_t cou
       flat.push_back(tensor.reshape(-1));
     }
     at::Tensor all = count == 1 ? flat[0] : at::cat(flat);
-    at::Tensor sent = on_host(all);
+    at::Tensor sent = readable(all);
     std::vector<at::Tensor> buffer{sent};
-    work.pending.push_back(group->gloo->allreduce(buffer));
+    work.pending.push_back(carrier_of(*group, sent).allreduce(buffer));
     work.kept = own;
     work.finish = [own, sent, average, size = group->size] {
       if (average) {
@@ -173,12 +274,12 @@ ESP_EXPORT Work* esp_reduce_scatter(Group* group, Handle output, Handle input) {
         input->numel() == output->numel() * group->size, "an input of ", input->numel(), " elements does not hold ", group->size,
         " shares of ", output->numel());
     // Reducing leaves partial sums in what it reads.
-    at::Tensor sent = input->detach().to(at::kCPU, input->scalar_type(), false, /*copy=*/true).contiguous().reshape({group->size, -1});
+    at::Tensor sent = readable(*input).clone().reshape({group->size, -1});
     for (int root = 0; root < group->size; root++) {
       std::vector<at::Tensor> share{sent.select(0, root)};
       c10d::ReduceOptions options;
       options.rootRank = root;
-      work.pending.push_back(group->gloo->reduce(share, options));
+      work.pending.push_back(carrier_of(*group, sent).reduce(share, options));
     }
     work.kept = {sent};
     work.finish = [out = output->detach(), sent, rank = group->rank] { out.copy_(sent.select(0, rank).view(out.sizes())); };
@@ -191,13 +292,13 @@ ESP_EXPORT Work* esp_all_gather(Group* group, Handle output, Handle input) {
     TORCH_CHECK(
         output->numel() == input->numel() * group->size, "an output of ", output->numel(), " elements does not hold ", group->size,
         " inputs of ", input->numel());
-    std::vector<at::Tensor> sent{on_host(*input).reshape(-1)};
+    std::vector<at::Tensor> sent{readable(*input).reshape(-1)};
     std::vector<std::vector<at::Tensor>> received(1);
     at::Tensor all = at::empty({group->size, sent[0].numel()}, sent[0].options());
     for (int rank = 0; rank < group->size; rank++) {
       received[0].push_back(all.select(0, rank));
     }
-    work.pending.push_back(group->gloo->allgather(received, sent));
+    work.pending.push_back(carrier_of(*group, sent[0]).allgather(received, sent));
     work.kept = {sent[0], all};
     work.finish = [out = output->detach(), all] { out.copy_(all.view(out.sizes())); };
   });
@@ -206,11 +307,11 @@ ESP_EXPORT Work* esp_all_gather(Group* group, Handle output, Handle input) {
 /// Gives all ranks one rank's tensor, in place.
 ESP_EXPORT Work* esp_broadcast(Group* group, Handle tensor, int root) {
   return work_or_error([&](Work& work) {
-    at::Tensor own = tensor->detach(), sent = on_host(own);
+    at::Tensor own = tensor->detach(), sent = readable(own);
     std::vector<at::Tensor> buffer{sent};
     c10d::BroadcastOptions options;
     options.rootRank = root;
-    work.pending.push_back(group->gloo->broadcast(buffer, options));
+    work.pending.push_back(carrier_of(*group, sent).broadcast(buffer, options));
     work.kept = {own, sent};
     work.finish = [own, sent] {
       if (sent.data_ptr() != own.data_ptr()) {
@@ -261,6 +362,7 @@ int missing_status() {
 }  // namespace
 
 ESP_EXPORT int esp_has_process_groups() { return 0; }
+ESP_EXPORT int esp_has_nccl() { return 0; }
 ESP_EXPORT void* esp_store(const char*, int, int, const char*, int64_t) { return missing(); }
 ESP_EXPORT void esp_store_free(void*) {}
 ESP_EXPORT int esp_store_set(void*, const char*, const uint8_t*, int64_t) { return missing_status(); }

@@ -33,7 +33,7 @@ Console.WriteLine(FormattableString.Invariant(
 ];
 foreach ((string name, ModelConfig config) in models.Take(isToy ? 2 : models.Length))
 {
-    IArchitecture architecture = Architectures.Of(config.ModelType);
+    IArchitecture architecture = config.Architecture;
     using var model = Model.Of(config, ParameterSet.Initialize(architecture.Parameters(config), config, config.Layers, 1, Device.Cpu));
     foreach (bool bf16 in (bool[])[false, true])
     {

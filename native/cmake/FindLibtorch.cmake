@@ -1,6 +1,6 @@
 # Finds a libtorch, in this order: ESPALIER_LIBTORCH (the folder that holds include/ and lib/), the PyTorch of python3
 # on the PATH, the one that eng/setup.sh fetched, the system's.
-# Sets LIBTORCH_{VERSION,LIB_DIR,INCLUDE_DIRS,LIBRARIES,RPATH,BLAS,CXX_STANDARD,CXX11_ABI,GLOO}.
+# Sets LIBTORCH_{VERSION,LIB_DIR,INCLUDE_DIRS,LIBRARIES,RPATH,BLAS,CXX_STANDARD,CXX11_ABI,GLOO,NCCL,CUDA_INCLUDE_DIRS}.
 
 set(LIBTORCH_ROOT "$ENV{ESPALIER_LIBTORCH}")
 if(LIBTORCH_ROOT AND NOT EXISTS "${LIBTORCH_ROOT}/include/ATen/ATen.h")
@@ -93,6 +93,8 @@ set(CMAKE_REQUIRED_INCLUDES ${LIBTORCH_INCLUDE_DIRS})
 set(CMAKE_REQUIRED_DEFINITIONS -DUSE_C10D_GLOO -D_GLIBCXX_USE_CXX11_ABI=${LIBTORCH_CXX11_ABI})
 set(CMAKE_REQUIRED_FLAGS "-std=c++${LIBTORCH_CXX_STANDARD} -w")
 set(CMAKE_REQUIRED_LIBRARIES ${LIBTORCH_LIBRARIES})
+# What libtorch itself lacks, such as a GPU driver on the machine that compiles, is not asked here.
+set(CMAKE_REQUIRED_LINK_OPTIONS -Wl,--allow-shlib-undefined)
 unset(LIBTORCH_GLOO CACHE)
 check_cxx_source_compiles("
   #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -100,4 +102,21 @@ check_cxx_source_compiles("
   int main() { return c10d::ProcessGroupGloo::createDefaultDevice() == nullptr; }" LIBTORCH_GLOO)
 if(NOT LIBTORCH_GLOO)
   message(STATUS "Without Gloo: training on several ranks is left out. HINT: on Debian or Ubuntu install libgloo-dev.")
+endif()
+
+# Between GPUs they talk through NCCL, where libtorch computes on GPUs and the headers of CUDA and NCCL are there: Debian's packages
+# nvidia-cuda-dev and libnccl-dev, or what pip has put beside PyTorch.
+set(LIBTORCH_NCCL OFF)
+if(LIBTORCH_GLOO AND torch_cuda_library)
+  file(GLOB LIBTORCH_CUDA_INCLUDE_DIRS "${LIBTORCH_ROOT}/../nvidia/*/include" /usr/local/cuda/include)
+  list(APPEND CMAKE_REQUIRED_INCLUDES ${LIBTORCH_CUDA_INCLUDE_DIRS})
+  list(APPEND CMAKE_REQUIRED_DEFINITIONS -DUSE_C10D_NCCL)
+  unset(has_nccl CACHE)
+  check_cxx_source_compiles("
+    #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+    int main() { return c10::make_intrusive<c10d::ProcessGroupNCCL>(nullptr, 0, 1)->getSize(); }" has_nccl)
+  set(LIBTORCH_NCCL ${has_nccl})
+  if(NOT LIBTORCH_NCCL)
+    message(STATUS "Without NCCL: between ranks, what GPUs compute travels through host memory. HINT: on Debian install libnccl-dev and nvidia-cuda-dev.")
+  endif()
 endif()

@@ -41,6 +41,7 @@ internal static class Commands
             RunsCommand.CreateWatch(),
             CompareCommand.Create(),
             ExperimentCommand.Create(),
+            FigureCommand.Create(),
             VerifyCommand.Create(),
             InfoCommand.Create(),
             SelfTestCommand.Create(),

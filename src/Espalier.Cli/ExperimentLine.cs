@@ -66,7 +66,7 @@ internal sealed class ExperimentLine : IDisposable
         [
             string.Create(CultureInfo.InvariantCulture, $"{ProgressLine.Bar(spent / _progress.WantedFlops, 16)}  {_progress.Finished}/{_progress.Wanted} runs"),
             .. underWay.Select(run => string.Create(
-                CultureInfo.InvariantCulture, $"{run.Run.Arm} {run.Run.LearningRate:0.###e0} seed {run.Run.Seed} {run.Spent / run.Run.ExpectedFlops:P0}")),
+                CultureInfo.InvariantCulture, $"{run.Run.Arm} {run.Run.LearningRate:0.###e0} seed {run.Run.Seed} {run.Spent / _runs.Expected(run.Run):P0}")),
             done > 0 && left is > 0 and < 1e9 ? $"{ProgressLine.Time(TimeSpan.FromSeconds(left))} left" : "",
         ];
         return string.Join("  ", parts.Where(part => part.Length > 0));
@@ -76,7 +76,7 @@ internal sealed class ExperimentLine : IDisposable
     {
         try
         {
-            return RunMetrics.Load(run.FolderIn(_pool)).Cost.Flops;
+            return RunMetrics.Load(run.FolderIn(_pool)).Cost.Flops - run.SharedFlopsIn(_pool);
         }
         catch (UserErrorException)
         {

@@ -11,6 +11,11 @@ namespace Espalier.Cli;
 /// <summary><c>espalier grow</c>.</summary>
 internal static class GrowCommand
 {
+    // What --list doubles.
+    private static readonly ModelConfig Gpt2 = new Gpt2Config { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 };
+    private static readonly ModelConfig Bert = new BertConfig { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 };
+    private static readonly ModelConfig Llama = new LlamaConfig { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 };
+
     public static Verb Create()
     {
         var checkpoint = new Argument<string?>("CHECKPOINT")
@@ -203,7 +208,7 @@ internal static class GrowCommand
             {
                 entry.Name,
                 Grows = Grown(entry),
-                Keeps = new { Gpt2 = Keeps(entry, ModelType.Gpt2), Bert = Keeps(entry, ModelType.Bert), Llama = Keeps(entry, ModelType.Llama) },
+                Keeps = new { Gpt2 = Keeps(entry, Gpt2), Bert = Keeps(entry, Bert), Llama = Keeps(entry, Llama) },
                 entry.Source,
             }));
             return;
@@ -214,11 +219,11 @@ internal static class GrowCommand
             ["operator", "grows", "keeps a GPT-2", "keeps a BERT", "keeps a Llama", "source"],
             GrowthOperators.All.Select(entry => new[]
             {
-                entry.Name, Grown(entry), Keeps(entry, ModelType.Gpt2), Keeps(entry, ModelType.Bert), Keeps(entry, ModelType.Llama), entry.Source,
+                entry.Name, Grown(entry), Keeps(entry, Gpt2), Keeps(entry, Bert), Keeps(entry, Llama), entry.Source,
             }));
     }
 
-    private static string Keeps(OperatorEntry entry, ModelType type) => InWords(entry.Keeps(type));
+    private static string Keeps(OperatorEntry entry, ModelConfig model) => InWords(entry.Keeps(model));
 
     private static string Grown(OperatorEntry entry) => string.Join(", ", Enum.GetValues<GrownSizes>()
         .Where(size => size != GrownSizes.None && entry.Grows.HasFlag(size))

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Espalier.Configuration;
 using Espalier.Planning;
 using Espalier.Reporting;
@@ -77,6 +78,27 @@ internal static class PlanCommand
             DefaultValueFactory = _ => new LawPlanOptions().StackFactor,
         };
         var rankMemory = Number("--rank-memory", "Also tells how the stages lie on ranks with so many bytes, such as 80e9, by formulas.");
+        var ranks = new Option<int?>("--ranks")
+        {
+            Description = $"With a RECIPE alone: what each of so many ranks holds, sends and computes, 1 to {RecipePlanOptions.MostRanks}; " +
+                "with --speed or --measure, how well they work and how long the run takes.",
+            HelpName = "N",
+        };
+        ranks.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() is < 1 or > RecipePlanOptions.MostRanks)
+            {
+                result.AddError($"--ranks is a number from 1 to {RecipePlanOptions.MostRanks}.");
+            }
+        });
+        var network = new Option<string>("--network")
+        {
+            Description = $"With --ranks: what lies between them, the slowest where there are several kinds: {RecipePlanOptions.Networks}; " +
+                "or its rate and latency.",
+            HelpName = "NAME|25Gbit/s,50us",
+            DefaultValueFactory = _ => new RecipePlanOptions().Network,
+        };
+        var speed = Number("--speed", "With --ranks: the FLOPs a second that each reaches while it trains, such as 200e12.");
         var sequence = new Option<int>("--sequence")
         {
             Description = "With --law and --rank-memory: tokens of a sequence.",
@@ -109,11 +131,12 @@ internal static class PlanCommand
             "Plans growth before anything is trained: the most that it can save, when to grow, and what a schedule will cost.")
         {
             recipe, overrides, curves, kind, threshold, stop, column, law, size, loss, budget, stages, follows, constants, factor, rankMemory,
-            sequence, pilot, pilotLength, tolerance, measure, json, output,
+            ranks, network, speed, sequence, pilot, pilotLength, tolerance, measure, json, output,
         };
         command.Examples =
         [
             "espalier plan recipes/gpt2-base-apollo.yaml model.vocab_size=50257",
+            "espalier plan recipes/gpt2-base-apollo.yaml model.vocab_size=50257 --ranks 8 --network ethernet-100 --speed 100e12",
             "espalier plan --law --size 1.5e9 --rank-memory 80e9",
             "espalier plan --pilot recipes/tiny.yaml --out plans/tiny",
             "espalier plan --curve half.csv@n_layer=6,n_embd=768 --curve base.csv@n_layer=12,n_embd=768",
@@ -132,6 +155,24 @@ internal static class PlanCommand
             if ((named.Length > 0 ? 1 : 0) + (byLaw ? 1 : 0) + (byPilot ? 1 : 0) > 1)
             {
                 throw new UserErrorException("--curve, --law and --pilot are three ways to plan.", "Take one of them at a time.");
+            }
+
+            int? onRanks = parsed.GetValue(ranks);
+            double? stated = parsed.GetValue(speed);
+            if (onRanks is not null && (named.Length > 0 || byLaw || byPilot))
+            {
+                throw new UserErrorException("--ranks plans for a RECIPE alone.", "Leave --curve, --law and --pilot out.");
+            }
+
+            if (stated is not null && (onRanks is null || parsed.GetValue(measure)))
+            {
+                throw new UserErrorException("--speed states what --ranks needs to know.", "Give --ranks with it, and leave --measure out.");
+            }
+
+            if (stated is <= 0)
+            {
+                throw new UserErrorException(
+                    string.Create(CultureInfo.InvariantCulture, $"--speed {stated} is no speed."), "It is FLOPs a second, such as 200e12.");
             }
 
             PlanReport? report = named.Length > 0 ? CurvePlan.Make(new CurvePlanOptions
@@ -170,6 +211,9 @@ internal static class PlanCommand
             {
                 Measure = parsed.GetValue(measure),
                 RankMemory = parsed.GetValue(rankMemory),
+                Ranks = onRanks,
+                Network = parsed.GetValue(network)!,
+                Speed = stated,
                 Constants = parsed.GetValue(constants),
             });
             if (report is null)

@@ -1,98 +1,72 @@
 using System.CommandLine;
 using Espalier.Data;
 using Espalier.Experiments;
-using Espalier.Models;
-using Espalier.Reporting;
-using Espalier.Training;
 
 namespace Espalier.Cli;
 
-/// <summary><c>espalier quickstart</c>: the whole way, from text to a comparison with training from scratch.</summary>
+/// <summary><c>espalier quickstart</c>: the whole way, from text to whether growing pays.</summary>
 internal static class QuickstartCommand
 {
     private const string Corpus = "data/sotu";
 
-    // In this order: the first is the baseline.
-    private static readonly string[] Methods = ["scratch", "apollo"];
+    // The rates are the best of the sweeps that the experiments of these names make.
+    private static readonly Dictionary<string, (string Experiment, string Rates, string Data, Tokenizer Tokenizer)> Models = new()
+    {
+        ["gpt2"] = ("quickstart", "[2e-3]", "data/sotu-bytes", ByteLevelBpe.RawBytes),
+        ["bert"] = ("quickstart-bert", "[7e-4]", "data/sotu-characters", WordPiece.Characters),
+        ["llama"] = ("quickstart-llama", "[2e-3]", "data/sotu-bytes", ByteLevelBpe.RawBytes),
+    };
 
     public static Verb Create()
     {
         var overrides = new Argument<string[]>("KEY=VALUE")
         {
-            Description = "Values in place of both recipes', for example seed=1; with another --out.",
+            Description = "Values in place of the experiment's: seeds=[1,2,3], set.training.device=cpu.",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        var output = new Option<string>("--out")
+        var model = new Option<string>("--model")
         {
-            Description = "The folder of the two runs and the report. Default: runs/quickstart, of a BERT runs/quickstart-bert.",
-            HelpName = "DIR",
+            Description = "gpt2 or llama, on bytes, or bert, on masked characters.",
+            HelpName = "gpt2|bert|llama",
+            DefaultValueFactory = _ => "gpt2",
         };
-        var model = new Option<ModelType>("--model")
-        {
-            Description = "gpt2: a 12-layer GPT on bytes; bert: a 6-layer BERT on masked characters.",
-            HelpName = "gpt2|bert",
-            DefaultValueFactory = _ => ModelType.Gpt2,
-        };
+        model.AcceptOnlyFromAmong([.. Models.Keys]);
+        Option<string> output = ExperimentCommand.Output();
+        Option<int> parallel = ExperimentCommand.Parallel(2);
+        var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
         var command = new Verb(
             "quickstart",
-            $"Fetches the State of the Union speeches into {Corpus}, trains a model on them from scratch and the same " +
-            "model with Apollo, and says what Apollo saves: minutes on two cores. Interrupted at any moment, the same " +
-            "command goes on where it was.")
+            $"Fetches the State of the Union speeches into {Corpus}, trains on them models that never grow and one that grows, all for the same " +
+            "FLOPs, and says whether growing pays: minutes on two cores, for the first seed at known learning rates. " +
+            "`espalier experiment recipes/experiments/quickstart.yaml` goes on with the sweeps and the other seeds. " +
+            "Interrupted at any moment, the same command goes on where it was.")
         {
-            overrides, model, output,
+            overrides, model, output, parallel, json,
         };
         command.Examples =
         [
             "espalier quickstart",
             "espalier quickstart --model bert",
-            "espalier quickstart seed=1 --out runs/quickstart-seed1",
+            "espalier quickstart seeds=[1,2,3]",
         ];
         command.SetAction(parsed =>
         {
             SingleProcess.Require();
-            (string name, PreparationOptions data) = parsed.GetValue(model) switch
-            {
-                ModelType.Bert => ("quickstart-bert", new PreparationOptions { Tokenizer = WordPiece.Characters }),
-                ModelType.Gpt2 => ("quickstart", new PreparationOptions { Tokenizer = ByteLevelBpe.RawBytes }),
-                _ => throw new UserErrorException(
-                    "There are quickstarts of gpt2 and bert only.", "Take gpt2 or bert, or train recipes/llama-tiny.yaml."),
-            };
-            return Run(name, data, parsed.GetValue(output) ?? Path.Combine("runs", name), parsed.GetValue(overrides)!);
+            var (experiment, rates, data, tokenizer) = Models[parsed.GetValue(model)!];
+            ExperimentConfig config = ExperimentFile.Read(
+                Path.Combine(AppContext.BaseDirectory, "recipes", "experiments", $"{experiment}.yaml"),
+                ["seeds=[1]", $"learning_rates={rates}", .. parsed.GetValue(overrides)!]);
+            PrepareData(data, tokenizer);
+            return ExperimentCommand.Run(config, parsed.GetValue(output)!, parsed.GetValue(parallel), parsed.GetValue(json));
         });
         return command;
     }
 
-    private static int Run(string name, PreparationOptions data, string folder, string[] overrides)
-    {
-        Recipe[] recipes =
-        [
-            .. Methods.Select(method => RecipeReader.Read(
-                Path.Combine(AppContext.BaseDirectory, "recipes", $"{name}-{method}.yaml"), overrides)),
-        ];
-        var experiment = new Experiment(folder, recipes[0], recipes[1..]);
-        PrepareData(recipes[0].Data.Path, data);
-
-        using (var signals = new StopSignals())
-        using (var line = new TrainingLine())
-        {
-            if (!experiment.Run(line.Show, line.End, signals.Token))
-            {
-                return TrainingLine.SayStopped();
-            }
-        }
-
-        RunComparison comparison = experiment.Compare();
-        experiment.WriteReport(comparison, "Apollo against training from scratch");
-        CompareCommand.Print(comparison);
-        Console.Out.WriteLine($"The curves: {experiment.ReportFile}");
-        return 0;
-    }
-
-    private static void PrepareData(string folder, PreparationOptions options)
+    private static void PrepareData(string folder, Tokenizer tokenizer)
     {
         using var line = new DataProgressLine();
         string texts = SotuCorpus.Fetch(Corpus, line.Show, line.Token);
-        options = options with { HeldOutFiles = [SotuCorpus.HeldOutFiles] };
+        var options = new PreparationOptions { Tokenizer = tokenizer, HeldOutFiles = [SotuCorpus.HeldOutFiles] };
         CorpusPreparer.Prepare(Espalier.Data.Corpus.Open([texts]), folder, options, line.Show, line.Token);
     }
 }

@@ -17,7 +17,7 @@ internal sealed class RunProcess(int parallel)
     private static readonly TimeSpan WhileInUse = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Makes a run, or goes on with it; see <see cref="ExperimentRunner.Launch"/>.</summary>
-    public async Task<string?> Launch(ExperimentRun run, string folder, CancellationToken stop)
+    public async Task<string?> Launch(ExperimentRun run, string folder, string? from, CancellationToken stop)
     {
         // By a run of another experiment that is the same, or by one whose experiment was killed, and which still saves its state.
         while (RunDirectory.IsInUse(folder))
@@ -32,15 +32,18 @@ internal sealed class RunProcess(int parallel)
 
         try
         {
-            // Makes the folder and puts the recipe into it, or refuses what else it holds.
-            RunDirectory.Open(folder, run.Recipe).Dispose();
+            if (RunDirectory.LatestCheckpointOf(folder) is null)
+            {
+                // Makes the folder and puts the recipe into it, or refuses what else it holds.
+                RunDirectory.Open(folder, run.TrainedRecipe).Dispose();
+            }
         }
         catch (UserErrorException exception)
         {
             return exception.Message;
         }
 
-        using Process process = Process.Start(StartInfo(folder))!;
+        using Process process = Process.Start(StartInfo(folder, from))!;
         using CancellationTokenRegistration registration = stop.Register(process.StandardInput.Close);
         Task<string> ignored = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         string said = await process.StandardError.ReadToEndAsync(CancellationToken.None).ConfigureAwait(false);
@@ -49,9 +52,10 @@ internal sealed class RunProcess(int parallel)
         return process.ExitCode == 0 ? null : Reason(said, process.ExitCode);
     }
 
-    private ProcessStartInfo StartInfo(string folder)
+    private ProcessStartInfo StartInfo(string folder, string? from)
     {
-        ProcessStartInfo info = SelfStart.Info(["train", Path.Combine(folder, "recipe.yaml"), "--run", folder]);
+        string[] origin = from is null ? [] : ["--from", from];
+        ProcessStartInfo info = SelfStart.Info(["train", Path.Combine(folder, "recipe.yaml"), "--run", folder, .. origin]);
         info.RedirectStandardInput = info.RedirectStandardOutput = info.RedirectStandardError = true;
         info.Environment[StopSignals.WithInput] = "1";
         if (!info.Environment.ContainsKey(Threads))

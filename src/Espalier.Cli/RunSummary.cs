@@ -43,7 +43,7 @@ internal static class RunSummary
             CultureInfo.InvariantCulture,
             $"{result.Folder} is finished: loss {result.Loss:F3}, held-out loss {result.ValidLoss:F3}. The model is {checkpoint}."));
         Console.Error.WriteLine($"  espalier eval {result.Folder} --data TEXT");
-        if (recipe.Model.ModelType != ModelType.Bert)
+        if (recipe.Model is not BertConfig)
         {
             Console.Error.WriteLine($"  espalier generate {result.Folder} --prompt TEXT");
         }

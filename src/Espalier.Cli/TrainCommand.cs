@@ -65,7 +65,7 @@ internal static class TrainCommand
         command.Examples =
         [
             "espalier train recipes/tiny.yaml --run runs/tiny",
-            "espalier train recipes/quickstart-apollo.yaml --run runs/small data.path=data/my-text training.length='2e7 tokens'",
+            "espalier train recipes/gpt2-mini-apollo.yaml --run runs/small data.path=data/my-text training.length='2e7 tokens'",
             "espalier train runs/trunk/recipe.yaml --run runs/trunk-3600 --from runs/trunk@3000 training.length='3600 steps' learning_rate.decay='600 steps'",
             "espalier train runs/tiny/recipe.yaml --run runs/tiny --prolong training.length='400 steps'",
         ];

@@ -127,6 +127,7 @@ internal static unsafe partial class Native
 
     // process_group.cpp
     [LibraryImport(Library)] internal static partial int esp_has_process_groups();
+    [LibraryImport(Library)] internal static partial int esp_has_nccl();
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial StoreHandle esp_store(string host, int port, int serves, string prefix, long timeoutMs);
     [LibraryImport(Library)] internal static partial void esp_store_free(nint store);

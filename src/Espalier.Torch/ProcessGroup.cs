@@ -6,7 +6,7 @@ namespace Espalier.Torch;
 
 /// <summary>
 /// Processes that compute together, over c10d's Gloo in the same libtorch. All of them call the same operations in the same
-/// order. Tensors on a GPU travel through host memory. Every operation returns at once; its result is there when its
+/// order. Tensors on GPUs travel by NCCL, each process on a GPU of its own; or through host memory in a build without it. Every operation returns at once; its result is there when its
 /// <see cref="GroupWork"/> has been waited for, and it fails when a process is gone or does not answer in time.
 /// </summary>
 public sealed class ProcessGroup : IDisposable
@@ -17,6 +17,9 @@ public sealed class ProcessGroup : IDisposable
 
     /// <summary>Whether this build has process groups: Gloo's headers were there when it was built.</summary>
     public static bool IsAvailable => esp_has_process_groups() != 0;
+
+    /// <summary>Whether this build has NCCL: libtorch computes on GPUs, and the headers were there when it was built.</summary>
+    public static bool HasNccl => esp_has_nccl() != 0;
 
     /// <summary>This process's number, from 0.</summary>
     public int Rank { get; }
@@ -95,7 +98,7 @@ public sealed class GroupWork : SafeHandle
     /// <summary>When it began, on a clock of the process; known once it has been waited for.</summary>
     public TimeSpan Began { get; private set; }
 
-    /// <summary>When it ended, whether anybody waited for it then or not; known once it has been waited for.</summary>
+    /// <summary>When it ended, whether anybody waited for it then or not; as it began where NCCL carries it, which does not tell. Known once it has been waited for.</summary>
     public TimeSpan Ended { get; private set; }
 
     /// <summary>Waits for its end; once.</summary>

@@ -61,7 +61,7 @@ internal sealed class Golden : IDisposable
     }
 
     public ParameterSet Parameters(ModelConfig model) => new(
-        Architectures.Of(model.ModelType).Parameters(model).Select(
+        model.Architecture.Parameters(model).Select(
             spec => new Parameter(spec, ParameterSet.Trainable(this["param." + spec.Name]))));
 
     public void Dispose() => _file.Dispose();

@@ -6,6 +6,9 @@ namespace Espalier.Tests;
 /// <summary>Arbitrary values, the same in every run.</summary>
 internal static class Sample
 {
+    /// <summary>The architectures that there are.</summary>
+    public static string[] ModelTypes => ["gpt2", "bert", "llama", "qwen3"];
+
     /// <summary>Normal numbers with deviation 1, float32.</summary>
     public static Tensor Normal(int seed, params long[] shape)
     {
@@ -52,7 +55,7 @@ internal static class Sample
         Espalier.Models.Model.Of(config, Parameters(config, seed));
 
     /// <summary>Parameters of which none is at its initial 0 or 1, so that every one matters.</summary>
-    public static ParameterSet Parameters(ModelConfig model, int seed = 1) => new(Architectures.Of(model.ModelType).Parameters(model).Select(
+    public static ParameterSet Parameters(ModelConfig model, int seed = 1) => new(model.Architecture.Parameters(model).Select(
         (spec, i) =>
         {
             Tensor value = Normal((seed * 1000) + i, spec.Shape) * (spec.Axes.Count > 1 ? 0.3 : 0.1);

@@ -45,6 +45,23 @@ internal static class ConfigKeys
         }
     }
 
+    /// <summary>Those values of a config record that are not the defaults of their keys, and what tells variants, with dotted keys.</summary>
+    public static IEnumerable<(string Key, object? Value)> Chosen(object config, string path = "")
+    {
+        object usual = Activator.CreateInstance(config.GetType())!;
+        foreach (ConfigKey key in Of(config.GetType()))
+        {
+            object? value = key.Property.GetValue(config);
+            string dotted = path + key.Name;
+            bool isUsual = !key.IsDiscriminator && !key.IsSection
+                && ConfigValue.Format(value) == ConfigValue.Format(key.Property.GetValue(usual));
+            foreach (var leaf in key.IsSection ? Chosen(value!, dotted + ".") : isUsual ? [] : new (string, object?)[] { (dotted, value) })
+            {
+                yield return leaf;
+            }
+        }
+    }
+
     /// <summary>The YAML form of an enum's member: `InversePower` is `inverse-power`.</summary>
     public static string Kebab(object enumMember) => Split(enumMember.ToString()!, '-');
 

@@ -40,22 +40,32 @@ internal sealed class ConfigVariants
     /// <param name="section">The record that has variants.</param>
     /// <param name="name">The value of their key.</param>
     /// <param name="type">The record, which derives from the section's.</param>
-    /// <exception cref="ArgumentException">Another variant has the name.</exception>
+    /// <exception cref="ArgumentException">Another variant has the name, or the record says another, or cannot be made.</exception>
     public static void Register(Type section, string name, Type type)
     {
-        ConfigVariants known = Of(section) ?? throw new ArgumentException($"{section.Name} has no variants", nameof(section));
-        if (known.TypeOf(name) is Type other)
+        lock (Registered)
         {
-            if (other == type)
+            ConfigVariants known = Of(section)!;
+            if (type.IsAbstract || type.GetConstructor([]) is null)
             {
-                return;
+                throw new ArgumentException($"{type.Name} is abstract, or has no constructor without arguments", nameof(type));
             }
 
-            throw new ArgumentException($"'{name}' is {other.Name} already", nameof(name));
-        }
+            object? says = ConfigKeys.Of(type).FirstOrDefault(key => key.Name == known.Key)?.Property.GetValue(Activator.CreateInstance(type));
+            if (says as string != name)
+            {
+                throw new ArgumentException($"'{name}' is not what {type.Name} says of itself: its `{known.Key}` is '{says}'", nameof(name));
+            }
 
-        var variant = new ConfigVariantAttribute(known.Key, name, type);
-        Registered.AddOrUpdate(section, [variant], (_, before) => before.Add(variant));
+            if (known.TypeOf(name) is not Type other)
+            {
+                Registered.AddOrUpdate(section, [new(known.Key, name, type)], (_, before) => before.Add(new(known.Key, name, type)));
+            }
+            else if (other != type)
+            {
+                throw new ArgumentException($"'{name}' is {other.Name} already", nameof(name));
+            }
+        }
     }
 
     /// <summary>The records that a section can be: its variants, or just itself.</summary>

@@ -22,6 +22,7 @@ public sealed class Ranks : IDisposable
     private readonly string[] _hosts;
     private long? _step;
     private bool _isNamed, _hasFailed;
+    private bool _storeIsGone;
     private int _silent;
 
     private Ranks() => _hosts = [Environment.MachineName];
@@ -254,10 +255,10 @@ public sealed class Ranks : IDisposable
         {
             if (_hasFailed)
             {
-                _store.Add(LeftKey, 1);
+                _ = InTime(store => store.Add(LeftKey, 1));
                 if (IsFirst && _firstServes)
                 {
-                    Await(() => _store.Add(LeftKey, 0) >= Size - _silent);
+                    Await(() => InTime(store => store.Add(LeftKey, 0)) >= Size - _silent);
                 }
             }
         }
@@ -300,7 +301,7 @@ public sealed class Ranks : IDisposable
     {
         try
         {
-            return _store!.Add(ToldKey, 1) == 1;
+            return InTime(store => store.Add(ToldKey, 1)) == 1;
         }
         catch (TorchException)
         {
@@ -332,9 +333,13 @@ public sealed class Ranks : IDisposable
         int[] silent;
         try
         {
-            _store!.Set(AliveKey(Rank), "");
-            Await(() => _store.Has(ToldKey) || Silent().Length == 0);
-            if (_store.Has(ToldKey))
+            _ = InTime(store =>
+            {
+                store.Set(AliveKey(Rank), "");
+                return 0;
+            });
+            Await(() => IsTold() || Silent().Length == 0);
+            if (IsTold())
             {
                 return new FailureElsewhereException(exception);
             }
@@ -363,9 +368,32 @@ public sealed class Ranks : IDisposable
                 "Look at the network between them. The same command goes on from the last checkpoint.",
                 exception));
 
-        int[] Silent() => [.. Enumerable.Range(0, Size).Where(rank => !_store!.Has(AliveKey(rank)))];
+        bool IsTold() => InTime(store => store.Has(ToldKey));
+
+        int[] Silent() => [.. Enumerable.Range(0, Size).Where(rank => !InTime(store => store.Has(AliveKey(rank))))];
 
         static string AliveKey(int rank) => string.Create(CultureInfo.InvariantCulture, $"alive/{rank}");
+    }
+
+    /// <summary>
+    /// Asks the store after a failure. Its host may hang, or lie behind a cut cable: then no answer comes, for as long as the network likes.
+    /// </summary>
+    /// <exception cref="TorchException">The store is gone, or does not answer.</exception>
+    private T InTime<T>(Func<ProcessStore, T> question)
+    {
+        if (!_storeIsGone)
+        {
+            Task<T> answer = Task.Factory.StartNew(
+                () => question(_store!), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            if (Task.WaitAny([answer], Grace) == 0)
+            {
+                return answer.GetAwaiter().GetResult();
+            }
+
+            _storeIsGone = true;
+        }
+
+        throw new TorchException("The store does not answer.");
     }
 
     private static void Await(Func<bool> condition)

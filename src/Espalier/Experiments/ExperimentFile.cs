@@ -18,15 +18,16 @@ public static class ExperimentFile
 
     /// <summary>Reads an experiment.</summary>
     /// <param name="path">The YAML file.</param>
+    /// <param name="overrides">Its keys with values in place of the file's, `key=value`; null for none.</param>
     /// <returns>It, its recipe's path made whole.</returns>
     /// <exception cref="UserErrorException">
     /// The file cannot be read, or the experiment is not right: one line for each problem, `file:line: key: what — remedy`.
     /// </exception>
-    public static ExperimentConfig Read(string path)
+    public static ExperimentConfig Read(string path, IEnumerable<string>? overrides = null)
     {
         string yaml = ConfigFile.ReadText(path, Noun, "The ready ones are in recipes/experiments/.");
         ExperimentConfig experiment = ConfigFile.Parse<ExperimentConfig>(
-            yaml, path, Noun, "recipes/experiments/quickstart.yaml", overrides: null, Check);
+            yaml, path, Noun, "recipes/experiments/quickstart.yaml", overrides, Check);
         return experiment with
         {
             Name = experiment.Name.Length > 0 ? experiment.Name : Path.GetFileNameWithoutExtension(path),

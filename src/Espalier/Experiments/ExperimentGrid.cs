@@ -12,7 +12,14 @@ namespace Espalier.Experiments;
 /// <param name="LearningRates">The peaks of its sweep, by growing size.</param>
 /// <param name="IsNeverGrown">Whether it trains one whole model from the first update to the last.</param>
 /// <param name="Settings">What it sets in the recipe, as the command line takes it.</param>
-public sealed record GridArm(string Name, IReadOnlyList<double> LearningRates, bool IsNeverGrown, IReadOnlyList<string> Settings);
+public sealed record GridArm(string Name, IReadOnlyList<double> LearningRates, bool IsNeverGrown, IReadOnlyList<string> Settings)
+{
+    /// <summary>The model that it begins with.</summary>
+    public required ModelConfig InitialModel { get; init; }
+
+    /// <summary>The model that it ends with.</summary>
+    public required ModelConfig FinalModel { get; init; }
+}
 
 /// <summary>
 /// All runs that an experiment can come to. Which of them it makes depends on what the sweeps say; each is as long as its budget
@@ -31,6 +38,7 @@ public sealed class ExperimentGrid
     private readonly Dataset _data;
     private readonly Tokenizer _tokenizer;
     private readonly Dictionary<(string Arm, double Budget, double Rate, ulong Seed), ExperimentRun> _runs = [];
+    private readonly Dictionary<(string Arm, double Short, double Long), bool> _sharing = [];
 
     /// <summary>Plans an experiment; nothing is written.</summary>
     /// <param name="config">The experiment.</param>
@@ -48,8 +56,15 @@ public sealed class ExperimentGrid
         Recipe[] recipes = [.. config.Arms.Arms.Select(arm => Read(arm, []))];
         Arms =
         [
-            .. config.Arms.Arms.Zip(recipes, (arm, recipe) => new GridArm(
-                arm.Name, RatesOf(arm, recipe), recipe.Method is ScratchConfig, arm.Overrides.Without(RateKey).Arguments)),
+            .. config.Arms.Arms.Zip(recipes, (arm, recipe) =>
+            {
+                RunPlan plan = PlanOf(recipe);
+                return new GridArm(
+                    arm.Name, RatesOf(arm, recipe), recipe.Method is ScratchConfig, arm.Overrides.Without(RateKey).Arguments)
+                {
+                    InitialModel = plan.Method.InitialModel, FinalModel = plan.FinalModel,
+                };
+            }),
         ];
         RequireComparable(recipes);
         foreach (var (arm, budget, rate) in Cells().SelectMany(cell => cell.Arm.LearningRates, (cell, rate) => (cell.Arm, cell.Budget, rate)))
@@ -89,13 +104,64 @@ public sealed class ExperimentGrid
         return run;
     }
 
+    /// <summary>
+    /// The runs of smaller budgets whose stable phases are the beginning of a run, the longest first: it may go on from their ends. Growth
+    /// at shares of a length comes at other steps in another length, so that such runs share nothing after it.
+    /// </summary>
+    /// <param name="run">A run of the grid.</param>
+    public IEnumerable<ExperimentRun> Trunks(ExperimentRun run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        GridArm arm = Arms.First(arm => arm.Name == run.Arm);
+        return Config.Budgets.Where(budget => budget < run.Budget).OrderDescending()
+            .Select(budget => Run(arm, budget, run.LearningRate, run.Seed)).Where(shorter => Shares(shorter, run));
+    }
+
+    /// <summary>What a run is expected to cost up to an update.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="step">The updates done.</param>
+    public double FlopsUpTo(ExperimentRun run, long step)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        return run.ExpectedFlops * PlanOf(run.Recipe).CostShare(step);
+    }
+
+    /// <summary>The time that a FLOP of a run takes here, measured by some updates of its last model on random tokens.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="stop">Ends it early.</param>
+    /// <exception cref="UserErrorException">The device is not here.</exception>
+    public double MeasureSecondsPerFlop(ExperimentRun run, CancellationToken stop = default)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        ModelConfig model = PlanOf(run.Recipe).FinalModel;
+        return 1 / MeasuredStep.FlopsPerSecond(run.Recipe, model, ObjectiveOf(run.Recipe).PredictedShare(model.ContextLength), stop);
+    }
+
+    // Rate and seed are the same in both runs, so that one answer is that of all of an arm's.
+    private bool Shares(ExperimentRun shorter, ExperimentRun run)
+    {
+        if (!_sharing.TryGetValue((run.Arm, shorter.Budget, run.Budget), out bool shares))
+        {
+            RunPlan there = PlanOf(shorter.Recipe), here = PlanOf(run.Recipe);
+            shares = shorter.StableSteps > there.WarmupSteps
+                && SharedPast.Of(shorter.Recipe, run.Recipe, there, here, new LossCurve(there.LossInterval), shorter.StableSteps).What is null;
+            _sharing.Add((run.Arm, shorter.Budget, run.Budget), shares);
+        }
+
+        return shares;
+    }
+
+    private RunPlan PlanOf(Recipe recipe)
+    {
+        ModelConfig model = recipe.Model with { VocabularySize = recipe.Model.VocabularySize ?? _data.VocabularySize };
+        return new RunPlan(recipe, model, ObjectiveOf(recipe).PredictedShare(model.ContextLength));
+    }
+
     private ExperimentRun Plan(GridArm arm, double budget, double rate, ulong seed)
     {
         ExperimentArm said = Config.Arms.Arms.First(other => other.Name == arm.Name);
         string[] ofTheRun = [$"{RateKey}={ConfigValue.Format(rate)}", $"seed={ConfigValue.Format(seed)}", $"name={ConfigValue.Format(arm.Name)}"];
         Recipe recipe = Read(said, ofTheRun);
-        ModelConfig model = recipe.Model with { VocabularySize = recipe.Model.VocabularySize ?? _data.VocabularySize };
-        double predicted = Architectures.Of(model.ModelType).Objective(_tokenizer).PredictedShare(model.ContextLength);
 
         // The mean cost of an update depends on how long the run is only where moments of growth are absolute: a few rounds settle it.
         long steps = VeryLong;
@@ -135,14 +201,12 @@ public sealed class ExperimentGrid
         {
             Steps = steps,
             ExpectedFlops = cost,
+            StableSteps = PlanOf(recipe).LearningRate.StableSteps,
             Key = ExperimentRun.KeyOf(recipe, _data.Inputs),
         };
 
-        double CostOf(long length)
-        {
-            Recipe ofLength = recipe with { Training = recipe.Training with { Length = Duration.Steps(length) } };
-            return new RunPlan(ofLength, model, predicted).Stages(CostSamples).Sum(stage => stage.Flops.Total);
-        }
+        double CostOf(long length) => PlanOf(recipe with { Training = recipe.Training with { Length = Duration.Steps(length) } })
+            .Stages(CostSamples).Sum(stage => stage.Flops.Total);
     }
 
     /// <summary>An arm's recipe.</summary>
@@ -224,5 +288,5 @@ public sealed class ExperimentGrid
             ? $"they predict other things, {a.Model.ModelType} and {b.Model.ModelType}"
         : null;
 
-    private IObjective ObjectiveOf(Recipe recipe) => Architectures.Of(recipe.Model.ModelType).Objective(_tokenizer);
+    private IObjective ObjectiveOf(Recipe recipe) => recipe.Model.Architecture.Objective(_tokenizer);
 }

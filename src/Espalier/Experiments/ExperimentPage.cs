@@ -10,7 +10,10 @@ public static class ExperimentPage
     /// <summary>The page's name in its folder.</summary>
     public const string FileName = "report.html";
 
-    private const double BeginningLeftOut = 0.06;
+    private const double BeginningLeftOut = 0.25;
+
+    // More lines than this, labelled at their ends, want the page's whole width; more verdicts are summed up before they are told.
+    private const int ManyLines = 8, ManyVerdicts = 3;
 
     /// <summary>Writes the files, each first beside its place, then renamed into it.</summary>
     /// <param name="folder">Made if it is not there.</param>
@@ -45,26 +48,77 @@ public static class ExperimentPage
         double[] budgets = [.. result.Arms.Select(arm => arm.Budget).Distinct().Order()];
         if (budgets.Length > 1)
         {
-            html.Append("<section>\n<h2>Final loss over FLOPs</h2>\n<div class=\"charts\">\n")
-                .Append(HtmlPage.Figure(Ends(result))).Append("</div>\n</section>\n");
+            html.Append("<section>\n<h2>Final loss over FLOPs</h2>\n").Append(Charts(result, Ends(result))).Append("</section>\n");
         }
 
         foreach (double budget in budgets.Reverse())
         {
             TextTable table = ExperimentTable.Of(result, budget);
-            html.Append($"<section>\n<h2>{Svg.Text(table.Title)}</h2>\n").Append(HtmlPage.Table(table.Columns, table.Rows))
-                .Append("<div class=\"charts\">\n")
-                .Append(HtmlPage.Figure(Courses(result, budget))).Append(HtmlPage.Figure(Sweeps(result, budget)))
-                .Append("</div>\n</section>\n");
+            string[] names = [.. table.Rows.Select(row => row[0])];
+            html.Append($"<section>\n<h2>{Svg.Text(table.Title)}</h2>\n");
+            if (Differences(result, budget) is IntervalChart differences)
+            {
+                html.Append("<div class=\"charts whole\">\n").Append(HtmlPage.Figure(differences)).Append("</div>\n");
+            }
+
+            html.Append(HtmlPage.Table(
+                    table.Columns, table.Rows, row => Swatch(result, result.Arms.First(arm => arm.Arm.Name == names[row]).Arm)))
+                .Append(Charts(result, Courses(result, budget), Sweeps(result, budget))).Append("</section>\n");
         }
 
+        AppendVerdicts(html, result);
         AppendMethod(html, result);
         return HtmlPage.Of(result.Config.Name, Lead(result) + HtmlPage.Warnings(result.Warnings()), html);
     }
 
     private static string Lead(ExperimentResult result) => string.Concat(
-        (result.Verdicts.Count > 0 ? result.Verdicts.Select(verdict => verdict.ToString()) : ["No grown arm has come to its end yet."])
+        (result.Verdicts.Count == 0 ? ["No grown arm has come to its end yet."]
+            : result.Verdicts.Count <= ManyVerdicts ? result.Verdicts.SelectMany(verdict => new[] { verdict.ToString(), verdict.AgainstTarget(result.Config.Target) }).OfType<string>()
+            : result.Verdicts.GroupBy(verdict => verdict.Arm.Budget).Select(Summary))
         .Select(HtmlPage.Lead));
+
+    /// <summary>How many pay at a budget, and which.</summary>
+    private static string Summary(IGrouping<double, Verdict> verdicts)
+    {
+        string[] paying = [.. Those(Outcome.Pays).Select(verdict => verdict.Arm.Arm.Name)];
+        int undecided = Those(Outcome.Undecided).Count(), costing = Those(Outcome.Costs).Count(), apart = Those(Outcome.NotComparable).Count();
+        string others = string.Join(", ", new[] { (undecided, "undecided"), (costing, "costing"), (apart, "not comparable") }
+            .Where(some => some.Item1 > 0).Select(some => string.Create(CultureInfo.InvariantCulture, $"{some.Item1} {some.Item2}")));
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"At {Figures.FlopsInProse(verdicts.Key)} FLOPs {(paying.Length == 0 ? "none" : paying.Length)} of {verdicts.Count()} grown arms {(paying.Length < 2 ? "pays" : "pay")} beside {verdicts.First().Rival.Arm.Name}, the best model that never grew")
+            + (paying.Length > 0 ? $": {string.Join(", ", paying)}" : "") + (others.Length > 0 ? $" ({others})." : ".");
+
+        IEnumerable<Verdict> Those(Outcome outcome) => verdicts.Where(verdict => verdict.Outcome == outcome);
+    }
+
+    private static string Charts(ExperimentResult result, params SvgChart[] charts)
+    {
+        bool areMany = Array.Exists(charts, chart => chart.Series.Count > ManyLines);
+        string legend = $"<p class=\"legend narrow\">{string.Concat(result.Arms.Select(arm => arm.Arm).Distinct()
+            .Select(arm => $"<span>{Swatch(result, arm)}{Svg.Text(arm.Name)}</span> "))}</p>\n";
+        return $"<div class=\"charts{(areMany || charts.Length == 1 ? " whole" : "")}\">\n"
+            + string.Concat(charts.Select(chart => HtmlPage.Figure(
+                chart, legend, areMany || charts.Length == 1 ? HtmlPage.WholePage : HtmlPage.HalfPage)))
+            + "</div>\n";
+    }
+
+    /// <summary>Each grown arm's difference from the envelope; null where none is at its end.</summary>
+    private static IntervalChart? Differences(ExperimentResult result, double budget)
+    {
+        Verdict[] verdicts = [.. result.Verdicts.Where(verdict => verdict.Arm.Budget == budget).OrderBy(verdict => verdict.Difference.Mean)];
+        return verdicts.Length == 0 ? null : new IntervalChart
+        {
+            Title = "Held-out loss less the envelope’s, with its 95 % interval",
+            Label = "Nats per token (left: pays, right: costs)",
+            ZeroText = $"{verdicts[0].Rival.Arm.Name}, the best that never grew",
+            Rows = [.. verdicts.Select(verdict => new ChartInterval(
+                verdict.Arm.Arm.Name, verdict.Difference.Mean, verdict.Difference.HalfWidth, ColorOf(verdict.Outcome)))],
+        };
+    }
+
+    // Green, orange and the neutral colour of the palette.
+    private static int ColorOf(Outcome outcome) => outcome switch { Outcome.Pays => 3, Outcome.Costs => 2, _ => 0 };
 
     /// <summary>The held-out losses of each arm's first run while it trained.</summary>
     private static SvgChart Courses(ExperimentResult result, double budget)
@@ -75,9 +129,11 @@ public static class ExperimentPage
             .. arms.Select(arm => Line(result, arm.Arm, LossCurve.HeldOut(RunMetrics.Load(arm.Runs[0].Folder)).Points
                 .Select(point => new ChartPoint(point.Cost.Flops, point.Loss)))),
         ];
+
+        // A grown arm is measured as the whole model that it is to be: before it grows, its losses may lie far above all others.
         double[] shown =
         [
-            .. series.SelectMany(line => line.Points).Where(point => point.X >= BeginningLeftOut * budget).Select(point => point.Y),
+            .. series.Where((_, i) => arms[i].Arm.IsNeverGrown || arms.All(arm => !arm.Arm.IsNeverGrown)).SelectMany(line => line.Points).Where(point => point.X >= BeginningLeftOut * budget).Select(point => point.Y),
         ];
         return new SvgChart
         {
@@ -103,31 +159,70 @@ public static class ExperimentPage
         ],
     };
 
-    /// <summary>The losses of decayed runs over what they spent.</summary>
-    private static SvgChart Ends(ExperimentResult result) => new()
+    /// <summary>The losses of decayed runs over what they spent, and the envelope with its 95 % band.</summary>
+    private static SvgChart Ends(ExperimentResult result)
     {
-        Title = "Mean held-out loss of runs that decayed to their ends",
-        X = new ChartAxis { Label = "FLOPs", Log = true },
-        Y = new ChartAxis { Label = "Nats per token" },
-        Series =
-        [
-            .. result.Arms.GroupBy(arm => arm.Arm).Select(arm => Line(
-                result, arm.Key, arm.Select(at => new ChartPoint(at.Cost.Flops, at.Loss.Mean)))),
-        ],
-    };
+        ArmResult[] envelope = [.. result.Config.Budgets.Order().Select(result.Rival).OfType<ArmResult>()];
+        return new SvgChart
+        {
+            Title = "Mean held-out loss of runs that decayed to their ends",
+            X = ChartAxis.PowerOfTen("FLOPs", result.Config.Budgets.Max()) with { Log = true },
+            Y = new ChartAxis { Label = "Nats per token" },
+            Series =
+            [
+                new ChartSeries
+                {
+                    Name = "envelope",
+                    Color = 0,
+                    Strong = true,
+                    Points = [.. envelope.Select(arm => new ChartPoint(arm.Cost.Flops, arm.Loss.Mean))],
+                    Band =
+                    [
+                        .. envelope.Where(arm => arm.Loss.HalfWidth is not null).Select(arm => new ChartRange(
+                            arm.Cost.Flops, arm.Loss.Mean - arm.Loss.HalfWidth!.Value, arm.Loss.Mean + arm.Loss.HalfWidth.Value)),
+                    ],
+                },
+                .. result.Arms.GroupBy(arm => arm.Arm).Select(arm => Line(
+                    result, arm.Key, arm.Select(at => new ChartPoint(at.Cost.Flops, at.Loss.Mean)))),
+            ],
+        };
+    }
 
-    /// <summary>Models that never grew are neutral, their best dashed no more; grown ones have colours.</summary>
     private static ChartSeries Line(ExperimentResult result, GridArm arm, IEnumerable<ChartPoint> points)
     {
-        string[] grown = [.. result.Arms.Where(other => !other.Arm.IsNeverGrown).Select(other => other.Arm.Name).Distinct()];
-        return new ChartSeries
+        (int color, int? round) = Look(result, arm);
+        return new ChartSeries { Name = arm.Name, Color = color, Round = round, Dots = true, Points = [.. points] };
+    }
+
+    private static string Swatch(ExperimentResult result, GridArm arm)
+    {
+        (int color, int? round) = Look(result, arm);
+        return $"<i class=\"swatch {ChartPalette.ClassesOf('f', color, round)}\"></i>";
+    }
+
+    /// <summary>Models that never grew have the neutral colour, each its own mark and dashes; grown ones have colours.</summary>
+    private static (int Color, int? Round) Look(ExperimentResult result, GridArm arm)
+    {
+        int place = result.Arms.Select(other => other.Arm).Where(other => other.IsNeverGrown == arm.IsNeverGrown).Distinct().ToList().IndexOf(arm);
+        return arm.IsNeverGrown ? (0, place) : (1 + place, null);
+    }
+
+    private static void AppendVerdicts(StringBuilder html, ExperimentResult result)
+    {
+        // What few verdicts say stands above already; what they save against the target never stands without the envelope.
+        if (result.Verdicts.Count > ManyVerdicts || result.Verdicts.Any(verdict => verdict.TargetSaving is not null))
         {
-            Name = arm.Name,
-            Color = arm.IsNeverGrown ? 0 : 1 + Array.IndexOf(grown, arm.Name),
-            Dashed = arm.IsNeverGrown && result.Config.Budgets.All(budget => result.Rival(budget)?.Arm != arm),
-            Dots = true,
-            Points = [.. points],
-        };
+            html.Append("<section>\n<h2>In words</h2>\n<ul class=\"verdicts\">\n");
+            foreach (Verdict verdict in result.Verdicts.OrderBy(verdict => verdict.Arm.Budget).ThenBy(verdict => verdict.Difference.Mean))
+            {
+                string against = verdict.TargetSaving is double saving
+                    ? $" Against {result.Config.Target} alone it {(saving >= 0 ? "saves" : "costs")} {Figures.Percent(Math.Abs(saving))}{(saving >= 0 ? "" : " more")} of the FLOPs at equal loss (a speed-up of {Figures.Percent(verdict.TargetSpeedup)})."
+                    : "";
+                html.Append($"<li>{Svg.Text(verdict + against)}</li>\n");
+            }
+
+            html.Append("</ul>\n</section>\n");
+        }
     }
 
     private static void AppendMethod(StringBuilder html, ExperimentResult result)
@@ -141,13 +236,9 @@ public static class ExperimentPage
             </section>
 
             """);
-        foreach (double budget in result.Config.Budgets.Order())
+        foreach (GrowthLimit limit in result.Limits)
         {
-            foreach (Verdict verdict in result.Verdicts.Where(verdict => verdict.Arm.Budget == budget && verdict.TargetSaving is not null))
-            {
-                html.Append($"<p class=\"prose\">Against {Svg.Text(result.Config.Target!)} alone, {Svg.Text(verdict.Arm.Arm.Name)} at {Svg.Text(Figures.FlopsInProse(budget))} FLOPs ")
-                    .Append($"saves {Figures.Percent(verdict.TargetSaving)} of the FLOPs at equal loss (a speed-up of {Figures.Percent(verdict.TargetSpeedup)}); against the envelope: {Svg.Text(verdict.ToString())}</p>\n");
-            }
+            html.Append($"<p class=\"prose\">{Svg.Text(limit.ToString())}</p>\n");
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Espalier.Models;
 using Espalier.Reporting;
 
 namespace Espalier.Experiments;
@@ -14,6 +15,7 @@ public sealed class ExperimentResult
 
     private readonly LossOverFlops _envelope;
     private readonly LossOverFlops? _target;
+    private readonly Dictionary<GridArm, LossOverFlops> _sizes;
 
     /// <summary>Reads the finished runs of an experiment.</summary>
     /// <param name="grid">The grid.</param>
@@ -34,10 +36,13 @@ public sealed class ExperimentResult
                     cell.Rate!.Value, runs.Finished(cell.Arm, cell.Budget, cell.Rate.Value)))
                 .Where(arm => arm.Runs.Count > 0),
         ];
+        CountedFlops = runs.Needed.Sum(run => runs.Result(run)?.Cost.Flops ?? 0);
         _envelope = LossOverFlops.Envelope(Arms.Where(arm => arm.Arm.IsNeverGrown).GroupBy(arm => arm.Arm).Select(Curve));
         _target = Config.Target is string target
             ? LossOverFlops.Of(Arms.Where(arm => arm.Arm.Name == target).Select(Point)) : null;
+        _sizes = Arms.Where(arm => arm.Arm.IsNeverGrown).GroupBy(arm => arm.Arm).ToDictionary(arm => arm.Key, Curve);
         Verdicts = [.. Arms.Where(arm => !arm.Arm.IsNeverGrown).Select(VerdictOn).OfType<Verdict>()];
+        Limits = [.. Arms.Where(arm => !arm.Arm.IsNeverGrown).Select(LimitOf).OfType<GrowthLimit>()];
     }
 
     /// <summary>The experiment.</summary>
@@ -52,13 +57,35 @@ public sealed class ExperimentResult
     /// <summary>Every arm at every budget whose sweep is at its end, the small budgets first.</summary>
     public IReadOnlyList<ArmResult> Arms { get; }
 
+    /// <summary>
+    /// What the finished runs count, each from its first update on; <see cref="ExperimentProgress.SpentFlops"/> is less where budgets share the
+    /// stable phases of their runs.
+    /// </summary>
+    public double CountedFlops { get; }
+
+    /// <summary>What sharing has saved, in a sentence; null where nothing is shared.</summary>
+    public string? Sharing => CountedFlops > Progress.SpentFlops
+        ? $"The runs count {Figures.Flops(CountedFlops)} FLOPs, and {Figures.Flops(Progress.SpentFlops)} were spent: budgets share the stable phases of their runs."
+        : null;
+
     /// <summary>Each grown arm against the best that never grew.</summary>
     public IReadOnlyList<Verdict> Verdicts { get; }
+
+    /// <summary>Of each grown arm whose first and last sizes are arms too: the most that growing between them can save.</summary>
+    public IReadOnlyList<GrowthLimit> Limits { get; }
 
     /// <summary>The best never-grown arm at a budget; null where none is at its end.</summary>
     /// <param name="budget">FLOPs.</param>
     public ArmResult? Rival(double budget) =>
         Arms.Where(arm => arm.Arm.IsNeverGrown && arm.Budget == budget).MinBy(arm => arm.Loss.Mean);
+
+    /// <summary>What it has come to, in sentences: each grown arm against the envelope, against the target, and what it could have saved.</summary>
+    public IEnumerable<string> Sentences() =>
+    [
+        .. Verdicts.Select(verdict => verdict.ToString()),
+        .. Verdicts.Select(verdict => verdict.AgainstTarget(Config.Target)).OfType<string>(),
+        .. Limits.Select(limit => limit.ToString()),
+    ];
 
     /// <summary>What a reader must know before believing the figures.</summary>
     public IEnumerable<string> Warnings()
@@ -73,10 +100,10 @@ public sealed class ExperimentResult
             yield return $"a run failed: {failed.Run.FolderName}: {failed.Reason}";
         }
 
-        foreach (ArmResult arm in Arms.Where(arm => arm.IsAtEdge))
+        foreach (IGrouping<double, ArmResult> at in Arms.Where(arm => arm.IsAtEdge).GroupBy(arm => arm.Budget))
         {
-            yield return $"{arm.Arm.Name} at {Figures.Flops(arm.Budget)} FLOPs is best with the {(arm.BestRate == arm.Sweep[0].LearningRate ? "least" : "largest")} "
-                + "rate of its sweep: a better one may lie beyond.";
+            yield return $"at {Figures.Flops(at.Key)} FLOPs the best rate is at the edge of the sweep, so that a better one may lie beyond: "
+                + string.Join(", ", at.Select(arm => $"{arm.Arm.Name} ({(arm.BestRate == arm.Sweep[0].LearningRate ? "the least" : "the largest")})"));
         }
 
         foreach (double budget in Config.Budgets.Order())
@@ -101,7 +128,7 @@ public sealed class ExperimentResult
         new
         {
             Config.Name,
-            Runs = new { Progress.Finished, Progress.Wanted },
+            Runs = new { Progress.Finished, Progress.Wanted, CountedFlops, Progress.SpentFlops },
             Arms = Arms.Select(arm => new
             {
                 Arm = arm.Arm.Name,
@@ -127,9 +154,22 @@ public sealed class ExperimentResult
                 DifferenceHalfWidth = verdict.Difference.HalfWidth,
                 verdict.RunsToDecide,
                 SavingAgainstEnvelope = verdict.EnvelopeSaving,
+                DifferenceFromTarget = verdict.TargetDifference?.Mean,
+                DifferenceFromTargetHalfWidth = verdict.TargetDifference?.HalfWidth,
                 SavingAgainstTarget = verdict.TargetSaving,
                 SpeedupAgainstTarget = verdict.TargetSpeedup,
                 Text = verdict.ToString(),
+            }),
+            Limits = Limits.Select(limit => new
+            {
+                Arm = limit.Arm.Arm.Name,
+                limit.Arm.Budget,
+                Small = limit.Small.Arm.Name,
+                Large = limit.Large.Arm.Name,
+                limit.Ceiling,
+                limit.Saving,
+                limit.Share,
+                Text = limit.ToString(),
             }),
             Warnings = Warnings(),
         },
@@ -146,10 +186,24 @@ public sealed class ExperimentResult
         return new Verdict(
             arm, rival, ConfidenceInterval.Of(differences), ConfidenceInterval.RunsToDecide(differences),
             Saving(_envelope, 0) is double mean ? new SavingRange(Saving(_envelope, half), mean, Saving(_envelope, -half)) : null,
+            DifferenceFrom(Arms.FirstOrDefault(other => other.Arm.Name == Config.Target && other.Budget == arm.Budget)),
             _target is LossOverFlops target ? Saving(target, 0) : null);
+
+        ConfidenceInterval? DifferenceFrom(ArmResult? other) =>
+            other is not null && arm.PairedWith(other) is { Count: > 0 } paired ? ConfidenceInterval.Of(paired) : null;
 
         double? Saving(LossOverFlops curve, double shift) =>
             curve.FlopsAt(arm.Loss.Mean + shift) is double flops ? 1 - (arm.Cost.Flops / flops) : null;
+    }
+
+    private GrowthLimit? LimitOf(ArmResult arm)
+    {
+        return Sized(arm.Arm.InitialModel) is ArmResult small && Sized(arm.Arm.FinalModel) is ArmResult large && small != large
+            ? GrowthLimit.Of(arm, small, large, _sizes[large.Arm]) : null;
+
+        ArmResult? Sized(ModelConfig model) => Arms
+            .Where(other => other.Arm.IsNeverGrown && other.Budget == arm.Budget && other.Arm.FinalModel.IsSameAs(model))
+            .MinBy(other => other.Loss.Mean);
     }
 
     private static LossOverFlops Curve(IEnumerable<ArmResult> arm) => LossOverFlops.Of(arm.Select(Point));

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Configuration;
 using Espalier.Reporting;
 using Espalier.Training;
 
@@ -20,6 +21,15 @@ public sealed record ExperimentRun(string Arm, double Budget, double LearningRat
     /// <summary>What they are expected to cost, the vocabulary head included.</summary>
     public required double ExpectedFlops { get; init; }
 
+    /// <summary>The updates of its stable phase, which runs of larger budgets may share; 0 where its schedule has none.</summary>
+    public required long StableSteps { get; init; }
+
+    /// <summary>The recipe as it is trained: it keeps the end of the stable phase, so that longer runs can go on from there.</summary>
+    public Recipe TrainedRecipe => StableSteps == 0 ? Recipe : Recipe with
+    {
+        Checkpoint = Recipe.Checkpoint with { At = [.. Recipe.Checkpoint.At, Duration.Steps(StableSteps)] },
+    };
+
     /// <summary>
     /// Names what the run does: the hash of its resolved recipe and of its data, whatever the experiment calls it. Two experiments
     /// share the runs that both have.
@@ -35,8 +45,9 @@ public sealed record ExperimentRun(string Arm, double Budget, double LearningRat
     /// <param name="data">What tells the data apart.</param>
     internal static string KeyOf(Recipe recipe, string data)
     {
-        string said = RecipeWriter.Write(recipe with { Name = "", Data = recipe.Data with { Path = data } });
-        return Sha256.Of(said)[..KeyLength];
+        // Values that are their keys' defaults are left out, so that a new key does not make other runs of all that there are.
+        var said = ConfigKeys.Chosen((recipe with { Name = "", Data = recipe.Data with { Path = data } }).Resolve());
+        return Sha256.Of(string.Concat(said.Select(leaf => $"{leaf.Key}: {ConfigValue.Format(leaf.Value)}\n")))[..KeyLength];
     }
 
     /// <summary>Its folder among others: the one that is there, whatever name another experiment gave it, or the one to make.</summary>
@@ -44,6 +55,26 @@ public sealed record ExperimentRun(string Arm, double Budget, double LearningRat
     public string FolderIn(string pool) =>
         (Directory.Exists(pool) ? Directory.EnumerateDirectories(pool, "*-" + Key).Order(StringComparer.Ordinal).FirstOrDefault() : null)
         ?? Path.Combine(pool, FolderName);
+
+    /// <summary>The end of its stable phase as `--from` names it; null where that is not on disk.</summary>
+    /// <param name="pool">The folder that holds the runs.</param>
+    public string? TrunkIn(string pool)
+    {
+        string folder = FolderIn(pool);
+        return StableSteps > 0 && RunDirectory.CheckpointsOf(folder).Any(checkpoint => RunDirectory.StepOf(checkpoint) == StableSteps)
+            ? string.Create(CultureInfo.InvariantCulture, $"{folder}@{StableSteps}") : null;
+    }
+
+    /// <summary>The FLOPs that it took over from the run that it went on from; 0 where it began at step 0.</summary>
+    /// <param name="pool">The folder that holds the runs.</param>
+    /// <exception cref="UserErrorException">Its log or its metrics are damaged.</exception>
+    public double SharedFlopsIn(string pool)
+    {
+        string folder = FolderIn(pool);
+        return RunLog.Open(folder).From is RunOrigin origin
+            ? RunMetrics.Load(folder).Rows.LastOrDefault(row => row.Step <= origin.Step) is { } row ? Cost.Of(row).Flops : 0
+            : 0;
+    }
 
     /// <summary>What it came to; null where it is not at its end.</summary>
     /// <param name="pool">The folder that holds the runs.</param>
@@ -58,7 +89,7 @@ public sealed record ExperimentRun(string Arm, double Budget, double LearningRat
 
         MetricsRow last = RunMetrics.Load(folder).Rows[^1];
         return last.ValidLoss is double loss
-            ? new FinishedRun(this, folder, loss, Cost.Of(last))
+            ? new FinishedRun(this, folder, loss, Cost.Of(last), SharedFlopsIn(pool))
             : throw new UserErrorException(
                 $"{folder} is at its end and has no held-out loss in its last row.", "Delete the folder: the run is made again.");
     }
@@ -71,5 +102,6 @@ public sealed record ExperimentRun(string Arm, double Budget, double LearningRat
 /// <param name="Run">The run.</param>
 /// <param name="Folder">Its folder.</param>
 /// <param name="Loss">The held-out loss of its last update, in nats a token.</param>
-/// <param name="Cost">What it has cost, growth and trials included.</param>
-public sealed record FinishedRun(ExperimentRun Run, string Folder, double Loss, Cost Cost);
+/// <param name="Cost">What it has cost from its first update on, growth and trials included.</param>
+/// <param name="SharedFlops">The part of it that another run had spent already.</param>
+public sealed record FinishedRun(ExperimentRun Run, string Folder, double Loss, Cost Cost, double SharedFlops);

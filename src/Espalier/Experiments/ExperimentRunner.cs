@@ -1,10 +1,12 @@
+using Espalier.Training;
+
 namespace Espalier.Experiments;
 
 /// <summary>How an experiment goes.</summary>
 /// <param name="Finished">Runs at their end that it needs.</param>
 /// <param name="Wanted">Runs that it needs as far as is known: which seeds follow a sweep is known from the first.</param>
-/// <param name="SpentFlops">What its finished runs have cost.</param>
-/// <param name="WantedFlops">What all are expected to cost.</param>
+/// <param name="SpentFlops">What its finished runs have cost, what they share counted once.</param>
+/// <param name="WantedFlops">What all are expected to cost, likewise.</param>
 public readonly record struct ExperimentProgress(int Finished, int Wanted, double SpentFlops, double WantedFlops);
 
 /// <summary>A run that could not be made.</summary>
@@ -21,9 +23,10 @@ public sealed class ExperimentRunner
     /// <summary>Makes one run, or goes on with it.</summary>
     /// <param name="run">The run.</param>
     /// <param name="folder">Its folder.</param>
+    /// <param name="from">The checkpoint of another run, `RUN@STEP`, that is on its way, and from which it is to go on; null for step 0.</param>
     /// <param name="stop">Asks it to save its state and to leave.</param>
     /// <returns>Why it could not be made; null where it is at its end, or was asked to stop.</returns>
-    public delegate Task<string?> Launch(ExperimentRun run, string folder, CancellationToken stop);
+    public delegate Task<string?> Launch(ExperimentRun run, string folder, string? from, CancellationToken stop);
 
     private readonly ExperimentGrid _grid;
     private readonly string _pool;
@@ -62,14 +65,31 @@ public sealed class ExperimentRunner
             return new ExperimentProgress(
                 needed.Count(run => _finished.ContainsKey(run.Key)),
                 needed.Count + (open.Length * pendingSeeds),
-                needed.Sum(run => _finished.TryGetValue(run.Key, out FinishedRun? done) ? done.Cost.Flops : 0),
-                needed.Sum(run => run.ExpectedFlops) + open.Sum(cell => cell.Budget * pendingSeeds));
+                needed.Sum(run => _finished.TryGetValue(run.Key, out FinishedRun? done) ? done.Cost.Flops - done.SharedFlops : 0),
+                needed.Sum(Expected) + open.Sum(cell => pendingSeeds * Expected(_grid.Run(cell.Arm, cell.Budget, cell.Arm.LearningRates[0], _grid.Config.Seeds[0]))));
         }
     }
 
     /// <summary>Whether a run is at its end.</summary>
     /// <param name="run">The run.</param>
-    public bool IsFinished(ExperimentRun run) => _finished.ContainsKey(run.Key);
+    public bool IsFinished(ExperimentRun run) => Result(run) is not null;
+
+    /// <summary>What a run came to; null where it is not at its end.</summary>
+    /// <param name="run">The run.</param>
+    public FinishedRun? Result(ExperimentRun run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        return _finished.GetValueOrDefault(run.Key);
+    }
+
+    /// <summary>What a run will cost, or has: without what it takes over from a run of a smaller budget.</summary>
+    /// <param name="run">The run.</param>
+    public double Expected(ExperimentRun run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        return _finished.TryGetValue(run.Key, out FinishedRun? done) ? done.Cost.Flops - done.SharedFlops
+            : run.ExpectedFlops - (_grid.Trunks(run).FirstOrDefault() is ExperimentRun trunk ? _grid.FlopsUpTo(run, trunk.StableSteps) : 0);
+    }
 
     /// <summary>The finished runs of an arm at a budget with a rate, by seed.</summary>
     /// <param name="arm">The arm.</param>
@@ -119,9 +139,9 @@ public sealed class ExperimentRunner
         while (true)
         {
             while (!stop.IsCancellationRequested && underWay.Count < parallel
-                && Needed.FirstOrDefault(run => !IsOver(run) && !underWay.ContainsKey(run.Key)) is ExperimentRun next)
+                && Next(underWay.Keys) is ExperimentRun next)
             {
-                underWay.Add(next.Key, (next, launch(next, next.FolderIn(_pool), stop)));
+                underWay.Add(next.Key, (next, launch(next, next.FolderIn(_pool), From(next), stop)));
                 changed?.Invoke(next);
             }
 
@@ -148,6 +168,21 @@ public sealed class ExperimentRunner
             }
         }
     }
+
+    /// <summary>The next run to begin: not one that could go on from the stable phase of another that is still to come.</summary>
+    private ExperimentRun? Next(IReadOnlyCollection<string> underWay)
+    {
+        IReadOnlyList<ExperimentRun> needed = Needed;
+        HashSet<string> toCome = [.. needed.Where(run => !IsOver(run)).Select(run => run.Key)];
+        return needed.FirstOrDefault(run => toCome.Contains(run.Key) && !underWay.Contains(run.Key)
+            && (HasBegun(run) || _grid.Trunks(run).FirstOrDefault(trunk => toCome.Contains(trunk.Key))?.TrunkIn(_pool) is not null
+                || !_grid.Trunks(run).Any(trunk => toCome.Contains(trunk.Key))));
+    }
+
+    private string? From(ExperimentRun run) =>
+        HasBegun(run) ? null : _grid.Trunks(run).Select(trunk => trunk.TrunkIn(_pool)).FirstOrDefault(trunk => trunk is not null);
+
+    private bool HasBegun(ExperimentRun run) => RunDirectory.LatestCheckpointOf(run.FolderIn(_pool)) is not null;
 
     private void Refresh()
     {

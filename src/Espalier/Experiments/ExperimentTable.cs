@@ -30,11 +30,13 @@ public static class ExperimentTable
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{progress.Wanted} runs of {Figures.Flops(progress.WantedFlops)} FLOPs in all, {progress.Finished} finished; these are known so far"),
-            ["Arm", "Budget", "Learning rate", "Seed", "Steps", "FLOPs", "There is"],
+            ["Arm", "Budget", "Learning rate", "Seed", "Steps", "FLOPs", "Goes on from", "There is"],
             [.. runs.Needed.Select(run => new[]
             {
                 run.Arm, Figures.Flops(run.Budget), Rate(run.LearningRate), run.Seed.ToString(CultureInfo.InvariantCulture),
                 run.Steps.ToString("N0", CultureInfo.InvariantCulture), Figures.Flops(run.ExpectedFlops),
+                grid.Trunks(run).FirstOrDefault() is ExperimentRun trunk
+                    ? string.Create(CultureInfo.InvariantCulture, $"{Figures.Flops(trunk.Budget)} at {trunk.StableSteps:N0}") : "",
                 runs.IsFinished(run) ? "finished" : "",
             })]);
     }

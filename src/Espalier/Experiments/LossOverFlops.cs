@@ -27,13 +27,17 @@ internal sealed class LossOverFlops
         On(curve, flops, point => point.Flops, point => point.Loss)
         ?? curve.Where(point => Math.Abs((point.Flops / flops) - 1) <= Tolerance).Select(point => (double?)point.Loss).FirstOrDefault()));
 
-    /// <summary>The fewest FLOPs for a loss; null where no arm comes down to it from above.</summary>
-    public double? FlopsAt(double loss) => Least(_curves.Select(curve => On(
-        [.. curve.Reverse()], loss, point => point.Loss, point => point.Flops)));
+    /// <summary>
+    /// The fewest FLOPs for a loss; null where no arm comes down to it from above, or where one is below it from its first point, as
+    /// then nobody knows how much less would have done.
+    /// </summary>
+    public double? FlopsAt(double loss) => Array.Exists(_curves, curve => curve.Length > 0 && curve[0].Loss < loss)
+        ? null
+        : Least(_curves.Select(curve => On(curve, loss, point => point.Loss, point => point.Flops)));
 
     private static double? Least(IEnumerable<double?> values) => values.Min();
 
-    /// <summary>Reads a curve at a place, where it has points on both sides of it.</summary>
+    /// <summary>Reads a curve where it first comes to a place, from either side.</summary>
     private static double? On(
         (double Flops, double Loss)[] curve, double at,
         Func<(double Flops, double Loss), double> place, Func<(double Flops, double Loss), double> value)
@@ -41,7 +45,7 @@ internal sealed class LossOverFlops
         for (int i = 0; i + 1 < curve.Length; i++)
         {
             (double from, double to) = (place(curve[i]), place(curve[i + 1]));
-            if (at >= from && at <= to && to > from)
+            if (at >= Math.Min(from, to) && at <= Math.Max(from, to) && to != from)
             {
                 double share = Math.Log(at / from) / Math.Log(to / from);
                 return Math.Exp(double.Lerp(Math.Log(value(curve[i])), Math.Log(value(curve[i + 1])), share));

@@ -28,9 +28,11 @@ public enum Outcome
 /// 1 - F / F_envelope at the arm's loss, from its interval's worse end to its better one; null where the envelope has not been
 /// trained around that loss.
 /// </param>
+/// <param name="TargetDifference">Loss of the arm less loss of the target at that budget, paired by seed; null where there is no target.</param>
 /// <param name="TargetSaving">1 - F / F_target at the arm's loss; null where the target's budgets do not tell.</param>
 public sealed record Verdict(
-    ArmResult Arm, ArmResult Rival, ConfidenceInterval Difference, int? RunsToDecide, SavingRange? EnvelopeSaving, double? TargetSaving)
+    ArmResult Arm, ArmResult Rival, ConfidenceInterval Difference, int? RunsToDecide, SavingRange? EnvelopeSaving,
+    ConfidenceInterval? TargetDifference, double? TargetSaving)
 {
     /// <summary>The outcome.</summary>
     public Outcome Outcome => Arm.IsOverBudget || Rival.IsOverBudget ? Outcome.NotComparable
@@ -44,8 +46,7 @@ public sealed record Verdict(
     public override string ToString()
     {
         string at = $"at {Figures.FlopsInProse(Arm.Budget)} FLOPs";
-        string difference = Invariant($"{Math.Abs(Difference.Mean):F4}") + (Difference.HalfWidth is double half
-            ? Invariant($" ± {half:F4} nats (95 %, {Difference.Count} seeds)") : " nats (one seed)");
+        string difference = InNats(Difference);
         return Outcome switch
         {
             Outcome.NotComparable => Invariant(
@@ -55,6 +56,17 @@ public sealed record Verdict(
             _ => $"{Arm.Arm.Name} is undecided {at}: its loss is {difference} {(Difference.Mean < 0 ? "below" : "above")} that of {Rival.Arm.Name}, the best model that never grew. {Deciding()}",
         };
     }
+
+    /// <summary>How it stands against the target, in a sentence; null where there is none, or the target is what the envelope is.</summary>
+    /// <param name="target">The target's name.</param>
+    public string? AgainstTarget(string? target) => TargetDifference is not ConfidenceInterval interval || target is null || target == Rival.Arm.Name
+        ? null
+        : $"{Arm.Arm.Name} at {Figures.FlopsInProse(Arm.Budget)} FLOPs: its loss is {InNats(interval)} {(interval.Mean < 0 ? "below" : "above")} that of {target} from scratch"
+            + (interval.HalfWidth is not null && !interval.ExcludesZero ? ", which decides nothing." : TargetSaving is double saving
+                ? $": {Figures.Percent(Math.Abs(saving))} {(saving > 0 ? "fewer" : "more")} FLOPs at equal loss, a speed-up of {Figures.Percent(TargetSpeedup)}." : ".");
+
+    private static string InNats(ConfidenceInterval interval) => Invariant($"{Math.Abs(interval.Mean):F4}") + (interval.HalfWidth is double half
+        ? Invariant($" ± {half:F4} nats (95 %, {interval.Count} seeds)") : " nats (one seed)");
 
     private string Saving() => EnvelopeSaving is SavingRange saving
         ? $", {Figures.Percent(Math.Abs(saving.Mean))} {(saving.Mean > 0 ? "fewer" : "more")} FLOPs at equal loss ({saving})" : "";

@@ -12,7 +12,7 @@ public sealed class PretrainedHead : IDisposable
     private PretrainedHead(string path, ModelConfig model, StoredSequenceHead stored, TaskConfig task)
     {
         _stored = stored.Parameters;
-        ISequenceHead head = Architectures.SequenceHeadOf(model.ModelType);
+        ISequenceHead head = model.SequenceHead;
         bool fits = stored.IsRegression == task.IsRegression
             && (task.IsRegression ? stored.Labels.Count == 1 : stored.Labels.SequenceEqual(task.Labels));
         List<string> taken = ["the backbone"], fresh = [], names = [];

@@ -10,7 +10,7 @@ namespace Espalier.Finetuning;
 /// <param name="compute">Where the model lies, and in which number format the backbone computes.</param>
 public sealed class SequenceModel(Model model, ForwardPlan plan, int outputs, Compute compute) : IDisposable
 {
-    private readonly ISequenceHead _head = Architectures.SequenceHeadOf(model.Config.ModelType);
+    private readonly ISequenceHead _head = model.Config.SequenceHead;
 
     /// <summary>The model as it is stored.</summary>
     public ModelConfig Config => model.Config;
@@ -33,7 +33,7 @@ public sealed class SequenceModel(Model model, ForwardPlan plan, int outputs, Co
         ModelConfig config, ParameterSet pretrained, IReadOnlyDictionary<string, Tensor> pretrainedHead,
         ForwardPlan plan, int outputs, ulong seed, Compute compute)
     {
-        ISequenceHead head = Architectures.SequenceHeadOf(config.ModelType);
+        ISequenceHead head = config.SequenceHead;
         ParameterSet fresh = ParameterSet.Initialize(
             head.Parameters(config, outputs), config, plan.Depth, seed, compute.Device);
         foreach (Parameter parameter in fresh)
@@ -89,10 +89,10 @@ public sealed class SequenceModel(Model model, ForwardPlan plan, int outputs, Co
     /// <summary>The parameters of a backbone, and of the head on it.</summary>
     internal static ParameterSpec[] Specs(ModelConfig config, int outputs)
     {
-        ISequenceHead head = Architectures.SequenceHeadOf(config.ModelType);
+        ISequenceHead head = config.SequenceHead;
         return
         [
-            .. Architectures.Of(config.ModelType).Parameters(config).Where(spec => head.IsBackbone(spec.Name)),
+            .. config.Architecture.Parameters(config).Where(spec => head.IsBackbone(spec.Name)),
             .. head.Parameters(config, outputs),
         ];
     }

@@ -46,7 +46,7 @@ public sealed class SequencePredictor : IDisposable
         {
             string[] missing =
             [
-                .. Architectures.SequenceHeadOf(loaded.Config.ModelType).Parameters(loaded.Config, Math.Max(1, head.Labels.Count))
+                .. loaded.Config.SequenceHead.Parameters(loaded.Config, Math.Max(1, head.Labels.Count))
                     .Select(spec => spec.Name).Where(name => !head.Parameters.ContainsKey(name)),
             ];
             if (head.Labels.Count == 0 || missing.Length > 0)

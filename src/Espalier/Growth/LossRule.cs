@@ -44,13 +44,13 @@ public readonly record struct LossRule(LossRuleKind Kind, double Threshold)
 
     private bool IsFlatterAfterSteeper(IReadOnlyList<(double Steps, double Loss)> points)
     {
-        (double Slope, double Error)[] lines = [.. Lines(points)];
+        (double Steps, double Slope, double Error)[] lines = [.. Slopes(points)];
         return lines.Length > 1 && lines[^1].Slope - (StandardErrors * lines[^1].Error) > Threshold
             && lines[..^1].Min(line => line.Slope) <= Threshold;
     }
 
-    /// <summary>Lines of least squares, each up to one point: their slopes, and the standard errors of these.</summary>
-    private static IEnumerable<(double Slope, double Error)> Lines(IReadOnlyList<(double Steps, double Loss)> points)
+    /// <summary>Lines of least squares, each up to one point: where it is, their slopes, and the standard errors of these.</summary>
+    internal static IEnumerable<(double Steps, double Slope, double Error)> Slopes(IReadOnlyList<(double Steps, double Loss)> points)
     {
         (double X, double Y, double XX, double XY, double YY) sum = default;
         int first = 0;
@@ -67,7 +67,7 @@ public readonly record struct LossRule(LossRuleKind Kind, double Threshold)
             {
                 double xx = sum.XX - (sum.X * sum.X / count), xy = sum.XY - (sum.X * sum.Y / count), yy = sum.YY - (sum.Y * sum.Y / count);
                 double slope = xy / xx, residual = Math.Max(0, yy - (slope * xy));
-                yield return (slope, Math.Sqrt(residual / (count - 2) / xx));
+                yield return (points[last].Steps, slope, Math.Sqrt(residual / (count - 2) / xx));
             }
         }
 

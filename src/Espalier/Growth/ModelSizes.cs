@@ -98,7 +98,7 @@ public sealed record ModelSizes(string Text) : IConfigValue<ModelSizes>
 
     private static UserErrorException Unknown(string key, GrowthSize[] all, ModelConfig model)
     {
-        string type = ConfigKeys.Kebab(model.ModelType), known = string.Join(", ", all.Select(size => size.Key));
+        string type = model.ModelType, known = string.Join(", ", all.Select(size => size.Key));
         if (ConfigKeys.Of(model.GetType()).Any(other => other.Name == key))
         {
             return new UserErrorException($"{key} is no size that grows.", $"These do: {known}.");

@@ -61,18 +61,9 @@ public sealed record OperatorEntry(
     }
 
     /// <summary>How far the operator promises to leave what a model computes as it was, where it doubles all that it grows.</summary>
-    /// <param name="type">The model's architecture.</param>
-    public Kept Keeps(ModelType type)
-    {
-        ModelConfig model = type switch
-        {
-            ModelType.Bert => new BertConfig { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 },
-            ModelType.Llama => new LlamaConfig { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 },
-            ModelType.Qwen3 => new Qwen3Config { HiddenSize = 64, Heads = 4, HeadDim = 16, ContextLength = 16, VocabularySize = 64 },
-            _ => new Gpt2Config { HiddenSize = 64, Heads = 4, ContextLength = 16, VocabularySize = 64 },
-        };
-        return Make(model, Doubled(model), new GrowthSettings()).Promise(model).Loss;
-    }
+    /// <param name="model">The model.</param>
+    /// <exception cref="UserErrorException">The operator cannot double it.</exception>
+    public Kept Keeps(ModelConfig model) => Make(model, Doubled(model), new GrowthSettings()).Promise(model).Loss;
 
     /// <summary>A model with twice of all that the operator grows.</summary>
     internal ModelConfig Doubled(ModelConfig model)

@@ -33,7 +33,7 @@ public sealed class TrainingState(Model model, OptimizerState optimizer, Trainin
     public static TrainingState Begin(
         ModelConfig config, int finalLayers, IOptimizer optimizer, ulong seed, Device device, long lossInterval = 1, Mup? mup = null)
     {
-        IArchitecture architecture = Architectures.Of(config.ModelType);
+        IArchitecture architecture = config.Architecture;
         var parameters = ParameterSet.Initialize(architecture.Parameters(config), config, finalLayers, seed, device, mup);
         return new TrainingState(
             new Model(architecture, config, parameters), OptimizerState.Begin(optimizer, parameters),

@@ -1,15 +1,38 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Espalier.Data;
 using Espalier.Models;
 
 namespace Espalier.Interop;
 
 /// <summary>A BERT's <c>config.json</c>: the keys and defaults of Hugging Face's <c>BertConfig</c>.</summary>
-internal static class BertJson
+internal sealed partial class BertJson : HuggingFaceFormat
 {
     private const string Activation = "gelu", Positions = "absolute";
 
-    public static JsonObject Write(BertConfig model, Tokenizer tokenizer) => new()
+    public override TensorNames Names { get; } = new()
+    {
+        Prefix = "bert.",
+        Endings = new Dictionary<string, string>
+        {
+            ["LayerNorm.gamma"] = "LayerNorm.weight",
+            ["LayerNorm.beta"] = "LayerNorm.bias",
+        },
+        Copies = new Dictionary<string, string>
+        {
+            ["cls.predictions.decoder.weight"] = "bert.embeddings.word_embeddings.weight",
+            ["cls.predictions.decoder.bias"] = "cls.predictions.bias",
+        },
+        // From transformers 5 on; before, both were one.
+        InUseWhenUntied = new HashSet<string> { "cls.predictions.decoder.bias" },
+        Constants = PositionsAndTypes(),
+        Unused = NextSentence(),
+        TaskHeads = HeadsOfTasks(),
+    };
+
+    public override JsonObject Write(ModelConfig model, Tokenizer tokenizer) => Write((BertConfig)model, tokenizer);
+
+    private static JsonObject Write(BertConfig model, Tokenizer tokenizer) => new()
     {
         ["architectures"] = new JsonArray("BertForMaskedLM"),
         ["attention_probs_dropout_prob"] = model.AttentionDropout,
@@ -29,7 +52,7 @@ internal static class BertJson
         ["vocab_size"] = model.Vocabulary,
     };
 
-    public static ModelConfig Read(ConfigReader json)
+    public override ModelConfig Read(ConfigReader json)
     {
         json.Demand("hidden_act", Activation);
         json.Demand("position_embedding_type", Positions);
@@ -51,4 +74,13 @@ internal static class BertJson
             TiedHead = json.Optional("tie_word_embeddings", true),
         };
     }
+
+    [GeneratedRegex(@"^bert\.embeddings\.(position_ids|token_type_ids)$", RegexOptions.CultureInvariant)]
+    private static partial Regex PositionsAndTypes();
+
+    [GeneratedRegex(@"^cls\.seq_relationship\.(weight|bias)$", RegexOptions.CultureInvariant)]
+    private static partial Regex NextSentence();
+
+    [GeneratedRegex(@"^(classifier|qa_outputs)\.(weight|bias)$", RegexOptions.CultureInvariant)]
+    private static partial Regex HeadsOfTasks();
 }

@@ -8,23 +8,34 @@ namespace Espalier.Interop;
 /// The keys of a <c>config.json</c>. Those that ask for a computation which Espalier does not do are errors; others that it
 /// does not know change nothing about the computation, and pass.
 /// </summary>
-internal sealed class ConfigReader(string path, JsonObject json)
+public sealed class ConfigReader
 {
+    private readonly string _path;
+    private readonly JsonObject _json;
+
+    internal ConfigReader(string path, JsonObject json) => (_path, _json) = (path, json);
+
     /// <summary>A section without keys.</summary>
-    public static ConfigReader Empty { get; } = new("", []);
+    internal static ConfigReader Empty { get; } = new("", []);
 
     /// <summary>A section; null where it is missing, null or empty.</summary>
-    public ConfigReader? Section(string key) => json[key] is JsonObject { Count: > 0 } section ? new ConfigReader($"{path}: {key}", section) : null;
+    public ConfigReader? Section(string key) => _json[key] is JsonObject { Count: > 0 } section ? new ConfigReader($"{_path}: {key}", section) : null;
+
+    /// <summary>A value as it stands there; null where it is missing or null.</summary>
+    internal JsonNode? Value(string key) => _json[key];
 
     /// <summary>The words of a list; none where it is missing or null.</summary>
-    public IEnumerable<string> Values(string key) => json[key] is JsonArray list ? list.Select(item => item?.ToString() ?? "null") : [];
+    public IEnumerable<string> Values(string key) => _json[key] is JsonArray list ? list.Select(item => item?.ToString() ?? "null") : [];
 
     /// <summary>Why a file cannot be read.</summary>
-    public UserErrorException Refused(string key, string what, string hint) => new($"{path}: {key} {what}.", hint);
+    public UserErrorException Refused(string key, string what, string hint) => new($"{_path}: {key} {what}.", hint);
+
+    /// <summary>That a key is missing.</summary>
+    internal UserErrorException Missing(string key) => new($"{_path}: the key '{key}' is missing.");
 
     /// <summary>A key that must be there.</summary>
-    public T Required<T>(string key) => json[key] is null
-        ? throw new UserErrorException($"{path}: the key '{key}' is missing.")
+    public T Required<T>(string key) => _json[key] is null
+        ? throw Missing(key)
         : Optional<T>(key, default!);
 
     /// <summary>A key that may be missing or null.</summary>
@@ -32,12 +43,12 @@ internal sealed class ConfigReader(string path, JsonObject json)
     {
         try
         {
-            return json[key] is JsonNode node ? node.GetValue<T>() : fallback;
+            return _json[key] is JsonNode node ? node.GetValue<T>() : fallback;
         }
         catch (Exception exception) when (exception is InvalidOperationException or FormatException)
         {
             throw new UserErrorException(
-                $"{path}: the key '{key}' has the wrong type: {json[key]!.ToJsonString()}.", inner: exception);
+                $"{_path}: the key '{key}' has the wrong type: {_json[key]!.ToJsonString()}.", inner: exception);
         }
     }
 
@@ -49,7 +60,7 @@ internal sealed class ConfigReader(string path, JsonObject json)
         if (!computed.Contains(asked))
         {
             throw new UserErrorException(
-                $"{path}: {key} is {JsonValue.Create(asked)!.ToJsonString()}.",
+                $"{_path}: {key} is {JsonValue.Create(asked)!.ToJsonString()}.",
                 $"Espalier computes such models with {JsonValue.Create(computed[0])!.ToJsonString()} only.");
         }
     }
@@ -57,14 +68,14 @@ internal sealed class ConfigReader(string path, JsonObject json)
     /// <summary>Refuses a key that has any content.</summary>
     public void DemandNone(string key)
     {
-        if (json[key] is JsonObject { Count: > 0 } or JsonArray { Count: > 0 } or JsonValue)
+        if (_json[key] is JsonObject { Count: > 0 } or JsonArray { Count: > 0 } or JsonValue)
         {
-            throw new UserErrorException($"{path}: {key} is set.", "Espalier does not compute such models.");
+            throw new UserErrorException($"{_path}: {key} is set.", "Espalier does not compute such models.");
         }
     }
 
     /// <summary>The model, if its numbers are within the limits that recipes have too.</summary>
-    public ModelConfig Checked(ModelConfig model)
+    internal ModelConfig Checked(ModelConfig model)
     {
         foreach (ConfigKey key in ConfigKeys.Of(model.GetType()))
         {
@@ -80,11 +91,11 @@ internal sealed class ConfigReader(string path, JsonObject json)
             }
             catch (BadValueException exception)
             {
-                throw new UserErrorException($"{path}: {key.Name} {exception.Message}: {exception.Remedy}.", inner: exception);
+                throw new UserErrorException($"{_path}: {key.Name} {exception.Message}: {exception.Remedy}.", inner: exception);
             }
         }
 
         return model.HeadProblem() is var (head, what, remedy)
-            ? throw new UserErrorException($"{path}: {head} {what}: {remedy}.") : model;
+            ? throw new UserErrorException($"{_path}: {head} {what}: {remedy}.") : model;
     }
 }

@@ -1,15 +1,26 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Espalier.Data;
 using Espalier.Models;
 
 namespace Espalier.Interop;
 
 /// <summary>A GPT-2's <c>config.json</c>: the keys and defaults of Hugging Face's <c>GPT2Config</c>.</summary>
-internal static class Gpt2Json
+internal sealed partial class Gpt2Json : HuggingFaceFormat
 {
     private const string Activation = "gelu_new";
 
-    public static JsonObject Write(Gpt2Config model, Tokenizer tokenizer) => new()
+    public override TensorNames Names { get; } = new()
+    {
+        Prefix = "transformer.",
+        Copies = new Dictionary<string, string> { ["lm_head.weight"] = "transformer.wte.weight" },
+        Constants = Masks(),
+        TaskHeads = HeadsOfTasks(),
+    };
+
+    public override JsonObject Write(ModelConfig model, Tokenizer tokenizer) => Write((Gpt2Config)model, tokenizer);
+
+    private static JsonObject Write(Gpt2Config model, Tokenizer tokenizer) => new()
     {
         ["architectures"] = new JsonArray("GPT2LMHeadModel"),
         ["activation_function"] = Activation,
@@ -30,7 +41,7 @@ internal static class Gpt2Json
         ["vocab_size"] = model.Vocabulary,
     };
 
-    public static ModelConfig Read(ConfigReader json)
+    public override ModelConfig Read(ConfigReader json)
     {
         // Two names of one function.
         json.Demand("activation_function", Activation, "gelu_pytorch_tanh");
@@ -53,4 +64,12 @@ internal static class Gpt2Json
             TiedHead = json.Optional("tie_word_embeddings", true),
         };
     }
+
+    [GeneratedRegex(@"^transformer\.h\.\d+\.attn\.(bias|masked_bias)$", RegexOptions.CultureInvariant)]
+    private static partial Regex Masks();
+
+    [GeneratedRegex(
+        @"^(score\.weight|(classifier|qa_outputs)\.(weight|bias)|multiple_choice_head\..+)$",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex HeadsOfTasks();
 }

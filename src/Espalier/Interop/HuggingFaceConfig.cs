@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Espalier.Configuration;
 using Espalier.Data;
 using Espalier.Models;
 
@@ -23,14 +24,8 @@ internal static class HuggingFaceConfig
     /// <param name="type">What the weights are rounded to.</param>
     public static string Write(ModelConfig model, Tokenizer tokenizer, SafetensorsDType type = SafetensorsDType.F32)
     {
-        JsonObject json = model switch
-        {
-            Gpt2Config gpt2 => Gpt2Json.Write(gpt2, tokenizer),
-            BertConfig bert => BertJson.Write(bert, tokenizer),
-            RotaryConfig rotary => RotaryJson.Write(rotary, tokenizer),
-            _ => throw new ArgumentException($"no config.json of {model.ModelType}", nameof(model)),
-        };
-        json["model_type"] = model.ModelType.ToString().ToLowerInvariant();
+        JsonObject json = HuggingFaceFormat.Of(model).Write(model, tokenizer);
+        json["model_type"] = model.ModelType;
         json["torch_dtype"] = TorchNames[type];
         WriteFloatsAsSuch(json);
         return json.Indented() + "\n";
@@ -67,13 +62,8 @@ internal static class HuggingFaceConfig
         json.Demand("is_encoder_decoder", false);
         json.DemandNone("pruned_heads");
         json.DemandNone("quantization_config");
-        return json.Checked(type switch
-        {
-            "gpt2" => Gpt2Json.Read(json),
-            "bert" => BertJson.Read(json),
-            "llama" => RotaryJson.ReadLlama(json),
-            "qwen3" => RotaryJson.ReadQwen3(json),
-            _ => throw new UserErrorException($"{path}: model_type is '{type}'.", "Espalier reads gpt2, bert, llama and qwen3."),
-        });
+        HuggingFaceFormat format = HuggingFaceFormat.Of(type) ?? throw new UserErrorException(
+            $"{path}: model_type is '{type}'.", $"Espalier reads {string.Join(", ", ConfigVariants.Of(typeof(ModelConfig))!.Names)}.");
+        return json.Checked(format.Read(json));
     }
 }

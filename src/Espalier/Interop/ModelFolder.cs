@@ -96,7 +96,7 @@ public static class ModelFolder
     /// <summary>Tensors that some versions of transformers look for under another name.</summary>
     private static IEnumerable<(string Name, Tensor Value)> SecondNames(ModelConfig model, ParameterSet parameters)
     {
-        TensorNames names = TensorNames.Of(model.ModelType);
+        TensorNames names = HuggingFaceFormat.Of(model).Names;
         return model.TiedHead ? [] : parameters.SelectMany(parameter => names.Copies
             .Where(copy => copy.Value == parameter.Name && names.InUseWhenUntied.Contains(copy.Key))
             .Select(copy => (copy.Key, parameter.Value)));

@@ -23,7 +23,7 @@ internal sealed class ModelWeights : IDisposable
 
     private readonly StoredTensors _stored;
     private readonly TensorNames _names;
-    private readonly ISequenceHead _head;
+    private readonly ISequenceHead? _head;
     private readonly bool _isUntied;
 
     // What must be there, what may be there for whole sequences, and what may be there without being read.
@@ -39,18 +39,18 @@ internal sealed class ModelWeights : IDisposable
     private ModelWeights(StoredTensors stored, ModelConfig model, bool asLanguageModel, int? classifierOutputs)
     {
         _stored = stored;
-        _names = TensorNames.Of(model.ModelType);
+        _names = HuggingFaceFormat.Of(model).Names;
         _isUntied = !model.TiedHead;
-        _head = Architectures.SequenceHeadOf(model.ModelType);
+        _head = model.Architecture.SequenceHead;
         ILookup<bool, ParameterSpec> isBackbone =
-            Architectures.Of(model.ModelType).Parameters(model).ToLookup(spec => _head.IsBackbone(spec.Name));
+            model.Architecture.Parameters(model).ToLookup(spec => _head?.IsBackbone(spec.Name) ?? true);
         ParameterSpec[] languageHead = [.. isBackbone[false]];
         _required = [.. isBackbone[true], .. asLanguageModel ? languageHead : []];
         _unread = asLanguageModel ? [] : languageHead;
         _sequenceHead =
         [
-            .. _head.Parameters(model, classifierOutputs ?? 1)
-                .Where(spec => classifierOutputs is not null || _head.IsBackbone(spec.Name)),
+            .. (_head?.Parameters(model, classifierOutputs ?? 1) ?? [])
+                .Where(spec => classifierOutputs is not null || _head!.IsBackbone(spec.Name)),
         ];
         Match();
         if (asLanguageModel && _problems.Count == 0 && _missing.Count + _taskHeads.Count > 0
@@ -219,7 +219,7 @@ internal sealed class ModelWeights : IDisposable
 
     private UserErrorException NoLanguageModel(ModelConfig model)
     {
-        bool isClassifier = _head.Parameters(model, outputs: 1).Any(spec => _taskHeads.Contains(spec.Name));
+        bool isClassifier = (_head?.Parameters(model, outputs: 1) ?? []).Any(spec => _taskHeads.Contains(spec.Name));
         string what = _taskHeads.Count == 0 ? "a bare backbone"
             : $"{(isClassifier ? "a classifier" : "a model for another task")} ({string.Join(", ", _taskHeads)})";
         return new UserErrorException(

@@ -1,83 +1,50 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Espalier.Data;
 using Espalier.Models;
 
 namespace Espalier.Interop;
 
 /// <summary>
-/// A Llama's or Qwen3's <c>config.json</c>: the keys and defaults of Hugging Face's <c>LlamaConfig</c> and <c>Qwen3Config</c>.
+/// What a Llama's and a Qwen3's <c>config.json</c> share: the keys and defaults of Hugging Face's <c>LlamaConfig</c> and <c>Qwen3Config</c>.
 /// Rotary frequencies stand under the keys that all versions of transformers read, and are read under the newer one too.
 /// </summary>
-internal static class RotaryJson
+internal abstract partial class RotaryJson : HuggingFaceFormat
 {
-    private const string Activation = "silu", FullAttention = "full_attention";
+    private const string Activation = "silu";
 
-    public static JsonObject Write(RotaryConfig model, Tokenizer tokenizer)
+    public override TensorNames Names { get; } = new()
     {
-        var json = new JsonObject
-        {
-            ["architectures"] = new JsonArray(model is Qwen3Config ? "Qwen3ForCausalLM" : "LlamaForCausalLM"),
-            ["attention_bias"] = model.AttentionBias,
-            ["attention_dropout"] = model.AttentionDropout,
-            ["bos_token_id"] = tokenizer.EndOfText,
-            ["eos_token_id"] = tokenizer.EndOfText,
-            ["head_dim"] = model.HeadSize,
-            ["hidden_act"] = Activation,
-            ["hidden_size"] = model.HiddenSize,
-            ["initializer_range"] = model.InitializerRange,
-            ["intermediate_size"] = model.FfnWidth,
-            ["max_position_embeddings"] = model.ContextLength,
-            ["num_attention_heads"] = model.Heads,
-            ["num_hidden_layers"] = model.Layers,
-            ["num_key_value_heads"] = model.HeadGroups,
-            ["rms_norm_eps"] = model.LayerNormEpsilon,
-            ["rope_scaling"] = Write(model.RopeScaling),
-            ["rope_theta"] = model.RopeTheta,
-            ["tie_word_embeddings"] = model.TiedHead,
-            ["vocab_size"] = model.Vocabulary,
-        };
-        if (model is LlamaConfig llama)
-        {
-            json["mlp_bias"] = llama.MlpBias;
-        }
+        Prefix = "model.",
+        Copies = new Dictionary<string, string> { ["lm_head.weight"] = "model.embed_tokens.weight" },
+        Constants = Frequencies(),
+        TaskHeads = HeadsOfTasks(),
+    };
 
-        return json;
-    }
-
-    public static ModelConfig ReadLlama(ConfigReader json)
+    protected static JsonObject Write(RotaryConfig model, Tokenizer tokenizer, string architecture) => new()
     {
-        int hidden = json.Required<int>("hidden_size"), heads = json.Required<int>("num_attention_heads");
-        int? headDim = json.Optional<int?>("head_dim", null);
-        return Read(json, new LlamaConfig
-        {
-            HiddenSize = hidden,
-            Heads = heads,
-            ContextLength = json.Optional("max_position_embeddings", 2048),
-            HeadDim = (long?)headDim * heads == hidden ? null : headDim,
-            KeyValueHeads = json.Optional<int?>("num_key_value_heads", null),
-            MlpBias = json.Optional("mlp_bias", false),
-        });
-    }
+        ["architectures"] = new JsonArray(architecture),
+        ["attention_bias"] = model.AttentionBias,
+        ["attention_dropout"] = model.AttentionDropout,
+        ["bos_token_id"] = tokenizer.EndOfText,
+        ["eos_token_id"] = tokenizer.EndOfText,
+        ["head_dim"] = model.HeadSize,
+        ["hidden_act"] = Activation,
+        ["hidden_size"] = model.HiddenSize,
+        ["initializer_range"] = model.InitializerRange,
+        ["intermediate_size"] = model.FfnWidth,
+        ["max_position_embeddings"] = model.ContextLength,
+        ["num_attention_heads"] = model.Heads,
+        ["num_hidden_layers"] = model.Layers,
+        ["num_key_value_heads"] = model.HeadGroups,
+        ["rms_norm_eps"] = model.LayerNormEpsilon,
+        ["rope_scaling"] = Write(model.RopeScaling),
+        ["rope_theta"] = model.RopeTheta,
+        ["tie_word_embeddings"] = model.TiedHead,
+        ["vocab_size"] = model.Vocabulary,
+    };
 
-    public static ModelConfig ReadQwen3(ConfigReader json)
-    {
-        json.Demand("use_sliding_window", false);
-        if (json.Values("layer_types").FirstOrDefault(type => type != FullAttention) is string other)
-        {
-            throw json.Refused("layer_types", $"has \"{other}\"", $"Espalier computes such models with \"{FullAttention}\" only.");
-        }
-
-        return Read(json, new Qwen3Config
-        {
-            HiddenSize = json.Required<int>("hidden_size"),
-            Heads = json.Required<int>("num_attention_heads"),
-            ContextLength = json.Optional("max_position_embeddings", 32768),
-            HeadDim = json.Optional("head_dim", 128),
-            KeyValueHeads = json.Optional<int?>("num_key_value_heads", 32),
-        });
-    }
-
-    private static RotaryConfig Read(ConfigReader json, RotaryConfig sizes)
+    protected static RotaryConfig Read(ConfigReader json, RotaryConfig sizes)
     {
         json.Demand("hidden_act", Activation);
         int ffn = json.Required<int>("intermediate_size");
@@ -131,4 +98,10 @@ internal static class RotaryJson
         },
         _ => null,
     };
+
+    [GeneratedRegex(@"^model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq$", RegexOptions.CultureInvariant)]
+    private static partial Regex Frequencies();
+
+    [GeneratedRegex(@"^(score|qa_outputs)\.(weight|bias)$", RegexOptions.CultureInvariant)]
+    private static partial Regex HeadsOfTasks();
 }

@@ -30,7 +30,7 @@ public static class SequenceModelFolder
     {
         string config = Path.Combine(folder, HuggingFaceConfig.FileName);
         var json = (JsonObject)JsonNode.Parse(HuggingFaceConfig.Write(model, tokenizer))!;
-        json["architectures"] = new JsonArray(Architectures.SequenceHeadOf(model.ModelType).ClassName);
+        json["architectures"] = new JsonArray(model.SequenceHead.ClassName);
         json["problem_type"] = labels.Count == 0 ? Regression : Classification;
         IReadOnlyList<string> names = labels.Count == 0 ? ["score"] : labels;
         json["id2label"] = new JsonObject(names.Select((name, id) =>
@@ -56,7 +56,7 @@ public static class SequenceModelFolder
         JsonObject json = JsonFile.ReadObject(config);
 
         // The classifiers of single tokens have the same names, and those of many labels at once another meaning.
-        string className = Architectures.SequenceHeadOf(model.ModelType).ClassName;
+        string className = model.SequenceHead.ClassName;
         bool isOfSequences =
             json["architectures"] is JsonArray classes && classes.Any(name => name?.ToString() == className);
         string[] labels = isOfSequences ? Labels(json, config) : [];

@@ -26,6 +26,9 @@ internal sealed class Bert : IArchitecture
     public bool NormsComeFirst => false;
 
     /// <inheritdoc/>
+    public ISequenceHead SequenceHead => new BertSequenceHead();
+
+    /// <inheritdoc/>
     public IObjective Objective(Tokenizer tokenizer) => new MaskedToken(tokenizer);
 
     /// <inheritdoc/>

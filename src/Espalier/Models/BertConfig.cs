@@ -4,8 +4,14 @@ using Espalier.Configuration;
 namespace Espalier.Models;
 
 /// <summary>A <see cref="Bert"/>: the keys of Hugging Face's <c>BertConfig</c>.</summary>
-public sealed record BertConfig() : ModelConfig(ModelType.Bert)
+public sealed record BertConfig : ModelConfig
 {
+    /// <inheritdoc/>
+    public override string ModelType => "bert";
+
+    /// <inheritdoc/>
+    public override IArchitecture Architecture => new Bert();
+
     /// <summary>`num_hidden_layers`: transformer blocks of the final model. Default 12.</summary>
     [YamlKey("num_hidden_layers"), Range(1, 1024)]
     public override int Layers { get; init; } = 12;

@@ -24,6 +24,9 @@ internal sealed class Gpt2 : IArchitecture
     public bool SeesOnlyThePast => true;
 
     /// <inheritdoc/>
+    public ISequenceHead SequenceHead => new LastTokenHead("GPT2ForSequenceClassification", "transformer.");
+
+    /// <inheritdoc/>
     public IObjective Objective(Tokenizer tokenizer) => new NextToken();
 
     /// <inheritdoc/>

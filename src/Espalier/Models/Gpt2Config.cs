@@ -4,8 +4,14 @@ using Espalier.Configuration;
 namespace Espalier.Models;
 
 /// <summary>A <see cref="Gpt2"/>: the keys of Hugging Face's <c>GPT2Config</c>.</summary>
-public sealed record Gpt2Config() : ModelConfig(ModelType.Gpt2)
+public sealed record Gpt2Config : ModelConfig
 {
+    /// <inheritdoc/>
+    public override string ModelType => "gpt2";
+
+    /// <inheritdoc/>
+    public override IArchitecture Architecture => new Gpt2();
+
     /// <summary>`n_layer`: transformer blocks of the final model. Default 12.</summary>
     [YamlKey("n_layer"), Range(1, 1024)]
     public override int Layers { get; init; } = 12;

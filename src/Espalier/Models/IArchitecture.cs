@@ -28,6 +28,9 @@ public interface IArchitecture
     /// </summary>
     bool SeesOnlyThePast => false;
 
+    /// <summary>What gives whole sequences scores, in place of the vocabulary head; null where such a model is not fine-tuned.</summary>
+    ISequenceHead? SequenceHead => null;
+
     /// <summary>What such a model is pre-trained to do.</summary>
     /// <exception cref="UserErrorException">The tokenizer lacks a token that it takes.</exception>
     IObjective Objective(Tokenizer tokenizer);

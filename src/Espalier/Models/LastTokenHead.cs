@@ -10,7 +10,7 @@ namespace Espalier.Models;
 /// </summary>
 /// <param name="className">Hugging Face's class.</param>
 /// <param name="backbonePrefix">How the names of the parameters below the head begin.</param>
-internal sealed class LastTokenHead(string className, string backbonePrefix) : ISequenceHead
+public sealed class LastTokenHead(string className, string backbonePrefix) : ISequenceHead
 {
     private const string Score = "score.weight";
 

@@ -15,7 +15,7 @@ public static class Ledger
     /// <param name="predictions">N: the positions that go through the vocabulary head.</param>
     public static FlopsCount Forward(ModelConfig config, ForwardPlan plan, int sequences, int length, double predictions)
     {
-        IArchitecture architecture = Architectures.Of(config.ModelType);
+        IArchitecture architecture = config.Architecture;
         return plan.Layers.Aggregate(
             architecture.HeadCost(config, predictions),
             (sum, run) => sum + architecture.LayerCost(config, sequences, Seen(run, length)));
@@ -31,7 +31,7 @@ public static class Ledger
     public static FlopsCount ForwardAndBackward(
         ModelConfig config, ForwardPlan plan, int sequences, int length, double predictions, bool recompute = false)
     {
-        IArchitecture architecture = Architectures.Of(config.ModelType);
+        IArchitecture architecture = config.Architecture;
         FlopsCount sum = default;
         bool reachesDown = plan.TrainsRest;
         foreach (LayerRun run in plan.Layers)

@@ -10,7 +10,8 @@ namespace Espalier.Models;
 /// share those of keys and values, a gated feed-forward layer, and a head that is by default a matrix of its own. Linear weights
 /// lie (out, in). Of the axes a unit of heads is a key/value head with its query heads: so growth and masks keep them together.
 /// </summary>
-internal sealed class Llama : IArchitecture
+/// <param name="normsQueries">Whether each head of queries and keys is normed, as in Qwen3.</param>
+internal sealed class Llama(bool normsQueries) : IArchitecture
 {
     // Axes in the names and comments: B sequences, T positions, C hidden, F feed-forward, V vocabulary.
     private const string TokenEmbedding = "model.embed_tokens";
@@ -30,13 +31,16 @@ internal sealed class Llama : IArchitecture
     public bool SeesOnlyThePast => true;
 
     /// <inheritdoc/>
+    public ISequenceHead SequenceHead => new LastTokenHead(
+        normsQueries ? "Qwen3ForSequenceClassification" : "LlamaForSequenceClassification", "model.");
+
+    /// <inheritdoc/>
     public IObjective Objective(Tokenizer tokenizer) => new NextToken();
 
     /// <inheritdoc/>
     public IReadOnlyList<ParameterSpec> Parameters(ModelConfig config)
     {
         var rotary = (RotaryConfig)config;
-        bool normsQueries = config is Qwen3Config;
         var hidden = new Axis(AxisKind.Hidden, AxisSide.None, config.HiddenSize);
         Axis hiddenIn = hidden with { Side = AxisSide.Input };
         Axis hiddenOut = hidden with { Side = AxisSide.Output };
@@ -136,7 +140,7 @@ internal sealed class Llama : IArchitecture
     public FlopsCount HeadCost(ModelConfig config, double predictions) =>
         new(0, 0, 2.0 * config.HiddenSize * config.Vocabulary * predictions);
 
-    private static Tensor Attention(ModelPart layer, Tensor read_BTC)
+    private Tensor Attention(ModelPart layer, Tensor read_BTC)
     {
         var config = (RotaryConfig)layer.Config;
         float[] frequencies = config.RopeScaling.Frequencies(config.RopeTheta, config.HeadSize);
@@ -148,11 +152,10 @@ internal sealed class Llama : IArchitecture
 
         Tensor Projected(string part) => layer.Linear($"self_attn.{part}_proj", read_BTC, transposed: true);
 
-        // Qwen3 norms each head of queries and keys.
         Tensor Heads(string part, int heads)
         {
             Tensor x = Projected(part);
-            if (config is not Qwen3Config)
+            if (!normsQueries)
             {
                 return x;
             }

@@ -4,8 +4,14 @@ using Espalier.Configuration;
 namespace Espalier.Models;
 
 /// <summary>A <see cref="Llama"/>: the keys of Hugging Face's <c>LlamaConfig</c>.</summary>
-public sealed record LlamaConfig() : RotaryConfig(ModelType.Llama)
+public sealed record LlamaConfig : RotaryConfig
 {
+    /// <inheritdoc/>
+    public override string ModelType => "llama";
+
+    /// <inheritdoc/>
+    public override IArchitecture Architecture => new Llama(normsQueries: false);
+
     /// <summary>`head_dim`: elements of a head, even. Default (null): `hidden_size` over `num_attention_heads`.</summary>
     [YamlKey("head_dim"), Range(1, 1 << 16)]
     public int? HeadDim { get; init; }

@@ -8,7 +8,7 @@ public sealed record Model(IArchitecture Architecture, ModelConfig Config, Param
 {
     /// <summary>A model of a configuration's own architecture.</summary>
     public static Model Of(ModelConfig config, ParameterSet parameters) =>
-        new(Architectures.Of(config.ModelType), config, parameters);
+        new(config.Architecture, config, parameters);
 
     /// <summary>Frees the weights.</summary>
     public void Dispose() => Parameters.Dispose();

@@ -2,36 +2,37 @@ using Espalier.Configuration;
 
 namespace Espalier.Models;
 
-/// <summary>A model architecture.</summary>
-public enum ModelType
-{
-    /// <summary>GPT-2 as Hugging Face defines it: pre-norm decoder, learned positions, tanh-GELU.</summary>
-    Gpt2,
-
-    /// <summary>BERT as Hugging Face defines it: post-norm encoder, learned positions and segments, exact GELU.</summary>
-    Bert,
-
-    /// <summary>Llama as Hugging Face defines it: pre-norm decoder, root-mean-square norms, rotary positions, gated feed-forward.</summary>
-    Llama,
-
-    /// <summary>Qwen3 as Hugging Face defines it: a Llama that norms queries and keys.</summary>
-    Qwen3,
-}
-
 /// <summary>
 /// The final model of a run: what all architectures share. Each has its own record, whose keys are those of its
-/// Hugging Face <c>config.json</c>.
+/// Hugging Face <c>config.json</c>; a new architecture is a file in Models/, one in Interop/, and a line in each.
 /// </summary>
-[ConfigVariant("model_type", ModelType.Gpt2, typeof(Gpt2Config), IsDefault = true)]
-[ConfigVariant("model_type", ModelType.Bert, typeof(BertConfig))]
-[ConfigVariant("model_type", ModelType.Llama, typeof(LlamaConfig))]
-[ConfigVariant("model_type", ModelType.Qwen3, typeof(Qwen3Config))]
+[ConfigVariant("model_type", "gpt2", typeof(Gpt2Config), IsDefault = true)]
+[ConfigVariant("model_type", "bert", typeof(BertConfig))]
+[ConfigVariant("model_type", "llama", typeof(LlamaConfig))]
+[ConfigVariant("model_type", "qwen3", typeof(Qwen3Config))]
 public abstract record ModelConfig
 {
-    private protected ModelConfig(ModelType type) => ModelType = type;
-
     /// <summary>`model_type`: the architecture. Default gpt2.</summary>
-    public ModelType ModelType { get; }
+    public abstract string ModelType { get; }
+
+    /// <summary>What such a model computes.</summary>
+    public abstract IArchitecture Architecture { get; }
+
+    /// <summary>What gives such a model's sequences scores.</summary>
+    /// <exception cref="UserErrorException">It has nothing that does.</exception>
+    internal ISequenceHead SequenceHead => Architecture.SequenceHead ?? throw new UserErrorException(
+        $"A {ModelType} has no head for whole sequences.", "Its architecture says none (IArchitecture.SequenceHead); take another model.");
+
+    /// <summary>
+    /// Makes an architecture of one's own known by its name, so that recipes and <c>config.json</c> may say it; for as long as the
+    /// process runs. Its <c>config.json</c> holds the keys of its record, and its files hold the tensors under the names of its
+    /// parameters, unless a format of its own is registered too.
+    /// </summary>
+    /// <typeparam name="TConfig">Its record: writable public properties are keys of the section, with their defaults.</typeparam>
+    /// <param name="modelType">What <see cref="ModelType"/> of the record says.</param>
+    /// <exception cref="ArgumentException">Another architecture has that name, or the record says another.</exception>
+    public static void Register<TConfig>(string modelType)
+        where TConfig : ModelConfig => ConfigVariants.Register(typeof(ModelConfig), modelType, typeof(TConfig));
 
     /// <summary>Transformer blocks of the final model.</summary>
     public abstract int Layers { get; init; }

@@ -41,10 +41,10 @@ public sealed record MupConfig : ParametrizationConfig
     /// <inheritdoc/>
     internal override IEnumerable<ConfigProblem> Check(ModelConfig model)
     {
-        if (BaseLayers is not null && !Architectures.Of(model.ModelType).NormsComeFirst)
+        if (BaseLayers is not null && !model.Architecture.NormsComeFirst)
         {
             yield return new ConfigProblem(
-                "base_layers", $"learning rates carry over depth where norms come before the sublayers, and those of {ConfigKeys.Kebab(model.ModelType)} come after",
+                "base_layers", $"learning rates carry over depth where norms come before the sublayers, and those of {model.ModelType} come after",
                 "leave it out: rates then carry over width alone");
         }
 

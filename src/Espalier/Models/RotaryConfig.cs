@@ -6,11 +6,6 @@ namespace Espalier.Models;
 /// <summary>What <see cref="Llama"/>-like models share: the keys of Hugging Face's <c>LlamaConfig</c> and <c>Qwen3Config</c>.</summary>
 public abstract record RotaryConfig : ModelConfig
 {
-    private protected RotaryConfig(ModelType type)
-        : base(type)
-    {
-    }
-
     /// <summary>`num_hidden_layers`: transformer blocks of the final model. Default 12.</summary>
     [YamlKey("num_hidden_layers"), Range(1, 1024)]
     public override int Layers { get; init; } = 12;

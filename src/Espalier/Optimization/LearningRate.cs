@@ -16,6 +16,9 @@ public sealed class LearningRate(LearningRateConfig config, long totalSteps, lon
     /// <param name="step">The updates done before, fewer than the run has.</param>
     public double Next(double position, long step) => position + ((totalSteps - position) / (totalSteps - step));
 
+    /// <summary>The updates whose rates a longer run of the same recipe has too: those before the decay; 0 where there is no stable phase.</summary>
+    public long StableSteps => config.Schedule == LearningRateSchedule.Wsd ? Math.Max(0, totalSteps - _decay) : 0;
+
     /// <summary>The rate at a position of the schedule.</summary>
     /// <param name="step">
     /// Steps from its beginning; growth may move it, also between two whole steps. The warm-up's last step has the peak rate.

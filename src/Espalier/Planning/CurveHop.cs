@@ -1,3 +1,4 @@
+using Espalier.Reporting;
 using static System.FormattableString;
 
 namespace Espalier.Planning;

@@ -123,7 +123,7 @@ public sealed class PilotPlan
 
         Recipe planned = _recipe with { Name = _recipe.Name + "-late", Method = HopAt(tau), LearningRate = rate };
         var data = Data.Dataset.Open(_recipe.Data.Path);
-        double predicted = Models.Architectures.Of(_recipe.Model.ModelType).Objective(data.LoadTokenizer()).PredictedShare(_recipe.Model.ContextLength);
+        double predicted = _recipe.Model.Architecture.Objective(data.LoadTokenizer()).PredictedShare(_recipe.Model.ContextLength);
         var cost = ExpectedCost.Of(
             planned, _recipe.Model with { VocabularySize = _recipe.Model.VocabularySize ?? data.VocabularySize }, predicted);
         return new PlanReport(

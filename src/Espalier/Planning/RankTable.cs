@@ -8,7 +8,7 @@ namespace Espalier.Planning;
 internal static class RankTable
 {
     /// <summary>The share of a rank's memory that is counted on; the rest is for what formulas leave out.</summary>
-    private const double Used = 0.8;
+    public const double Used = 0.8;
 
     /// <summary>Lays stages out.</summary>
     /// <param name="stages">Their parameters and shapes; a shape of 0 layers follows from the parameters.</param>

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Espalier.Configuration;
 using Espalier.Data;
 using Espalier.Models;
 using Espalier.Reporting;
@@ -11,11 +12,26 @@ namespace Espalier.Planning;
 /// <summary>What a recipe's plan is to tell besides FLOPs and memory.</summary>
 public sealed record RecipePlanOptions
 {
+    /// <summary>The most ranks that are planned for.</summary>
+    public const int MostRanks = 1024;
+
+    /// <summary>The names of networks that are known, one after the other.</summary>
+    public static string Networks => Planning.Network.Names;
+
     /// <summary>Whether to measure how fast updates run here, and so to tell the time.</summary>
     public bool Measure { get; init; }
 
     /// <summary>The bytes of a rank; null for no layout on ranks.</summary>
     public double? RankMemory { get; init; }
+
+    /// <summary>On how many ranks it is to run, 1 to 1,024; null where that is not asked.</summary>
+    public int? Ranks { get; init; }
+
+    /// <summary>What lies between ranks: a name, or a rate and a latency such as <c>25Gbit/s,50us</c>.</summary>
+    public string Network { get; init; } = Planning.Network.Default;
+
+    /// <summary>The FLOPs a second that a rank reaches; null where that is not known, or measured.</summary>
+    public double? Speed { get; init; }
 
     /// <summary>Other constants of the scaling law that the ceiling goes by; null for none.</summary>
     public string? Constants { get; init; }
@@ -62,7 +78,14 @@ public static class RecipePlan
                 + "the rate in FLOPs a second is taken for the whole stage.");
         }
 
-        if (options.RankMemory is double bytes)
+        if (options.Ranks is int count)
+        {
+            RankPlanTables onSeveral = OnRanks(recipe, count, options, cost, memory, isBf16, predicted, stop);
+            tables.AddRange(onSeveral.Tables);
+            notes.Add(RankPlan.Formula);
+            json["on_ranks"] = onSeveral.Json;
+        }
+        else if (options.RankMemory is double bytes)
         {
             (TextTable ranks, JsonArray onRanks) = RankTable.Of(
                 [.. cost.Stages.Select(stage => (LayerSizes.Of(stage.Model).Parameters, stage.Model.Layers, stage.Model.HiddenSize))],
@@ -75,26 +98,50 @@ public static class RecipePlan
         return new PlanReport(ceiling, tables, notes, json, Chart(cost), RecipeWriter.Write(recipe));
     }
 
+    private static RankPlanTables OnRanks(
+        Recipe recipe, int ranks, RecipePlanOptions options, ExpectedCost cost, MemoryNeed[] memory, bool isBf16, double predicted,
+        CancellationToken stop)
+    {
+        var network = Network.Parse(options.Network);
+        if (RankAgreement.Uneven(recipe, ranks) is UserErrorException error)
+        {
+            throw error;
+        }
+
+        Recipe recompute = recipe with { Training = recipe.Training with { Recompute = true } };
+        return new RankPlanTables(
+            [
+                .. cost.Stages.Zip(memory, (stage, need) => new RankPlan(
+                    stage, need, MemoryNeed.Of(recompute, stage, recipe.Optimizer.Create(), isBf16), recipe.Training.GradientAccumulation, network,
+                    options.Speed is double stated ? new RankSpeed(stated, 0)
+                        : options.Measure ? MeasuredStep.OfRank(recipe, stage.Model, predicted, stop) : null)),
+            ],
+            ranks, options.RankMemory, keepsAttention: !recipe.Training.Device.StartsWith("cuda", StringComparison.Ordinal));
+    }
+
     /// <summary>The final model with its vocabulary, and the share of positions that it predicts, from the data or without it.</summary>
     private static (ModelConfig Model, double Predicted) ModelOf(Recipe recipe)
     {
         ModelConfig model = recipe.Model;
-        double predicted = model.ModelType == ModelType.Bert ? MaskedToken.ShareOf(model.ContextLength) : 1;
-        if (model.VocabularySize is not null)
+        if (Directory.Exists(recipe.Data.Path))
         {
-            return (model, predicted);
+            Dataset data = Dataset.Open(recipe.Data.Path);
+            return (
+                model with { VocabularySize = model.VocabularySize ?? data.VocabularySize },
+                model.Architecture.Objective(data.LoadTokenizer()).PredictedShare(model.ContextLength));
         }
 
-        return Directory.Exists(recipe.Data.Path)
-            ? (model with { VocabularySize = Dataset.Open(recipe.Data.Path).VocabularySize }, predicted)
+        string key = "model." + ConfigKeys.NameOf(model.GetType(), nameof(ModelConfig.VocabularySize));
+        return model.VocabularySize is not null
+            ? (model, model is BertConfig ? MaskedToken.ShareOf(model.ContextLength) : 1)
             : throw new UserErrorException(
-                $"The vocabulary is not known: the recipe leaves model.vocab_size out, and there is no data in {recipe.Data.Path}.",
-                "Write model.vocab_size=50257 after the recipe, or prepare its data.");
+                $"The vocabulary is not known: the recipe leaves {key} out, and there is no data in {recipe.Data.Path}.",
+                $"Write {key}=50257 after the recipe, or prepare its data.");
     }
 
     private static string Ceiling(Recipe recipe, RecipePlanOptions options, JsonObject json)
     {
-        if (recipe.Model.ModelType != ModelType.Gpt2)
+        if (recipe.Model is not Gpt2Config)
         {
             return "Ceiling: unknown. The scaling law is of next-token losses; curves of this model can tell (--curve).";
         }

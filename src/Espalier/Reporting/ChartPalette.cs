@@ -9,6 +9,8 @@ namespace Espalier.Reporting;
 /// </summary>
 internal sealed record ChartPalette(string Ink, string Muted, string Grid, string Surface, string Panel, IReadOnlyList<string> Lines)
 {
+    private const int MostRounds = 5;
+
     /// <summary>For a white page.</summary>
     public static readonly ChartPalette Light = new("#1c2126", "#66707a", "#e6e9ec", "#ffffff", "#f6f7f8",
         ["#6b7580", "#0b6fb8", "#cf4f0f", "#0a8a60", "#a9508f", "#a87400", "#2b8fc4"]);
@@ -24,11 +26,16 @@ internal sealed record ChartPalette(string Ink, string Muted, string Grid, strin
     /// <summary>The colour of a run: 0, the neutral one, is the baseline's; the others come again when they are used up.</summary>
     public static int ColorOf(int run) => run == 0 ? 0 : 1 + ((run - 1) % (Light.Lines.Count - 1));
 
-    /// <summary>The classes that colour a run's line or swatch: the second and third run of a colour are broken in a way of their own.</summary>
+    /// <summary>How often the colour of a run has come before it: lines are then broken, and marks shaped, in another way each time.</summary>
+    public static int RoundOf(int run) => Math.Min(MostRounds - 1, Math.Max(0, run - 1) / (Light.Lines.Count - 1));
+
+    /// <summary>The classes that colour a run's line or swatch.</summary>
     /// <param name="kind">s for a line, f for what is filled.</param>
     /// <param name="run">Which run.</param>
-    public static string ClassesOf(char kind, int run) =>
-        string.Create(CultureInfo.InvariantCulture, $"{kind}{ColorOf(run)}{Math.Min(2, Math.Max(0, run - 1) / (Light.Lines.Count - 1)) switch { 0 => "", int round => $" again{round}" }}");
+    /// <param name="round">How often its colour has come before; null: as <see cref="RoundOf"/> has it.</param>
+    public static string ClassesOf(char kind, int run, int? round = null) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{kind}{ColorOf(run)}{Math.Min(MostRounds - 1, round ?? RoundOf(run)) switch { 0 => "", int again => $" again{again}" }}");
 
     /// <summary>The rules for everything that <see cref="SvgChart"/> draws.</summary>
     public string Css()
@@ -45,8 +52,15 @@ internal sealed record ChartPalette(string Ink, string Muted, string Grid, strin
             .chart .dashed{stroke-dasharray:2 4}
             .chart .line.again1:not(.dashed){stroke-dasharray:9 5}
             .chart .line.again2:not(.dashed){stroke-dasharray:12 4 2 4}
-            .swatch.again1{clip-path:polygon(0 0,100% 0,0 100%)}
-            .swatch.again2{clip-path:polygon(50% 0,100% 100%,0 100%)}
+            .chart .line.again3:not(.dashed){stroke-dasharray:5 3}
+            .chart .line.again4:not(.dashed){stroke-dasharray:2 3}
+            .chart .line.strong{stroke-width:3.5}
+            .chart .band{opacity:.16}
+            .chart .hollow{fill:{{(Surface == "none" ? "#888" : Surface)}}}
+            .swatch.again1{border-radius:0}
+            .swatch.again2{border-radius:0;clip-path:polygon(50% 0,100% 100%,0 100%)}
+            .swatch.again3{border-radius:0;clip-path:polygon(50% 0,100% 50%,50% 100%,0 50%)}
+            .swatch.again4{border-radius:0;clip-path:polygon(0 0,100% 0,50% 100%)}
             .chart .raw{fill:none;stroke-width:1;opacity:.22;stroke-linejoin:round}
             .chart .tick{stroke-width:1.25}
             .chart .drop{stroke-width:1;stroke-dasharray:2 3;opacity:.7}

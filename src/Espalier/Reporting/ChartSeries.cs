@@ -10,6 +10,12 @@ internal readonly record struct ChartPoint(double X, double Y);
 /// <param name="Text">What, in a few characters.</param>
 internal readonly record struct ChartEvent(double X, string Text);
 
+/// <summary>How far a value of a line is known.</summary>
+/// <param name="X">Along the horizontal axis.</param>
+/// <param name="Low">The least that it may be.</param>
+/// <param name="High">The most.</param>
+internal readonly record struct ChartRange(double X, double Low, double High);
+
 /// <summary>One line of a chart.</summary>
 internal sealed record ChartSeries
 {
@@ -42,4 +48,17 @@ internal sealed record ChartSeries
 
     /// <summary>Whether the line is dashed.</summary>
     public bool Dashed { get; init; }
+
+    /// <summary>How often the colour has come before, which shapes dots and breaks the line; null: as the colour's number says.</summary>
+    public int? Round { get; init; }
+
+    /// <summary>Whether the line is a thick one.</summary>
+    public bool Strong { get; init; }
+
+    /// <summary>By growing X: what is shaded around the line.</summary>
+    public IReadOnlyList<ChartRange> Band { get; init; } = [];
+
+    /// <summary>The classes that colour it.</summary>
+    /// <param name="kind">s for a line, f for what is filled.</param>
+    public string Classes(char kind) => ChartPalette.ClassesOf(kind, Color, Round);
 }

@@ -5,6 +5,9 @@ namespace Espalier.Reporting;
 /// <summary>An HTML page that needs nothing else: no scripts, fonts or pictures from elsewhere. Charts answer to the pointer.</summary>
 internal static class HtmlPage
 {
+    /// <summary>Pixels of a drawing that takes the page's width, and of one beside another.</summary>
+    public const int WholePage = 900, HalfPage = 580;
+
     /// <summary>The whole page.</summary>
     /// <param name="title">Its title, as plain text.</param>
     /// <param name="header">What stands under the title, as HTML.</param>
@@ -42,11 +45,16 @@ internal static class HtmlPage
     /// <summary>A chart with its title, drawn once for wide screens and once for narrow ones.</summary>
     /// <param name="chart">The chart.</param>
     /// <param name="legend">HTML for narrow screens, where lines have no labels; null for labels there too.</param>
-    public static string Figure(SvgChart chart, string? legend = null) =>
+    /// <param name="width">Pixels of the drawing for wide screens.</param>
+    public static string Figure(SvgChart chart, string? legend = null, int width = HalfPage) =>
         $"<figure><figcaption>{Svg.Text(chart.Title)}</figcaption>\n"
-        + chart.ToElement(580, 350, labels: true, "wide")
-        + chart.ToElement(350, 290, labels: legend is null, "narrow")
+        + chart.ToElement(width, chart.HeightFor(350), labels: true, "wide")
+        + chart.ToElement(350, legend is null ? chart.HeightFor(290) : 290, labels: legend is null, "narrow")
         + legend + "</figure>\n";
+
+    /// <summary>Intervals with their title, drawn once for wide screens and once for narrow ones.</summary>
+    public static string Figure(IntervalChart chart) =>
+        $"<figure><figcaption>{Svg.Text(chart.Title)}</figcaption>\n{chart.ToElement(WholePage, "wide")}{chart.ToElement(350, "narrow")}</figure>\n";
 
     /// <summary>A table that scrolls where the page is too narrow for it.</summary>
     /// <param name="columns">The heads.</param>

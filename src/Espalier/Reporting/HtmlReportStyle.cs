@@ -5,7 +5,7 @@ internal static class HtmlReportStyle
 {
     /// <summary>Light by default, dark where the reader's system is dark.</summary>
     public static string Css => Layout + Colors(ChartPalette.Light)
-        + "@media (prefers-color-scheme:dark){\n" + Colors(ChartPalette.Dark) + "}\n";
+        + "@media screen and (prefers-color-scheme:dark){\n" + Colors(ChartPalette.Dark) + "}\n";
 
     /// <summary>
     /// Shows the values of all lines at the pointer. It reads them back from the drawing: a line's path, and the scale
@@ -22,7 +22,7 @@ internal static class HtmlReportStyle
               return (p[5] === "log" ? n[2] * Math.pow(n[3] / n[2], share) : n[2] + share * (n[3] - n[2])) / n[4];
             };
           }
-          document.querySelectorAll("svg.chart").forEach(function (svg) {
+          document.querySelectorAll("svg.chart[data-x]").forEach(function (svg) {
             var x = scale(svg.dataset.x), y = scale(svg.dataset.y), range = svg.dataset.x.split(" ").map(Number);
             var lines = Array.from(svg.querySelectorAll("path[data-name]")).map(function (path) {
               var points = [], last = [0, 0];
@@ -102,6 +102,24 @@ internal static class HtmlReportStyle
         mark{font-weight:600;background:none}
         #tip{position:absolute;pointer-events:none;font-size:12.5px;line-height:1.5;padding:7px 11px;border-radius:7px;border:1px solid;white-space:nowrap;font-variant-numeric:tabular-nums;box-shadow:0 3px 14px #0002}
         #tip[hidden]{display:none}
+        .charts.whole{grid-template-columns:minmax(0,900px)}
+        .lead+.lead{margin-top:10px}
+        .lead+.warning,.headline+.warning{margin-top:20px}
+        .verdicts{margin:14px 0 0;padding:0 0 0 20px;max-width:52em;font-size:15px}
+        .verdicts li{margin:0 0 6px}
+        @media print{
+        body{max-width:none;padding:0;font-size:12px}
+        section{margin-top:26px}
+        .lead{font-size:17px}
+        .scroll{overflow:visible}
+        table{font-size:8.5px;white-space:normal}
+        thead th{font-size:8px}
+        th,td{padding:3px 4px}
+        tbody th{min-width:0}
+        pre{white-space:pre-wrap;overflow-wrap:anywhere}
+        figure,tr{break-inside:avoid}
+        h2{break-after:avoid}
+        }
         @media (max-width:1040px){.charts{grid-template-columns:1fr}.charts.small{grid-template-columns:1fr 1fr}}
         @media (max-width:600px){
         body{padding:26px 16px 48px}

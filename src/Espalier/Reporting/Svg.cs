@@ -31,6 +31,22 @@ internal static class Svg
         return path.ToString();
     }
 
+    /// <summary>A small dot, square, triangle, diamond or triangle that points down.</summary>
+    /// <param name="at">Its middle.</param>
+    /// <param name="shape">Which, from 0.</param>
+    /// <param name="cssClass">Its classes.</param>
+    public static string Mark(ChartPoint at, int shape, string cssClass) => shape == 0
+        ? $"<circle class=\"{cssClass}\" cx=\"{Number(at.X)}\" cy=\"{Number(at.Y)}\" r=\"2.5\"/>"
+        : $"<path class=\"{cssClass}\" d=\"M{Number(at.X)} {Number(at.Y)}"
+            + shape switch
+            {
+                1 => "m-2.7-2.7h5.4v5.4h-5.4z",
+                2 => "m0-3.6l3.5 6.2h-7z",
+                3 => "m0-3.8l3.8 3.8l-3.8 3.8l-3.8-3.8z",
+                _ => "m0 3.6l3.5-6.2h-7z",
+            }
+            + "\"/>";
+
     /// <summary>At most about <paramref name="limit"/> of the points; of every bucket the lowest and the highest stay.</summary>
     public static IReadOnlyList<ChartPoint> Thinned(IReadOnlyList<ChartPoint> points, int limit)
     {

@@ -9,7 +9,9 @@ namespace Espalier.Reporting;
 internal sealed class SvgChart
 {
     private const double LineHeight = 14;
-    private const double CharacterWidth = 6.4;
+    private const double CharacterWidth = 6.4, BoldCharacterWidth = 7.2;
+    private const int LongestLabel = 18, LabelGap = 16;
+    private const int RoomAbove = 66;
 
     // More points than this are more than the pixels can show.
     private const int MostPoints = 700;
@@ -34,8 +36,12 @@ internal sealed class SvgChart
 
     /// <summary>A whole SVG file.</summary>
     /// <param name="width">In pixels; the file scales.</param>
-    /// <param name="height">In pixels.</param>
-    public string ToSvg(int width = 760, int height = 420) => Render(width, height, labels: true, standAlone: true);
+    /// <param name="height">In pixels, or as much more as the lines' labels need.</param>
+    public string ToSvg(int width = 760, int height = 420) => Render(width, HeightFor(height), labels: true, standAlone: true);
+
+    /// <summary>A height in which all lines have room for their labels.</summary>
+    /// <param name="height">The least height.</param>
+    internal int HeightFor(int height) => Math.Max(height, RoomAbove + (int)(LineHeight * Series.Count));
 
     /// <summary>An <c>svg</c> element without colours, for a page that holds <see cref="ChartPalette.Css"/>.</summary>
     internal string ToElement(int width, int height, bool labels, string cssClass) =>
@@ -44,7 +50,7 @@ internal sealed class SvgChart
     private string Render(int width, int height, bool labels, bool standAlone, string cssClass = "")
     {
         double top = Title.Length > 0 && standAlone ? 52 : 26;
-        double right = labels ? Math.Min(140, 22 + (CharacterWidth * Series.Max(s => s.Name.Length))) : 20;
+        double right = labels ? LabelGap + (BoldCharacterWidth * Math.Min(LongestLabel, Series.Max(s => s.Name.Length))) : 20;
         var plot = new Plot(this, 46, top, width - right, height - 40, narrow: width < 450);
         var svg = new StringBuilder();
         svg.Append($"<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart {cssClass}\" viewBox=\"0 0 {width} {height}\" ")
@@ -116,16 +122,23 @@ internal sealed class SvgChart
             svg.Append($"<path class=\"raw s{ColorOf(series)}\" d=\"{Svg.Path(plot.Pixels(series.Raw), false)}\"/>\n");
         }
 
+        foreach (ChartSeries series in Series.Where(s => s.Band.Count > 1))
+        {
+            IEnumerable<ChartPoint> around = series.Band.Select(at => new ChartPoint(at.X, at.High))
+                .Concat(series.Band.Reverse().Select(at => new ChartPoint(at.X, at.Low)));
+            svg.Append($"<path class=\"band f{ColorOf(series)}\" d=\"{Svg.Path(plot.Pixels([.. around]), false)}Z\"/>\n");
+        }
+
         foreach (ChartSeries series in Series)
         {
-            string dashed = series.Dashed ? " dashed" : "";
-            svg.Append($"<path class=\"line{dashed} {ChartPalette.ClassesOf('s', series.Color)}\" data-name=\"{Svg.Text(series.Name)}\" ")
+            string kind = (series.Dashed ? " dashed" : "") + (series.Strong ? " strong" : "");
+            svg.Append($"<path class=\"line{kind} {series.Classes('s')}\" data-name=\"{Svg.Text(series.Name)}\" ")
                 .Append($"d=\"{Svg.Path(plot.Pixels(series.Points), series.Steps)}\"/>\n");
             if (series.Dots)
             {
                 foreach (ChartPoint pixel in plot.Pixels(series.Points))
                 {
-                    svg.Append($"<circle class=\"f{ColorOf(series)}\" cx=\"{Svg.Number(pixel.X)}\" cy=\"{Svg.Number(pixel.Y)}\" r=\"2.5\"/>");
+                    svg.Append(Svg.Mark(pixel, series.Round ?? ChartPalette.RoundOf(series.Color), $"f{ColorOf(series)}"));
                 }
 
                 svg.Append('\n');
@@ -191,10 +204,9 @@ internal sealed class SvgChart
             lowest = labels[i].Y - LineHeight;
         }
 
-        int room = (int)((140 - 22) / CharacterWidth);
         foreach ((ChartSeries series, double y) in labels)
         {
-            string name = series.Name.Length <= room ? series.Name : series.Name[..(room - 1)] + "…";
+            string name = series.Name.Length <= LongestLabel ? series.Name : series.Name[..(LongestLabel - 1)] + "…";
             svg.Append($"<text class=\"name f{ColorOf(series)}\" x=\"{Svg.Number(plot.Right + 10)}\" y=\"{Svg.Number(y)}\" ")
                 .Append($"dy=\".35em\">{Svg.Text(name)}</text>\n");
         }
@@ -222,7 +234,8 @@ internal sealed class SvgChart
         public Plot(SvgChart chart, double left, double top, double right, double bottom, bool narrow)
         {
             (Left, Top, Right, Bottom, Narrow) = (left, top, right, bottom, narrow);
-            IEnumerable<ChartPoint> points = chart.Series.SelectMany(s => s.Points.Concat(s.Raw))
+            IEnumerable<ChartPoint> points = chart.Series
+                .SelectMany(s => s.Points.Concat(s.Raw).Concat(s.Band.SelectMany(at => new[] { new ChartPoint(at.X, at.Low), new ChartPoint(at.X, at.High) })))
                 .Where(point => double.IsFinite(point.X) && double.IsFinite(point.Y));
             X = new ChartScale(chart.X, points.Select(p => p.X), left, right, narrow ? 4 : 6);
             Y = new ChartScale(chart.Y, points.Select(p => p.Y), bottom, top, bottom - top < 180 ? 4 : 6);

@@ -56,7 +56,7 @@ internal sealed class SelfTestReference : IDisposable
     public Model Model(string name)
     {
         ModelConfig config = HuggingFaceConfig.Read(Resource, (JsonObject)JsonNode.Parse(_file.Metadata["models"])![name]!);
-        IArchitecture architecture = Architectures.Of(config.ModelType);
+        IArchitecture architecture = config.Architecture;
         return new Model(architecture, config, new ParameterSet(architecture.Parameters(config).Select(
             spec => new Parameter(spec, ParameterSet.Trainable(this[$"{name}/param.{spec.Name}"])))));
     }

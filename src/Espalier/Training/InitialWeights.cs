@@ -86,7 +86,7 @@ internal sealed class InitialWeights
         if (model.ModelType != begin.ModelType)
         {
             throw new UserErrorException(
-                $"from: {name} is a {ConfigKeys.Kebab(model.ModelType)}, and the recipe's model.model_type is {ConfigKeys.Kebab(begin.ModelType)}.",
+                $"from: {name} is a {model.ModelType}, and the recipe's model.model_type is {begin.ModelType}.",
                 "Take weights of that architecture, or set model.model_type and the keys of its section.");
         }
 
@@ -117,7 +117,7 @@ internal sealed class InitialWeights
             || (property == nameof(ModelConfig.ContextLength) && ShapesOf(begin with { ContextLength = 2 * begin.ContextLength }).SequenceEqual(ShapesOf(begin)));
 
         static IEnumerable<long> ShapesOf(ModelConfig config) =>
-            Architectures.Of(config.ModelType).Parameters(config).SelectMany(parameter => parameter.Shape);
+            config.Architecture.Parameters(config).SelectMany(parameter => parameter.Shape);
     }
 
     /// <summary>The SHA-256 of the weights: of one file as it is, of several that of the list of theirs.</summary>

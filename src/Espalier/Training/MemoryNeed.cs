@@ -9,6 +9,9 @@ namespace Espalier.Training;
 /// <param name="Activations">What a micro-batch's forward pass keeps for its backward pass, and what that needs besides for a moment, without dropout.</param>
 internal sealed record MemoryNeed(double Parameters, double Remembered, double Activations)
 {
+    /// <summary>The elements of the largest parameter.</summary>
+    public double Largest { get; init; }
+
     /// <summary>The part of the activations that attention need not keep, where it is computed in one piece.</summary>
     public double AttentionWeights { get; init; }
 
@@ -45,7 +48,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <param name="recompute">Whether a layer keeps only what it reads, and the rest when it runs again.</param>
     public static MemoryNeed Of(ModelConfig model, IOptimizer optimizer, int depth, int sequences, bool isBf16, bool recompute = false)
     {
-        IArchitecture architecture = Architectures.Of(model.ModelType);
+        IArchitecture architecture = model.Architecture;
         double tokens = (double)sequences * model.ContextLength, hidden = model.HiddenSize;
         double queries = (double)model.Heads * model.HeadSize, keys = (double)model.HeadGroups * model.HeadSize;
 
@@ -67,6 +70,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         return new MemoryNeed(
             ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + (size * products) + lowered + moment)
         {
+            Largest = architecture.Parameters(model).Max(Elements),
             AttentionWeights = size * tokens * whole * model.Heads * model.ContextLength,
         };
     }
@@ -78,9 +82,11 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         return need with { Snapshot = recipe.Checkpoint.Background ? need.Weights + need.Optimizer : 0 };
     }
 
-    private static bool NormsHeads(ModelConfig model) => Architectures.Of(model.ModelType).Parameters(model)
+    private static bool NormsHeads(ModelConfig model) => model.Architecture.Parameters(model)
         .Any(parameter => parameter.Axes is [{ Kind: AxisKind.HeadElement }]);
 
-    private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => Architectures.Of(model.ModelType).Parameters(model)
-        .Sum(parameter => parameter.Shape.Aggregate((double)times(parameter), (product, size) => product * size));
+    private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => model.Architecture.Parameters(model)
+        .Sum(parameter => times(parameter) * Elements(parameter));
+
+    private static double Elements(ParameterSpec parameter) => parameter.Shape.Aggregate(1.0, (product, size) => product * size);
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Hashing;
 using Espalier.Distributed;
 using Espalier.Models;
+using Espalier.Torch;
 
 namespace Espalier.Training;
 
@@ -12,17 +13,22 @@ internal static class RankAgreement
     /// <exception cref="UserErrorException">They cannot.</exception>
     public static void RequireShares(Recipe recipe, Ranks ranks)
     {
-        int microBatches = recipe.Training.GradientAccumulation;
-        if (microBatches % ranks.Size != 0)
+        if (Uneven(recipe, ranks.Size) is UserErrorException error)
         {
-            int sequences = microBatches * recipe.Training.MicroBatch;
-            throw ranks.Agreed(new UserErrorException(
-                $"training.gradient_accumulation is {microBatches}: {ranks.Size} ranks cannot share {microBatches} micro-batches evenly.",
-                sequences % ranks.Size == 0
-                    ? $"The same {sequences} sequences an update are gradient_accumulation: {ranks.Size} and micro_batch: {sequences / ranks.Size}, " +
-                        "or other factors; or start another number of ranks."
-                    : $"Start a number of ranks that divides {microBatches}, or choose a batch of a multiple of {ranks.Size} sequences."));
+            throw ranks.Agreed(error);
         }
+    }
+
+    /// <summary>Why so many ranks cannot share the micro-batches of an update; null where they can.</summary>
+    public static UserErrorException? Uneven(Recipe recipe, int ranks)
+    {
+        int microBatches = recipe.Training.GradientAccumulation, sequences = microBatches * recipe.Training.MicroBatch;
+        return microBatches % ranks == 0 ? null : new UserErrorException(
+            $"training.gradient_accumulation is {microBatches}: {ranks} ranks cannot share {microBatches} micro-batches evenly.",
+            sequences % ranks == 0
+                ? $"The same {sequences} sequences an update are gradient_accumulation: {ranks} and micro_batch: {sequences / ranks}, " +
+                    "or other factors; or start another number of ranks."
+                : $"Start a number of ranks that divides {microBatches}, or choose a batch of a multiple of {ranks} sequences.");
     }
 
     /// <summary>Makes sure that all train by the same recipe, on the same data, from the same step, by the same build.</summary>
@@ -41,6 +47,7 @@ internal static class RankAgreement
         facts["the data's fingerprint"] = data;
         facts["the run's step"] = step.ToString(CultureInfo.InvariantCulture);
         facts["device"] = compute.Device.Type.ToString();
+        facts["NCCL"] = ProcessGroup.HasNccl ? "yes" : "no";
         facts["precision"] = machine.Precision;
         facts["vector instructions"] = machine.Instructions;
         facts["libtorch"] = machine.Libtorch.Version;
@@ -48,6 +55,10 @@ internal static class RankAgreement
         facts["Espalier"] = $"{machine.Espalier} {typeof(RankAgreement).Module.ModuleVersionId}";
         ranks.RequireSame(facts);
     }
+
+    /// <summary>Why ranks on GPUs will be slower than they could be; null where nothing is known.</summary>
+    public static string? Slowness(Ranks ranks, Device device) => ranks.Size == 1 || device.Type != DeviceType.Cuda || ProcessGroup.HasNccl ? null
+        : "this build has no NCCL, so that gradients travel through host memory: install the headers of NCCL and CUDA (Debian: libnccl-dev, nvidia-cuda-dev), delete build/native and build again";
 
     /// <summary>Makes sure that all have the same weights.</summary>
     /// <exception cref="UserErrorException">They have not.</exception>

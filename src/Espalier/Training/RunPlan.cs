@@ -220,7 +220,7 @@ internal sealed class RunPlan
     {
         if (!ReferenceEquals(_updateCosts.Of, model))
         {
-            _updateCosts = (model, Architectures.Of(model.ModelType).Parameters(model)
+            _updateCosts = (model, model.Architecture.Parameters(model)
                 .ToLookup(parameter => parameter.Layer, _optimizer.UpdateCost));
         }
 

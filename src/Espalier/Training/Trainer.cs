@@ -1,4 +1,5 @@
 using System.Globalization;
+using Espalier.Configuration;
 using Espalier.Data;
 using Espalier.Distributed;
 using Espalier.Evaluation;
@@ -58,7 +59,7 @@ public sealed class Trainer : IDisposable
         (_tokenizer, _data) = (data.LoadTokenizer(), data.Inputs);
         _compute = Compute.Of(DeviceOf(recipe, _ranks), recipe.Training.Precision);
         ModelConfig model = FinalModel(recipe, data);
-        _objective = Architectures.Of(model.ModelType).Objective(_tokenizer);
+        _objective = model.Architecture.Objective(_tokenizer);
         _plan = new RunPlan(recipe, model, _objective.PredictedShare(model.ContextLength));
         _mup = recipe.Parametrization.Of(model);
         _optimizer = recipe.Optimizer.Create(_mup);
@@ -443,10 +444,11 @@ public sealed class Trainer : IDisposable
     private static ModelConfig FinalModel(Recipe recipe, Dataset data)
     {
         int size = recipe.Model.VocabularySize ?? data.VocabularySize;
+        string key = ConfigKeys.NameOf(recipe.Model.GetType(), nameof(ModelConfig.VocabularySize));
         return size >= data.VocabularySize
             ? recipe.Model with { VocabularySize = size }
             : throw new UserErrorException(
-                $"model.vocab_size is {size}, but the data in {recipe.Data.Path} uses {data.VocabularySize} ids.",
-                "Leave vocab_size out, so that it follows from the data, or raise it.");
+                $"model.{key} is {size}, but the data in {recipe.Data.Path} uses {data.VocabularySize} ids.",
+                $"Leave {key} out, so that it follows from the data, or raise it.");
     }
 }

@@ -93,6 +93,7 @@ public static class TrainingRun
         options.Begins?.Invoke(preparation.Outline);
         Warn(options, threads.Warning);
         Warn(options, preparation.Outline.Doubt);
+        Warn(options, RankAgreement.Slowness(options.Ranks, Trainer.DeviceOf(recipe, options.Ranks)));
 
         try
         {

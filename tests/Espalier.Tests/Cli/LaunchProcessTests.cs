@@ -92,6 +92,24 @@ public sealed class LaunchProcessTests : IClassFixture<LaunchProcessTests.OnePro
         EndsAsOne(End(Start(Launch())));
     }
 
+    /// <summary>The meeting place stands still with rank 0: it is named all the same.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void ARankThatStandsStillIsNamedInTime(int rank)
+    {
+        using Process launch = Start([.. Launch(), "--rank-timeout", "3"]);
+        Signal("-STOP", PidOfRank(rank));
+        long started = TimeProvider.System.GetTimestamp();
+        (int code, string said) = End(launch);
+
+        // 3, 5 and 5 for those that still run; 15 for launch to kill the one that does not.
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 3, 3 + 5 + 5 + 15 + 20);
+        Assert.Equal(1, code);
+        string error = Assert.Single(said.Split('\n'), line => line.Contains("error: ", StringComparison.Ordinal));
+        Assert.Matches($@"error: The run stopped at step \d+: rank {rank} \({Regex.Escape(Environment.MachineName)}\) died or did not answer\.$", error);
+    }
+
     [Theory]
     [InlineData("-TERM", 0)]
     [InlineData("-USR1", 1)]

@@ -146,6 +146,49 @@ public sealed class PlanCommandTests : IDisposable
         Assert.Equal([1, 3, 6, 12], json["stages"]!.AsArray().Select(stage => (int)stage!["layers"]!));
     }
 
+    /// <summary>64 micro-batches on 8 ranks; the head is too large for the first stage's single layer to hide.</summary>
+    [Fact]
+    public void ARecipesRanksAreToldStageByStage()
+    {
+        string[] args =
+        [
+            "plan", Recipe(12, 768), "model.vocab_size=50257", "method={name: apollo}", "training.length=10000 steps", "--ranks", "8",
+            "--network", "10Gbit/s,20us", "--speed", "100e12", "--rank-memory", "80e9",
+        ];
+        JsonNode json = JsonNode.Parse(CommandLine.Succeed([.. args, "--json"]))!["on_ranks"]!;
+        Assert.Equal(8, (int)json["micro_batches_per_rank"]!);
+        Assert.Equal(1.25e9, (double)json["network"]!["bytes_per_second"]!);
+        JsonNode last = json["stages"]![3]!;
+        Assert.Equal(7.0 / 4 * 4 * 124_439_808, (double)last["sent_bytes"]!);
+        Assert.InRange((double)last["efficiency"]!, 0.3, 0.6);
+        Assert.Equal([1, 2, 4, 8], json["run"]!.AsArray().Select(row => (int)row!["ranks"]!));
+        string printed = CommandLine.Succeed(args);
+        Assert.Contains("fits 74.51 GiB", printed, StringComparison.Ordinal);
+        Assert.Contains("as it is", printed, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MistakesAboutRanksAreNamed()
+    {
+        string recipe = Recipe(12, 768);
+        Fails(["--ranks", "7"], "7 ranks cannot share 64 micro-batches evenly");
+        Fails(["--ranks", "8", "--network", "ethernet-99"], "'ethernet-99' is no network", "ethernet-");
+        Fails(["--ranks", "8", "--speed", "-1"], "--speed -1 is no speed");
+        Fails(["--ranks", "8", "--speed", "1e12", "--measure"], "leave --measure out");
+        Fails(["--speed", "1e12"], "Give --ranks with it");
+        Fails(["--ranks", "8", "--law"], "--ranks plans for a RECIPE alone");
+
+        void Fails(string[] args, params string[] says) => CommandLine.Fail(["plan", recipe, "model.vocab_size=50257", .. args], says);
+    }
+
+    [Fact]
+    public void MeasuringTellsWhatARankReaches()
+    {
+        JsonNode json = JsonNode.Parse(CommandLine.Succeed(
+            ["plan", Write(TinyRun.Recipe), "model.vocab_size=300", "training.gradient_accumulation=4", "--measure", "--ranks", "2", "--json"]))!;
+        Assert.All(json["on_ranks"]!["stages"]!.AsArray(), stage => Assert.InRange((double)stage!["efficiency"]!, 0.001, 1));
+    }
+
     [Fact]
     public void MeasuringTellsTheTime()
     {

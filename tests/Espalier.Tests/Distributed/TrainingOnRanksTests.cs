@@ -105,6 +105,27 @@ public sealed class TrainingOnRanksTests : IDisposable
     }
 
     [Fact]
+    public void AFinishedRunIsProlongedByRanksAsByOneProcess()
+    {
+        Recipe shorter = (TinyRun.Recipe with
+        {
+            LearningRate = new LearningRateConfig
+            {
+                Peak = 1e-2, Schedule = LearningRateSchedule.Wsd, Warmup = Duration.Steps(3), Decay = Duration.Steps(0),
+            },
+        }).Resolve();
+        Recipe longer = shorter with { Training = shorter.Training with { Length = Duration.Steps(30) } };
+        TinyRun.Go(_folder.File("one"), shorter);
+        TrainingRun.Run(longer, _folder.File("one"), options: new RunOptions { Prolong = true });
+        Assert.All(Go(2, shorter, "two"), Assert.Null);
+        Assert.All(
+            RanksOfThreads.Go(2, ranks => TrainingRun.Run(
+                longer, _folder.File("two"), options: new RunOptions { Prolong = true, Ranks = ranks })),
+            Assert.Null);
+        TinyRun.SameEnd(_folder.File("one"), _folder.File("two"), 30);
+    }
+
+    [Fact]
     public void AFinishedRunIsLeftAsItIs()
     {
         Assert.All(Go(2, TinyRun.Recipe, "run"), Assert.Null);

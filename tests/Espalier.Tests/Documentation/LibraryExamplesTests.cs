@@ -27,11 +27,12 @@ public sealed partial class LibraryExamplesTests : IDisposable
         string[] examples =
             [.. Example().Matches(File.ReadAllText(Path.Combine(RepositoryRoot.Find(), "docs", "library.md"))).Select(match => match.Groups[1].Value)];
         string[] said = [.. examples.Select((example, i) => Run(Compile(example, $"example{i}")))];
-        Assert.Equal(4, said.Length);
+        Assert.Equal(5, said.Length);
         Assert.Matches(@"^held-out loss \d\.\d\d after 20 steps\n$", said[0]);
         Assert.StartsWith("double-width", said[1], StringComparison.Ordinal);
         Assert.True(said[2].Length > 10, said[2]);
         Assert.Equal("4\n", said[3]);
+        Assert.Matches(@"^loss \d\.\d\d, 4 and 8 layers, 2\.4E\+007 FLOPs a sequence\n$", said[4]);
     }
 
     [GeneratedRegex("^```csharp\n(.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]

@@ -80,8 +80,8 @@ public sealed partial class ReadmeCommandsTests : IDisposable
 
             if (command.Contains("runs/mine --prompt", StringComparison.Ordinal))
             {
-                StandIn("recipes/quickstart-scratch.yaml", "runs/quickstart/scratch", "data.path=data/mine");
-                StandIn("recipes/quickstart-apollo.yaml", "runs/quickstart/apollo", "data.path=data/mine");
+                StandIn("recipes/gpt2-mini-scratch.yaml", "runs/scratch", "data.path=data/mine");
+                StandIn("recipes/gpt2-mini-apollo.yaml", "runs/apollo", "data.path=data/mine");
             }
         }
 

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using Espalier.Experiments;
+using Espalier.Reporting;
 using Espalier.Tests.Data;
+using Espalier.Training;
 
 namespace Espalier.Tests.Experiments;
 
@@ -29,14 +31,14 @@ public sealed class ExperimentRunnerTests : IDisposable
             var runner = new ExperimentRunner(grid, Pool);
             int begun = 0;
             isOver = await runner.Run(
-                async (run, folder, token) =>
+                async (run, folder, from, token) =>
                 {
                     if (++begun == 3)
                     {
                         await stop.CancelAsync();
                     }
 
-                    await TinyExperiment.Launch(run, folder, token);
+                    await TinyExperiment.Launch(run, folder, from, token);
                     ends += run.ResultIn(Pool) is null ? 0 : 1;
                     return null;
                 },
@@ -49,7 +51,7 @@ public sealed class ExperimentRunnerTests : IDisposable
         Assert.True(rounds > 4);
         var done = new ExperimentRunner(grid, Pool);
         Assert.Equal((16, 16), (done.Progress.Finished, done.Progress.Wanted));
-        Assert.True(await done.Run((_, _, _) => throw new InvalidOperationException("nothing is left"), 1));
+        Assert.True(await done.Run((_, _, _, _) => throw new InvalidOperationException("nothing is left"), 1));
 
         var result = new ExperimentResult(grid, done);
         Assert.Equal(6, result.Arms.Count);
@@ -79,6 +81,70 @@ public sealed class ExperimentRunnerTests : IDisposable
         Assert.StartsWith("<svg", File.ReadAllText(_folder.File("page/loss.svg")), StringComparison.Ordinal);
     }
 
+    /// <summary>
+    /// Of one arm, rate and seed the larger budgets go on from the stable phase of the smaller, to the very losses that each has alone,
+    /// and are charged for the whole way.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task BudgetsShareTheStablePhaseOfTheirRuns(int parallel)
+    {
+        const string Arms = """
+            arms:
+              1 layer: {model.n_layer: 1}
+              4 layers: {model.n_layer: 4}
+              early: {model.n_layer: 4, method: {name: progressive, stages: [1, 4], boundaries: [3 steps]}}
+              by share: {model.n_layer: 4, method: {name: progressive, stages: [1, 4], boundaries: [30 %]}}
+            """;
+        const string Schedule = "training.gradient_accumulation: 1, learning_rate: {schedule: wsd, warmup: 2 steps, decay: 50 %}";
+        string file = TinyExperiment.Write(_folder, Arms, budgets: "[1.2e8, 2.4e8]");
+        File.WriteAllText(file, File.ReadAllText(file).Replace("training.gradient_accumulation: 1", Schedule, StringComparison.Ordinal));
+        var grid = new ExperimentGrid(ExperimentFile.Read(file));
+        var runner = new ExperimentRunner(grid, Pool);
+        Dictionary<string, string?> origins = [];
+        Assert.True(await runner.Run(
+            (run, folder, from, stop) =>
+            {
+                origins.Add(run.Key, from);
+                return TinyExperiment.Launch(run, folder, from, stop);
+            },
+            parallel));
+
+        int shared = 0;
+        foreach (ExperimentRun run in runner.Needed)
+        {
+            FinishedRun result = runner.Result(run)!;
+            Assert.Equal(run.ExpectedFlops, result.Cost.Flops, run.ExpectedFlops * 1e-9);
+            bool hasTrunk = run.Budget > 1.2e8 && run.Arm != "by share" && runner.Needed.Any(other =>
+                other.Arm == run.Arm && other.Budget < run.Budget && other.LearningRate == run.LearningRate && other.Seed == run.Seed);
+            Assert.Equal(hasTrunk, origins[run.Key] is not null);
+            Assert.Equal(hasTrunk, result.SharedFlops > 0);
+            if (hasTrunk)
+            {
+                shared++;
+                Assert.InRange(result.SharedFlops / result.Cost.Flops, 0.05, 0.3);
+                string alone = _folder.File("alone-" + run.Key);
+                TrainingRun.Run(run.Recipe, alone);
+                Assert.Equal(RunMetrics.Load(alone).Rows[^1].ValidLoss, result.Loss);
+            }
+        }
+
+        Assert.InRange(shared, 6, 100);
+        var experiment = new ExperimentResult(grid, runner);
+        Assert.Equal(2 * 2, experiment.Limits.Count);
+        Assert.All(experiment.Limits, limit =>
+        {
+            Assert.Equal(("1 layer", "4 layers"), (limit.Small.Arm.Name, limit.Large.Arm.Name));
+            Assert.InRange(limit.Ceiling, 0, 1);
+        });
+        Assert.Equal("Nothing is left to do.", new ExperimentTime(grid, runner).Estimate(1));
+        Assert.EndsWith("by a few updates of each arm here.", new ExperimentTime(grid, new ExperimentRunner(grid, _folder.File("none"))).Estimate(1), StringComparison.Ordinal);
+        double saved = runner.Needed.Sum(run => runner.Result(run)!.SharedFlops);
+        Assert.Equal(experiment.CountedFlops - saved, experiment.Progress.SpentFlops, experiment.CountedFlops * 1e-9);
+        Assert.Equal(experiment.Progress.SpentFlops, experiment.Progress.WantedFlops, experiment.CountedFlops * 1e-9);
+    }
+
     /// <summary>A failed run is told, its rate is not the best, and the others go on.</summary>
     [Fact]
     public async Task AFailedRunStopsNoOther()
@@ -86,8 +152,8 @@ public sealed class ExperimentRunnerTests : IDisposable
         ExperimentGrid grid = Grid(budgets: "[3e7]");
         var runner = new ExperimentRunner(grid, Pool);
         bool isOver = await runner.Run(
-            (run, folder, stop) => run is { Arm: "1 layer", LearningRate: 1e-2 }
-                ? Task.FromResult<string?>("it broke") : TinyExperiment.Launch(run, folder, stop),
+            (run, folder, from, stop) => run is { Arm: "1 layer", LearningRate: 1e-2 }
+                ? Task.FromResult<string?>("it broke") : TinyExperiment.Launch(run, folder, from, stop),
             parallel: 2);
         Assert.True(isOver);
         FailedRun failed = Assert.Single(runner.Failed);
@@ -108,10 +174,10 @@ public sealed class ExperimentRunnerTests : IDisposable
         List<string> made = [];
         ExperimentGrid second = Grid(budgets: "[3e7]");
         Assert.True(await new ExperimentRunner(second, Pool).Run(
-            (run, folder, stop) =>
+            (run, folder, from, stop) =>
             {
                 made.Add(run.Arm);
-                return TinyExperiment.Launch(run, folder, stop);
+                return TinyExperiment.Launch(run, folder, from, stop);
             },
             1));
         Assert.DoesNotContain("1 layer", made);

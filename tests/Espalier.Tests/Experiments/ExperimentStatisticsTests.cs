@@ -1,4 +1,5 @@
 using Espalier.Experiments;
+using Espalier.Reporting;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -53,6 +54,27 @@ public sealed class ExperimentStatisticsTests
             bool Excludes(int n) => MathNet.Numerics.Distributions.StudentT.InvCDF(0, 1, n - 1, 0.975) / Math.Sqrt(n) < mean;
         }).QuickCheckThrowOnFailure();
 
+    /// <summary>Of two power laws the most that growing saves has a closed form: where both curves have the same slope over the loss.</summary>
+    [Theory]
+    [InlineData(4, 0.10, 9, 0.16)]
+    [InlineData(3, 0.05, 5, 0.09)]
+    public void TheMostThatOneGrowthSavesIsTheLargestGapOfTheCurves(double a, double alpha, double b, double beta)
+    {
+        TrainingCurve small = Curve(a, alpha), large = Curve(b, beta);
+
+        // (b/l)^(1/beta) - (a/l)^(1/alpha) is largest where (1/beta) (b/l)^(1/beta) = (1/alpha) (a/l)^(1/alpha).
+        double p = 1 / alpha, q = 1 / beta, best = Math.Pow(p / q * Math.Pow(a, p) / Math.Pow(b, q), 1 / (p - q));
+        double expected = Math.Pow(b / best, q) - Math.Pow(a / best, p);
+        Assert.Equal(expected, GrowthLimit.MostSaved(small, large)!.Value, expected * 0.01);
+
+        // The larger model gains nothing from being made of itself, nor where the smaller one is never ahead.
+        Assert.Equal(0, GrowthLimit.MostSaved(large, large));
+        Assert.Null(GrowthLimit.MostSaved(small, new TrainingCurve("none", [])));
+
+        static TrainingCurve Curve(double factor, double exponent) => new(
+            "curve", Enumerable.Range(0, 3200).Select(i => Math.Pow(1.005, i)).Select((cost, i) => new CurvePoint(i, factor * Math.Pow(cost, -exponent), cost)));
+    }
+
     /// <summary>Between its points a power law is read back as it is, in both directions.</summary>
     [Fact]
     public void APowerLawIsReadBetweenItsPoints() => Prop.ForAll(
@@ -84,4 +106,54 @@ public sealed class ExperimentStatisticsTests
         // Two runs within a budget differ by less than an update.
         Assert.Equal(1.5, both.LossAt(1.001e15)!.Value, 12);
     }
+
+    /// <summary>A curve that rises again on its way is read where it first comes down to a loss.</summary>
+    [Fact]
+    public void TheFewestFlopsAreThoseOfTheFirstCrossing()
+    {
+        LossOverFlops curve = LossOverFlops.Of([(1e13, 2.0), (2e13, 1.8), (4e13, 1.95), (8e13, 1.7)]);
+        Assert.InRange(curve.FlopsAt(1.9)!.Value, 1e13, 2e13);
+        Assert.InRange(curve.FlopsAt(1.75)!.Value, 4e13, 8e13);
+    }
+
+    /// <summary>Where an arm was below a loss from its first point, no other arm's FLOPs are those of the envelope.</summary>
+    [Fact]
+    public void WhatWasNeverTrainedSavesNothing()
+    {
+        LossOverFlops envelope = LossOverFlops.Envelope(
+            [LossOverFlops.Of([(1e13, 1.8), (1e14, 1.7)]), LossOverFlops.Of([(1e13, 2.2), (1e14, 1.6)])]);
+        Assert.Null(envelope.FlopsAt(1.9));
+        Assert.Equal(1, envelope.FlopsAt(1.8)!.Value / 1e13, 9);
+    }
+
+    /// <summary>An interval neither knows the order of its runs nor where zero is; it is as wide as its unit is small.</summary>
+    [Fact]
+    public void AnIntervalMovesAndStretchesWithItsValues() => Prop.ForAll(
+        Gen.Choose(-1000, 1000).ArrayOf().Where(values => values.Length > 1).Select(values => values.Select(value => value / 100.0).ToArray()).ToArbitrary(),
+        Gen.Choose(-500, 500).Select(value => value / 10.0).ToArbitrary(),
+        (values, by) =>
+        {
+            ConfidenceInterval of = ConfidenceInterval.Of(values);
+            ConfidenceInterval moved = ConfidenceInterval.Of([.. values.Reverse().Select(value => value + by)]);
+            ConfidenceInterval stretched = ConfidenceInterval.Of([.. values.Select(value => value * by)]);
+            Assert.Equal(of.Mean + by, moved.Mean, 9);
+            Assert.Equal(of.HalfWidth!.Value, moved.HalfWidth!.Value, 9);
+            Assert.Equal(of.HalfWidth.Value * Math.Abs(by), stretched.HalfWidth!.Value, 6);
+        }).QuickCheckThrowOnFailure();
+
+    /// <summary>The envelope at a loss is never dearer than an arm that comes down to it, and one more arm never makes it dearer.</summary>
+    [Fact]
+    public void OneMoreArmMakesTheEnvelopeNoDearer() => Prop.ForAll(
+        Gen.Choose(100, 300).ArrayOf(4).ArrayOf(3).ToArbitrary(), Gen.Choose(100, 300).ToArbitrary(), (arms, at) =>
+        {
+            double loss = at / 100.0;
+            LossOverFlops[] curves = [.. arms.Select(losses => LossOverFlops.Of(losses.Select((value, i) => (Math.Pow(10, 13 + i), value / 100.0))))];
+            double? two = LossOverFlops.Envelope(curves[..2]).FlopsAt(loss), three = LossOverFlops.Envelope(curves).FlopsAt(loss);
+            Assert.True(three is null || two is null || three <= two);
+            Assert.Equal(three is null ? null : curves.Min(curve => curve.FlopsAt(loss)), three);
+            foreach (double flops in new[] { 1e13, 3e14, 1e16 })
+            {
+                Assert.Equal(curves.Min(curve => curve.LossAt(flops)), LossOverFlops.Envelope(curves).LossAt(flops));
+            }
+        }).QuickCheckThrowOnFailure();
 }

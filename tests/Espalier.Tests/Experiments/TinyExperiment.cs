@@ -21,9 +21,10 @@ internal static class TinyExperiment
     /// <param name="arms">Its arms.</param>
     /// <param name="more">Other keys.</param>
     /// <param name="budgets">FLOPs.</param>
+    /// <param name="seeds">Seeds.</param>
     /// <returns>Its file.</returns>
     public static string Write(
-        TemporaryFolder folder, string arms = Arms, string more = "", string budgets = "[3e7, 6e7]")
+        TemporaryFolder folder, string arms = Arms, string more = "", string budgets = "[3e7, 6e7]", string seeds = "[1, 2]")
     {
         folder.Write("base.yaml", RecipeWriter.Write(TinyRun.Recipe with { Method = new Espalier.Growth.ScratchConfig() }));
         return folder.Write("tiny.yaml", $"""
@@ -31,16 +32,16 @@ internal static class TinyExperiment
             set: {"{"}training.gradient_accumulation: 1{"}"}
             budgets: {budgets}
             learning_rates: [5e-3, 1e-2]
-            seeds: [1, 2]
+            seeds: {seeds}
             {more}
             {arms}
             """);
     }
 
     /// <summary>Makes a run in this process.</summary>
-    public static Task<string?> Launch(ExperimentRun run, string folder, CancellationToken stop)
+    public static Task<string?> Launch(ExperimentRun run, string folder, string? from, CancellationToken stop)
     {
-        TrainingRun.Run(run.Recipe, folder, null, stop);
+        TrainingRun.Run(run.TrainedRecipe, folder, null, stop, new RunOptions { From = from });
         return Task.FromResult<string?>(null);
     }
 }

@@ -61,8 +61,32 @@ internal sealed class TinyTask : IDisposable
         VocabularySize = ByteLevelBpe.RawBytes.VocabularySize,
     };
 
+    /// <summary>A Llama of bytes, whose query heads share keys and values.</summary>
+    public static LlamaConfig Llama => new()
+    {
+        Layers = 2,
+        HiddenSize = 32,
+        Heads = 4,
+        KeyValueHeads = 2,
+        ContextLength = 64,
+        InitializerRange = 0.1,
+        VocabularySize = ByteLevelBpe.RawBytes.VocabularySize,
+    };
+
+    /// <summary>A Qwen3 of bytes, whose heads have a size of their own.</summary>
+    public static Qwen3Config Qwen3 => new()
+    {
+        Layers = 2,
+        HiddenSize = 32,
+        Heads = 2,
+        HeadDim = 24,
+        ContextLength = 64,
+        InitializerRange = 0.1,
+        VocabularySize = ByteLevelBpe.RawBytes.VocabularySize,
+    };
+
     public static ParameterSet Pretrained(ModelConfig model) => ParameterSet.Initialize(
-        Architectures.Of(model.ModelType).Parameters(model), model, model.Layers, 5, Device.Cpu);
+        model.Architecture.Parameters(model), model, model.Layers, 5, Device.Cpu);
 
     public TaskConfig Read(params string[] overrides) => TaskFile.Read(Folder.File("task.yaml"), overrides);
 

@@ -20,7 +20,7 @@ public class GrowthOperatorsTests
         {
             ModelConfig to = entry.Doubled(model);
             Assert.Equal(to, entry.Reach(model, to).Grow(model));
-            Assert.Equal(entry.Keeps(model.ModelType), entry.Reach(model, to).Promise(model).Loss);
+            Assert.Equal(entry.Keeps(model), entry.Reach(model, to).Promise(model).Loss);
             Assert.Throws<UserErrorException>(() => entry.Reach(
                 model, entry.Grows.HasFlag(GrownSizes.Depth) ? to with { HiddenSize = 10 * to.HiddenSize } : to with { Layers = 5 }));
         }

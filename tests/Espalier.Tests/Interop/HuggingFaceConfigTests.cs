@@ -29,6 +29,36 @@ public sealed class HuggingFaceConfigTests : IDisposable
             line => Assert.Contains(line, llama, StringComparison.Ordinal));
     }
 
+    /// <summary>As the config.json of an architecture of somebody's own: here the ones that there are stand in for it.</summary>
+    [Fact]
+    public void AConfigOfARecordsOwnKeysIsReadAsItWasWritten()
+    {
+        ModelConfig[] models =
+        [
+            Sample.Model(3) with { FfnSize = 40, TiedHead = false, LayerNormEpsilon = 1e-7 },
+            Sample.Bert(2),
+            GrowthSample.Llama(1) with { VocabularySize = 31, RopeScaling = new RopeScaling(RopeType.Llama3, 8, 1, 4, 8192), RopeTheta = 1e6 },
+        ];
+        Assert.All(models, model => Assert.Equal(model, Read(model, _ => { })));
+
+        Assert.Equal("config.json: the key 'n_embd' is missing.", Refused(json => json.Remove("n_embd")).Message);
+        Assert.Equal("config.json: the key 'vocab_size' is missing.", Refused(json => json["vocab_size"] = null).Message);
+        UserErrorException wrong = Refused(json => json["n_layer"] = "many");
+        Assert.Equal(("config.json: n_layer `many` is of the wrong type.", "Write a whole number."), (wrong.Message, wrong.Hint));
+        Assert.Equal("config.json: n_layer is a list.", Refused(json => json["n_layer"] = new JsonArray(1)).Message);
+        Assert.StartsWith("config.json: n_layer `{}` is", Refused(json => json["n_layer"] = new JsonObject()).Message, StringComparison.Ordinal);
+
+        UserErrorException Refused(Action<JsonObject> change) => Assert.Throws<UserErrorException>(() => Read(models[0], change));
+
+        static ModelConfig Read(ModelConfig model, Action<JsonObject> change)
+        {
+            var format = new PlainJson(model.GetType());
+            var json = (JsonObject)JsonNode.Parse(format.Write(model, ByteLevelBpe.RawBytes).ToJsonString())!;
+            change(json);
+            return format.Read(new ConfigReader("config.json", json));
+        }
+    }
+
     [Fact]
     public void WhatIsWrittenIsRead()
     {

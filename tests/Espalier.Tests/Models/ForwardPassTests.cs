@@ -91,14 +91,14 @@ public class ForwardPassTests
     }
 
     [Theory]
-    [InlineData(ModelType.Gpt2)]
-    [InlineData(ModelType.Bert)]
-    public void AllTokensOfAllUnitsAreThePlainPass(ModelType type)
+    [InlineData("gpt2")]
+    [InlineData("bert")]
+    public void AllTokensOfAllUnitsAreThePlainPass(string type)
     {
-        using Model model = Sample.ModelOf(type == ModelType.Bert ? Sample.Bert(2) : Sample.Model(2));
+        using Model model = Sample.ModelOf(type == "bert" ? Sample.Bert(2) : Sample.Model(2));
         var input = new ModelInput(
             Sample.Indices(1, model.Config.Vocabulary, 2, 12),
-            Lengths: type == ModelType.Bert ? Tensor.From<long>([12, 7], [2]) : null);
+            Lengths: type == "bert" ? Tensor.From<long>([12, 7], [2]) : null);
         var open = new WidthMask(new UnitMask(16, 0), new UnitMask(1, 1), new UnitMask(0, 1));
         ForwardPlan plan = new(
             [new LayerRun(0, Tokens: new TokenSubset(12, 3)), new LayerRun(1, Tokens: new TokenSubset(99, 4), Mask: open)],

@@ -13,9 +13,9 @@ public class LlamaTests
     {
         LlamaConfig model = GrowthSample.Llama(1) with { FfnSize = 10 };
         const int B = 3, T = 5;
-        double numbers = new Llama().Parameters(model).Where(spec => spec.Layer == 0 && spec.Axes.Count == 2)
+        double numbers = model.Architecture.Parameters(model).Where(spec => spec.Layer == 0 && spec.Axes.Count == 2)
             .Sum(spec => (double)spec.Shape[0] * spec.Shape[1]);
-        FlopsCount cost = new Llama().LayerCost(model, B, T);
+        FlopsCount cost = model.Architecture.LayerCost(model, B, T);
         Assert.Equal(2 * numbers * B * T, cost.Layers);
         Assert.Equal(4.0 * B * T * T * model.Heads * model.HeadSize, cost.Attention);
         Assert.Equal(16 * ((2 * 24) + (2 * 12) + (3 * 10)), numbers);

@@ -115,7 +115,7 @@ public class MupTests
     }
 
     private static ParameterSpec Spec(ModelConfig model, string name) =>
-        Architectures.Of(model.ModelType).Parameters(model).Single(spec => spec.Name == name);
+        model.Architecture.Parameters(model).Single(spec => spec.Name == name);
 
     private static double Rate(Mup mup, ParameterSpec spec, IOptimizer rule) =>
         mup.RateFactor(spec, (fans, gradient) => rule.UpdateNorm(spec, fans, gradient));

@@ -129,7 +129,7 @@ public class PlanGoldenTests
         }
     }
 
-    private static ModelBatch Batch(Golden golden, string name) => golden.Model().ModelType == ModelType.Bert
+    private static ModelBatch Batch(Golden golden, string name) => golden.Model().ModelType == "bert"
         ? new ModelBatch(
             new ModelInput(golden[name + ".input_ids"], golden[name + ".token_type_ids"], golden[name + ".lengths"]),
             golden[name + ".targets"], golden[name + ".positions"])

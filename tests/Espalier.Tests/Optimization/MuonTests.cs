@@ -20,7 +20,7 @@ public class MuonTests
     {
         foreach (ModelConfig model in new ModelConfig[] { GrowthSample.Gpt2(3), GrowthSample.Bert(3) })
         {
-            IReadOnlyList<ParameterSpec> parameters = Architectures.Of(model.ModelType).Parameters(model);
+            IReadOnlyList<ParameterSpec> parameters = model.Architecture.Parameters(model);
             double expected = 3 * 300.0 * Math.Pow(model.HiddenSize, 3);
             Assert.Equal(new FlopsCount(expected, 0, 0), Cost(Muon, parameters));
             FlopsCount all = Cost(MuonNsgd, parameters);
@@ -62,7 +62,7 @@ public class MuonTests
         Assert.Equal((16.0, 16.0), (new MatrixParts(fused).Fans.In, new MatrixParts(fused).Fans.Out));
         Assert.Equal((16.0, 64.0), (new MatrixParts(Spec("mlp.c_fc.weight")).Fans.In, new MatrixParts(Spec("mlp.c_fc.weight")).Fans.Out));
 
-        static ParameterSpec Spec(string role) => Architectures.Of(ModelType.Gpt2).Parameters(GrowthSample.Gpt2(1)).Single(spec => spec.Role == role);
+        static ParameterSpec Spec(string role) => GrowthSample.Gpt2(1).Architecture.Parameters(GrowthSample.Gpt2(1)).Single(spec => spec.Role == role);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Espalier.Reporting;
 using Espalier.Planning;
 using FsCheck;
 using FsCheck.Fluent;

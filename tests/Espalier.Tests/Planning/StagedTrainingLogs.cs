@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using Espalier.Planning;
+using Espalier.Reporting;
 
 namespace Espalier.Tests.Planning;
 

@@ -18,7 +18,7 @@ public class MethodRecipesTests
     {
         Recipe recipe = RecipeReader.Read(Path.Combine(RepositoryRoot.Find(), "recipes", "methods", model, $"{method}.yaml"));
         Recipe baseline = RecipeReader.Read(
-            Path.Combine(RepositoryRoot.Find(), "recipes", model == "bert" ? "quickstart-bert-scratch.yaml" : "quickstart-scratch.yaml"));
+            Path.Combine(RepositoryRoot.Find(), "recipes", model == "bert" ? "bert-mini-scratch.yaml" : "gpt2-mini-scratch.yaml"));
         Assert.Equal(method, recipe.Name);
         Assert.Equal(method, recipe.Method.Name);
         Recipe alike = recipe with { Name = baseline.Name, Method = baseline.Method, Checkpoint = baseline.Checkpoint, Logging = baseline.Logging };

@@ -41,7 +41,7 @@ public sealed record Composable : WidthOperator
     /// <inheritdoc/>
     public override Promise Promise(ModelConfig model)
     {
-        IArchitecture architecture = Architectures.Of(model.ModelType);
+        IArchitecture architecture = model.Architecture;
         bool isDeeperByNorms = Grow(model).Layers > model.Layers && !architecture.NormsComeFirst;
         bool normsHeads = architecture.Parameters(model).Any(parameter => parameter.Axes is [{ Kind: AxisKind.HeadElement }]);
         bool isWiderByEpsilon = Grow(model).HiddenSize > model.HiddenSize && normsHeads;
@@ -51,7 +51,7 @@ public sealed record Composable : WidthOperator
     /// <inheritdoc/>
     protected override void Check(ModelConfig model, ModelConfig grown)
     {
-        if (grown.HiddenSize != model.HiddenSize && Architectures.Of(model.ModelType).NormsTakeMean)
+        if (grown.HiddenSize != model.HiddenSize && model.Architecture.NormsTakeMean)
         {
             throw new UserErrorException(
                 $"`hidden_size` {grown.HiddenSize} is not the model's {model.HiddenSize}: units of zeros would change the mean that its " +

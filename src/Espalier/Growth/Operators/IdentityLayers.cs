@@ -26,7 +26,7 @@ public sealed record IdentityLayers(int Count, LayerMapKind Map = LayerMapKind.I
     /// <summary>The dynamics are the paper's claim, for norms that come first, units that are no products, and moments that follow the weights.</summary>
     /// <inheritdoc/>
     public override Promise Promise(ModelConfig model) => new(
-        Architectures.Of(model.ModelType).NormsComeFirst ? Kept.Exactly : Kept.Approximately,
+        model.Architecture.NormsComeFirst ? Kept.Exactly : Kept.Approximately,
         Dynamics: VectorsAreZero(model) && Moments == MomentPolicy.Map);
 
     /// <inheritdoc/>
@@ -42,5 +42,5 @@ public sealed record IdentityLayers(int Count, LayerMapKind Map = LayerMapKind.I
         (VectorsAreZero(model) ? parameter.Axes.Count == 1 : parameter.AddsToStream) ? 0 : 1;
 
     private static bool VectorsAreZero(ModelConfig model) =>
-        Architectures.Of(model.ModelType) is { NormsComeFirst: true, UnitsAreGated: false };
+        model.Architecture is { NormsComeFirst: true, UnitsAreGated: false };
 }

@@ -83,7 +83,7 @@ public sealed record Lemon : CloneWidth
 
     /// <summary>How many units are the mean of the others.</summary>
     private static int Means(AxisKind kind, ModelConfig model, ModelConfig grown) =>
-        kind == AxisKind.Hidden && Architectures.Of(model.ModelType) is { NormsComeFirst: true, NormsTakeMean: true } ? grown.HiddenSize % model.HiddenSize : 0;
+        kind == AxisKind.Hidden && model.Architecture is { NormsComeFirst: true, NormsTakeMean: true } ? grown.HiddenSize % model.HiddenSize : 0;
 
     /// <summary>The variance over all units, of that over those that are copies.</summary>
     private static double Variance(int units, int means) => (double)(units - means) / units;

@@ -18,7 +18,7 @@ public sealed record ZeroOutputLayers(int Count) : GrowthOperator
 
     /// <inheritdoc/>
     public override Promise Promise(ModelConfig model) => new(
-        Architectures.Of(model.ModelType).NormsComeFirst ? Kept.Exactly : Kept.Approximately, Dynamics: false);
+        model.Architecture.NormsComeFirst ? Kept.Exactly : Kept.Approximately, Dynamics: false);
 
     /// <inheritdoc/>
     public override string ToString() => $"zero-output-layers {Count}, moments {ConfigKeys.Kebab(Moments)}";

@@ -1,4 +1,4 @@
-namespace Espalier.Planning;
+namespace Espalier.Reporting;
 
 /// <summary>A point of a logged curve.</summary>
 /// <param name="Step">Updates done.</param>

@@ -1,0 +1,131 @@
+"""One rank against two ranks of one thread each, measured and as `espalier plan --ranks 2` foretells it.
+
+The network between two processes of this machine is measured by PyTorch's own all-reduce over Gloo, which shares no code with
+Espalier: its rate and latency are all that the plan is told, besides what it measures itself on one process.
+"""
+
+import argparse
+import csv
+import datetime
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ESPALIER = str(ROOT / "espalier")
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+# Layers, width, context, sequences of a micro-batch, micro-batches of an update, updates of a run.
+SETTINGS = [(12, 128, 64, 8, 2, 60), (12, 128, 64, 8, 8, 24), (6, 384, 128, 4, 2, 24), (6, 384, 128, 4, 8, 10)]
+
+ALL_REDUCE = """
+import os, sys, time, torch, torch.distributed as d
+torch.set_num_threads(1)
+d.init_process_group("gloo", init_method="file://" + sys.argv[2], rank=int(sys.argv[1]), world_size=2)
+def least(elements, times):
+    x, best = torch.ones(elements), 1e9
+    for _ in range(times):
+        d.barrier(); start = time.perf_counter(); d.all_reduce(x); best = min(best, time.perf_counter() - start)
+    return best
+small, large = least(8, 200), least(8 << 20, 15)
+if sys.argv[1] == "0": print(small, large)
+"""
+
+
+def network():
+    """The rate and the latency of a ring of two: 2 (N - 1) = 2 messages, each half of the 32 MiB."""
+    with tempfile.TemporaryDirectory() as folder:
+        ranks = [
+            subprocess.Popen([sys.executable, "-c", ALL_REDUCE, str(rank), folder + "/meet"],
+                             stdout=subprocess.PIPE, text=True, env={**ENVIRONMENT, "GLOO_SOCKET_IFNAME": "lo"})
+            for rank in range(2)]
+        said = [rank.communicate()[0] for rank in ranks]
+    small, large = (float(number) for number in said[0].split())
+    return (32 << 20) / (large - small), small / 2
+
+
+def recipe(folder, setting):
+    layers, width, context, sequences, micro_batches, updates = setting
+    path = folder / f"{layers}x{width}-{micro_batches}.yaml"
+    path.write_text(f"""
+model: {{model_type: gpt2, n_layer: {layers}, n_embd: {width}, n_head: 4, n_positions: {context}}}
+data: {{path: {folder}/data}}
+training: {{length: {updates} steps, micro_batch: {sequences}, gradient_accumulation: {micro_batches}, device: cpu}}
+learning_rate: {{peak: 1e-4}}
+method: {{name: scratch}}
+evaluation: {{every: {updates} steps, tokens: 512}}
+checkpoint: {{every: {updates} steps}}
+logging: {{every: 1 steps}}
+""")
+    return str(path)
+
+
+def update_seconds(folder, name, yaml, launch):
+    """The median update of a run."""
+    run = folder / name
+    subprocess.run([ESPALIER, *launch, "train", yaml, "--run", str(run)], env=ENVIRONMENT, check=True, capture_output=True)
+    seconds = [float(row["seconds"]) for row in csv.DictReader((run / "metrics.csv").open())]
+    return statistics.median(after - before for before, after in zip(seconds[2:], seconds[3:]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="turns of one rank and of two [5]")
+    parser.add_argument("--out", help="writes the report to this file, too")
+    options = parser.parse_args()
+    lines = []
+
+    def say(line=""):
+        lines.append(line)
+        print(line, flush=True)
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        text = folder / "text"
+        text.mkdir()
+        words = "apple branch climbs the wall and grows every year a layer of leaves".split()
+        for document in range(4):
+            (text / f"{document}.txt").write_text(" ".join(words[(i * i + document) % len(words)] for i in range(20000)))
+        subprocess.run([ESPALIER, "data", "prepare", str(text), "--bytes", "--holdout", "3.txt", "--out", str(folder / "data")],
+                       check=True, capture_output=True)
+
+        processor = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+        rate, latency = network()
+        say(f"# One rank and two, {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC")
+        say()
+        say("    bench/ranks/run" + "".join(" " + argument for argument in sys.argv[1:]))
+        say()
+        say(f"- {processor}, {os.cpu_count()} cores; ranks of one thread each, over loopback; load before: {os.getloadavg()[0]:.1f}")
+        say(f"- PyTorch's all-reduce over Gloo between two processes here, the least of many: {rate / 1e9:.2f} GB/s, {latency * 1e6:.0f} us a message")
+        say(f"- Measured: the median of {options.rounds} turns of each, in turns; an update's time is the median over a run. "
+            "Foretold: `espalier plan --measure --ranks 2`, one process, told that network.")
+        say()
+        say("| layers x width, micro-batches | a rank sends | t(1 rank) ms | t(2 ranks) ms | efficiency | (least to most) | foretold t(1) | t(2) | efficiency |")
+        say("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+        for setting in SETTINGS:
+            yaml = recipe(folder, setting)
+            name = pathlib.Path(yaml).stem
+            ones, twos, plans = [], [], []
+            for turn in range(options.rounds):
+                plan = json.loads(subprocess.run(
+                    [ESPALIER, "plan", yaml, "--measure", "--ranks", "2", "--network", f"{rate:.0f},{latency:.9f}", "--json"],
+                    env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout)
+                plans.append((plan["on_ranks"]["stages"][0], [row["seconds"] / setting[5] for row in plan["on_ranks"]["run"]]))
+                ones.append(update_seconds(folder, f"{name}-one-{turn}", yaml, []))
+                twos.append(update_seconds(folder, f"{name}-two-{turn}", yaml, ["launch", "--ranks", "2", "--"]))
+            ratios = [one / two / 2 for one, two in zip(ones, twos)]
+            stage = plans[0][0]
+            foretold = statistics.median(plan["efficiency"] for plan, _ in plans)
+            first, second = (1e3 * statistics.median(seconds[i] for _, seconds in plans) for i in (0, 1))
+            say(f"| {setting[0]} x {setting[1]}, {setting[4]} | {stage['sent_bytes'] / 1e6:.1f} MB | {1e3 * statistics.median(ones):.1f} | "
+                f"{1e3 * statistics.median(twos):.1f} | {statistics.median(ratios):.1%} | {min(ratios):.1%} to {max(ratios):.1%} | "
+                f"{first:.1f} | {second:.1f} | {foretold:.1%} |")
+    if options.out:
+        pathlib.Path(options.out).write_text("\n".join(lines) + "\n")
+
+
+main()

@@ -1,0 +1,130 @@
+using Espalier.Models;
+using Espalier.Optimization;
+using Espalier.Planning;
+using Espalier.Training;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Espalier.Tests.Planning;
+
+/// <summary>The formulas of several ranks.</summary>
+public class RankPlanTests
+{
+    private const int Updates = 100, MicroBatches = 60;
+    private const double Flops = 6e15;
+
+    private static readonly ModelConfig Model = new Gpt2Config
+    {
+        Layers = 12, HiddenSize = 768, Heads = 12, ContextLength = 1024, VocabularySize = 50257,
+    };
+
+    private static readonly MemoryNeed Need = NeedOf(recompute: false);
+
+    /// <summary>A second for each micro-batch, 124,439,808 gradients in 15 messages over 1 GB/s, a tenth of a second the update itself.</summary>
+    [Fact]
+    public void AnUpdateTakesWhatTheFormulaSays()
+    {
+        RankPlan plan = Of(new Network("", 1e9, 1e-3), new RankSpeed(Flops / Updates / MicroBatches, 0.1));
+        const double Bytes = 4.0 * 124_439_808;
+        Assert.Equal(1.5 * Bytes, plan.SentBytes(4));
+        Assert.Equal((1.5 * Bytes / 1e9) + (2 * 3 * 1e-3 * (15 + 2)), plan.SendingSeconds(4), 1e-9);
+        Assert.Equal(15.1, plan.ComputingSeconds(4)!.Value, 1e-9);
+        Assert.Equal(60.1 / (4 * (15.1 + plan.SendingSeconds(4))), plan.Efficiency(4)!.Value, 1e-9);
+        Assert.Equal(15.1 + plan.SendingSeconds(4) - (2.0 / 3), plan.UpdateSeconds(4, overlapped: true)!.Value, 1e-9);
+    }
+
+    [Fact]
+    public void OneRankSendsNothingAndWorksAtFullSpeed()
+    {
+        RankPlan plan = Of(Network.Parse("ethernet-1"), new RankSpeed(1e12, 0.5));
+        Assert.Equal((0, 0, 0), (plan.SentBytes(1), plan.SendingSeconds(1), plan.UnderWay(1)));
+        Assert.Equal(1, plan.Efficiency(1));
+        Assert.Equal(Need.Total, plan.Bytes(1, keepsAttention: true));
+        Assert.Equal(Need.Total - Need.AttentionWeights, plan.Bytes(1, keepsAttention: false));
+    }
+
+    [Fact]
+    public void WithoutASpeedThereIsNoTime() =>
+        Assert.Equal((null, null, null), (Of(Network.Parse("nvlink-4"), null).ComputingSeconds(2), Of(Network.Parse("nvlink-4"), null).Efficiency(2), Of(Network.Parse("nvlink-4"), null).UsefulRanks(8)));
+
+    /// <summary>More ranks never work better, hiding never harms, and a share of the optimizer's memory is less than all of it.</summary>
+    [Fact]
+    public void EfficiencyFallsAndMemoryToo() => Prop.ForAll(
+        Speeds().ToArbitrary(),
+        speeds =>
+        {
+            RankPlan plan = Of(new Network("", speeds.Rate, speeds.Latency), new RankSpeed(speeds.Flops, speeds.Update));
+            int[] counts = [.. Enumerable.Range(1, MicroBatches).Where(count => MicroBatches % count == 0)];
+            foreach ((int fewer, int more) in counts.Zip(counts.Skip(1)))
+            {
+                Assert.True(plan.Efficiency(more) <= plan.Efficiency(fewer));
+                Assert.InRange(plan.Efficiency(more, overlapped: true)!.Value, plan.Efficiency(more)!.Value, 1);
+                Assert.True(plan.SentBytes(more) > plan.SentBytes(fewer) && plan.SentBytes(more) < 2 * Need.Gradients);
+                Assert.True(plan.Bytes(more, true, dealt: true) < plan.Bytes(more, true));
+                Assert.True(plan.Bytes(more, true, dealt: true, recomputed: true) < plan.Bytes(more, true, dealt: true));
+            }
+
+            int useful = plan.UsefulRanks(1024)!.Value;
+            Assert.Contains(useful, counts);
+            Assert.True(plan.Efficiency(useful) >= RankPlan.Enough);
+            Assert.All(counts.Where(count => count > useful), count => Assert.True(plan.Efficiency(count) < RankPlan.Enough));
+        }).QuickCheckThrowOnFailure();
+
+    /// <summary>
+    /// A token keeps what enters each of 12 layers and 3 more of the width, 4 bytes each; of one layer all else: twice the width in 4 bytes, and
+    /// 6 x 768 + 2 x 3072 + 12 x 1024 values in 2, with all layers' matrices. For a moment, as without recomputing.
+    /// </summary>
+    [Fact]
+    public void RecomputingKeepsWhatEntersEachLayer()
+    {
+        const double Tokens = 8 * 1024, Matrices = 2.0 * 12 * 12 * 768 * 768;
+        double moment = Tokens * ((8 * 768) + (2 * ((12 * 1024) + (8 * 768))));
+        Assert.Equal(
+            (4 * Tokens * 768 * 15) + (8 * Tokens * 768) + (2 * Tokens * ((6 * 768) + (2 * 3072) + (12 * 1024))) + Matrices + moment,
+            NeedOf(recompute: true).Activations, 1.0);
+    }
+
+    [Theory]
+    [InlineData("ethernet-10", 1.125e9, 50e-6)]
+    [InlineData("25Gbit/s,50us", 3.125e9, 50e-6)]
+    [InlineData("25e9bit/s,0.05ms", 3.125e9, 50e-6)]
+    [InlineData("3.1e9,1e-5", 3.1e9, 1e-5)]
+    [InlineData("300GB/s,0s", 300e9, 0)]
+    [InlineData("11MB/s,2ms", 11e6, 2e-3)]
+    public void ANetworkIsANameOrItsRateAndLatency(string text, double rate, double latency)
+    {
+        var network = Network.Parse(text);
+        Assert.Equal(rate, network.BytesPerSecond, rate * 1e-12);
+        Assert.Equal(latency, network.Latency, 1e-15);
+    }
+
+    [Theory]
+    [InlineData("ethernet")]
+    [InlineData("25Gbit/s")]
+    [InlineData("0,1us")]
+    [InlineData("1e999,1us")]
+    [InlineData("1.2.3,1us")]
+    [InlineData("")]
+    public void AnythingElseIsNone(string text)
+    {
+        var error = Assert.Throws<UserErrorException>(() => Network.Parse(text));
+        Assert.Contains($"'{text}' is no network", error.Message, StringComparison.Ordinal);
+        Assert.Contains("nvlink-4", error.Hint, StringComparison.Ordinal);
+    }
+
+    private static RankPlan Of(Network network, RankSpeed? speed) =>
+        new(new CostStage(Model, 0, Updates, new FlopsCount(Flops, 0, 0), 12), Need, NeedOf(recompute: true), MicroBatches, network, speed);
+
+    private static MemoryNeed NeedOf(bool recompute) =>
+        MemoryNeed.Of(Model, new AdamW(new AdamWConfig()), 12, 8, isBf16: true, recompute);
+
+    private static Gen<(double Rate, double Latency, double Flops, double Update)> Speeds()
+    {
+        Gen<double> exponent = Gen.Choose(-400, 400).Select(hundredths => Math.Pow(10, hundredths / 100.0));
+        return from rate in exponent
+               from latency in exponent
+               from flops in exponent
+               from update in exponent
+               select (rate * 1e9, latency * 1e-5, flops * 1e14, update * 1e-2);
+    }
+}
