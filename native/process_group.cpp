@@ -101,7 +101,13 @@ Work* work_or_error(Body body) noexcept {
     at::NoGradGuard no_grad;
     auto work = std::make_unique<Work>();
     body(*work);
+    *work->ended = work->began;
     for (auto& pending : work->pending) {
+#ifdef ESP_NCCL
+      if (dynamic_cast<c10d::ProcessGroupNCCL::WorkNCCL*>(pending.get())) {
+        continue;  // its future is there as soon as it is begun
+      }
+#endif
       // Called by the thread that ends it, before those that wait go on.
       pending->getFuture()->addCallback([ended = work->ended](c10::ivalue::Future&) { *ended = now(); });
     }

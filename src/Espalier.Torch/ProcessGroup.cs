@@ -98,7 +98,7 @@ public sealed class GroupWork : SafeHandle
     /// <summary>When it began, on a clock of the process; known once it has been waited for.</summary>
     public TimeSpan Began { get; private set; }
 
-    /// <summary>When it ended, whether anybody waited for it then or not; known once it has been waited for.</summary>
+    /// <summary>When it ended, whether anybody waited for it then or not; as it began where NCCL carries it, which does not tell. Known once it has been waited for.</summary>
     public TimeSpan Ended { get; private set; }
 
     /// <summary>Waits for its end; once.</summary>

@@ -1,6 +1,6 @@
 namespace Espalier.Distributed;
 
-/// <summary>How long ranks spoke with each other.</summary>
+/// <summary>How long ranks spoke with each other; none where NCCL carries it, which does not tell.</summary>
 /// <param name="Seconds">In which something was under way between them.</param>
 /// <param name="WaitedSeconds">Those of them in which this rank had nothing else to do.</param>
 public readonly record struct CommunicationTime(double Seconds, double WaitedSeconds)

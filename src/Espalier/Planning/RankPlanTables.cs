@@ -63,7 +63,7 @@ internal sealed class RankPlanTables(IReadOnlyList<RankPlan> stages, int ranks, 
     private TextTable Updates => new(
         string.Create(
             CultureInfo.InvariantCulture,
-            $"An update on {ranks} ranks over {_first.Network.Name} ({_first.Network.BytesPerSecond / 1e9:0.###} GB/s, {_first.Network.Latency * 1e6:0.#} us), {_first.MicroBatches / ranks} micro-batches each"),
+            $"An update on {ranks} ranks over {_first.Network.Name} ({_first.Network.BytesPerSecond / 1e9:0.###} GB/s, {_first.Network.Latency * 1e6:0.#} us), {_first.MicroBatches / ranks} micro-{(_first.MicroBatches == ranks ? "batch" : "batches")} each"),
         [
             "", "a rank sends", "sending",
             .. IsTimed ? ["computing", "efficiency", "overlapped", Invariant($"ranks at {RankPlan.Enough:0 %}")] : Array.Empty<string>(),
