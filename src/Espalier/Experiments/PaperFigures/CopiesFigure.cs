@@ -72,7 +72,7 @@ internal sealed class CopiesFigure : IPaperFigure
                 using LoadedModel source = Load(checkpoints.Last(at => at.Step <= FigureRuns.GrowthOf(one.Run)).Folder);
                 using LoadedModel last = Load(checkpoints[^1].Folder);
                 var atOnce = ForwardPlan.Of(LayerMap.Build(one.Map, source.Config.Layers, last.Config.Layers));
-                return new[] { Line(source.Model, atOnce, "at hop", 0), Line(last.Model, ForwardPlan.Plain(last.Config.Layers), "end", 1) };
+                return new[] { Line(source.Model, atOnce, "hop", 0), Line(last.Model, ForwardPlan.Plain(last.Config.Layers), "end", 1) };
 
                 ChartSeries Line(Model model, ForwardPlan plan, string when, int round) => new()
                 {
