@@ -1,5 +1,8 @@
 """One rank against two ranks of one thread each, measured and as `espalier plan --ranks 2` foretells it.
 
+Two ranks share the machine's cores and memory besides: what they lose to that, two processes show that run at once, each with half of the
+micro-batches, and know nothing of each other. What ranks lose to sending is what they take longer than those.
+
 The network between two processes of this machine is measured by PyTorch's own all-reduce over Gloo, which shares no code with
 Espalier: its rate and latency are all that the plan is told, besides what it measures itself on one process.
 """
@@ -10,6 +13,7 @@ import datetime
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,7 +24,7 @@ ESPALIER = str(ROOT / "espalier")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 # Layers, width, context, sequences of a micro-batch, micro-batches of an update, updates of a run.
-SETTINGS = [(12, 128, 64, 8, 2, 60), (12, 128, 64, 8, 8, 24), (6, 384, 128, 4, 2, 24), (6, 384, 128, 4, 8, 10)]
+SETTINGS = [(12, 128, 64, 8, 2, 60), (6, 384, 128, 4, 2, 24), (6, 384, 128, 4, 8, 12)]
 
 ALL_REDUCE = """
 import os, sys, time, torch, torch.distributed as d
@@ -48,8 +52,9 @@ def network():
     return (32 << 20) / (large - small), small / 2
 
 
-def recipe(folder, setting):
+def recipe(folder, setting, share=1):
     layers, width, context, sequences, micro_batches, updates = setting
+    micro_batches //= share
     path = folder / f"{layers}x{width}-{micro_batches}.yaml"
     path.write_text(f"""
 model: {{model_type: gpt2, n_layer: {layers}, n_embd: {width}, n_head: 4, n_positions: {context}}}
@@ -64,12 +69,20 @@ logging: {{every: 1 steps}}
     return str(path)
 
 
-def update_seconds(folder, name, yaml, launch):
-    """The median update of a run."""
-    run = folder / name
-    subprocess.run([ESPALIER, *launch, "train", yaml, "--run", str(run)], env=ENVIRONMENT, check=True, capture_output=True)
-    seconds = [float(row["seconds"]) for row in csv.DictReader((run / "metrics.csv").open())]
-    return statistics.median(after - before for before, after in zip(seconds[2:], seconds[3:]))
+def update_seconds(folder, commands):
+    """The least update of runs that are made at once: other programs make it slower, never faster."""
+    runs = [folder / f"run-{number}" for number in range(len(commands))]
+    started = [
+        subprocess.Popen([ESPALIER, *launch, "train", yaml, "--run", str(run)], env=ENVIRONMENT, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for (launch, yaml), run in zip(commands, runs)]
+    if any([process.wait() for process in started]):
+        sys.exit("error: a run failed")
+    least = []
+    for run in runs:
+        seconds = [float(row["seconds"]) for row in csv.DictReader((run / "metrics.csv").open())]
+        least.append(min(after - before for before, after in zip(seconds[2:], seconds[3:])))
+        shutil.rmtree(run)
+    return max(least)
 
 
 def main():
@@ -101,29 +114,28 @@ def main():
         say()
         say(f"- {processor}, {os.cpu_count()} cores; ranks of one thread each, over loopback; load before: {os.getloadavg()[0]:.1f}")
         say(f"- PyTorch's all-reduce over Gloo between two processes here, the least of many: {rate / 1e9:.2f} GB/s, {latency * 1e6:.0f} us a message")
-        say(f"- Measured: the median of {options.rounds} turns of each, in turns; an update's time is the median over a run. "
-            "Foretold: `espalier plan --measure --ranks 2`, one process, told that network.")
+        say(f"- An update's milliseconds: the least of a run, the median of {options.rounds} turns. Foretold: `espalier plan --measure --ranks 2`, told that network.")
         say()
-        say("| layers x width, micro-batches | a rank sends | t(1 rank) ms | t(2 ranks) ms | efficiency | (least to most) | foretold t(1) | t(2) | efficiency |")
-        say("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+        say("| layers x width, micro-batches | a rank sends | one rank | two processes at once, half each | two ranks | sending | of the two processes' speed | foretold: one rank | half | sending | of half's speed |")
+        say("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
         for setting in SETTINGS:
-            yaml = recipe(folder, setting)
-            name = pathlib.Path(yaml).stem
-            ones, twos, plans = [], [], []
-            for turn in range(options.rounds):
+            whole, half = recipe(folder, setting), recipe(folder, setting, share=2)
+            rows = []
+            for _ in range(options.rounds):
                 plan = json.loads(subprocess.run(
-                    [ESPALIER, "plan", yaml, "--measure", "--ranks", "2", "--network", f"{rate:.0f},{latency:.9f}", "--json"],
-                    env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout)
-                plans.append((plan["on_ranks"]["stages"][0], [row["seconds"] / setting[5] for row in plan["on_ranks"]["run"]]))
-                ones.append(update_seconds(folder, f"{name}-one-{turn}", yaml, []))
-                twos.append(update_seconds(folder, f"{name}-two-{turn}", yaml, ["launch", "--ranks", "2", "--"]))
-            ratios = [one / two / 2 for one, two in zip(ones, twos)]
-            stage = plans[0][0]
-            foretold = statistics.median(plan["efficiency"] for plan, _ in plans)
-            first, second = (1e3 * statistics.median(seconds[i] for _, seconds in plans) for i in (0, 1))
-            say(f"| {setting[0]} x {setting[1]}, {setting[4]} | {stage['sent_bytes'] / 1e6:.1f} MB | {1e3 * statistics.median(ones):.1f} | "
-                f"{1e3 * statistics.median(twos):.1f} | {statistics.median(ratios):.1%} | {min(ratios):.1%} to {max(ratios):.1%} | "
-                f"{first:.1f} | {second:.1f} | {foretold:.1%} |")
+                    [ESPALIER, "plan", whole, "--measure", "--ranks", "2", "--network", f"{rate:.0f},{latency:.9f}", "--json"],
+                    env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout)["on_ranks"]
+                stage = plan["stages"][0]
+                one = update_seconds(folder, [([], whole)])
+                apart = update_seconds(folder, [([], half), ([], half)])
+                two = update_seconds(folder, [(["launch", "--ranks", "2", "--"], whole)])
+                computing, sending = stage["computing_seconds"], stage["sending_seconds"]
+                rows.append([1e3 * one, 1e3 * apart, 1e3 * two, 1e3 * (two - apart), apart / two,
+                             1e3 * plan["run"][0]["seconds"] / setting[5], 1e3 * computing, 1e3 * sending, computing / (computing + sending)])
+            middle = [statistics.median(column) for column in zip(*rows)]
+            shares = [row[4] for row in rows]
+            say(f"| {setting[0]} x {setting[1]}, {setting[4]} | {stage['sent_bytes'] / 1e6:.1f} MB | " + " | ".join(f"{value:.1f}" for value in middle[:4])
+                + f" | {middle[4]:.0%} ({min(shares):.0%} to {max(shares):.0%}) | " + " | ".join(f"{value:.1f}" for value in middle[5:8]) + f" | {middle[8]:.0%} |")
     if options.out:
         pathlib.Path(options.out).write_text("\n".join(lines) + "\n")
 
