@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
@@ -46,6 +47,11 @@ struct Group {
   std::mutex mutex;
   c10::intrusive_ptr<Backend> nccl;
 };
+
+/// Nanoseconds of a clock that never goes back.
+int64_t now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 #ifdef ESP_NCCL
 
@@ -85,6 +91,8 @@ struct Work {
   std::vector<PendingWork> pending;
   std::vector<at::Tensor> kept;
   std::function<void()> finish;
+  int64_t began = now();
+  std::shared_ptr<std::atomic<int64_t>> ended = std::make_shared<std::atomic<int64_t>>(0);
 };
 
 template <class Body>
@@ -93,6 +101,16 @@ Work* work_or_error(Body body) noexcept {
     at::NoGradGuard no_grad;
     auto work = std::make_unique<Work>();
     body(*work);
+    *work->ended = work->began;
+    for (auto& pending : work->pending) {
+#ifdef ESP_NCCL
+      if (dynamic_cast<c10d::ProcessGroupNCCL::WorkNCCL*>(pending.get())) {
+        continue;  // its future is there as soon as it is begun
+      }
+#endif
+      // Called by the thread that ends it, before those that wait go on.
+      pending->getFuture()->addCallback([ended = work->ended](c10::ivalue::Future&) { *ended = now(); });
+    }
     return work.release();
   } catch (...) {
     remember_error();
@@ -308,13 +326,15 @@ ESP_EXPORT Work* esp_barrier(Group* group) {
   return work_or_error([&](Work& work) { work.pending.push_back(group->gloo->barrier()); });
 }
 
-/// Waits for the end of some work, and frees it whether it succeeds or not.
-ESP_EXPORT int esp_work_wait(Work* work) {
+/// Waits for the end of some work, and tells when it began and ended; what was done with the result here is not counted.
+ESP_EXPORT int esp_work_wait(Work* work, int64_t* began, int64_t* ended) {
   return status_of([&] {
     at::NoGradGuard no_grad;
     for (auto& pending : work->pending) {
       pending->wait();
     }
+    *began = work->began;
+    *ended = *work->ended;
     if (work->finish) {
       work->finish();
     }
@@ -356,7 +376,7 @@ ESP_EXPORT void* esp_reduce_scatter(void*, Handle, Handle) { return missing(); }
 ESP_EXPORT void* esp_all_gather(void*, Handle, Handle) { return missing(); }
 ESP_EXPORT void* esp_broadcast(void*, Handle, int) { return missing(); }
 ESP_EXPORT void* esp_barrier(void*) { return missing(); }
-ESP_EXPORT int esp_work_wait(void*) { return missing_status(); }
+ESP_EXPORT int esp_work_wait(void*, int64_t*, int64_t*) { return missing_status(); }
 ESP_EXPORT void esp_work_free(void*) {}
 
 #endif

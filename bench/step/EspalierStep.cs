@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Espalier.Distributed;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
@@ -17,29 +18,34 @@ public sealed class EspalierStep : IDisposable
     private readonly TrainingStep _step;
     private readonly TrainingState _state;
 
-    public EspalierStep(StepSetting setting, Device device, bool mixedPrecision, int? storedLayers = null)
+    public EspalierStep(StepSetting setting, Device device, bool mixedPrecision, int? storedLayers = null, Ranks? ranks = null)
     {
         (_setting, _device) = (setting, device);
         var config = new AdamWConfig();
         var optimizer = new AdamW(config);
-        _step = new TrainingStep(optimizer, config.ClipNorm, new Compute(device, mixedPrecision));
+        _step = new TrainingStep(optimizer, config.ClipNorm, new Compute(device, mixedPrecision), ranks: ranks);
         _state = TrainingState.Begin(
             setting.Model with { Layers = storedLayers ?? setting.Layers }, setting.Layers, optimizer, Seed, device);
     }
 
     /// <summary>Runs steps of all stored layers, or of a plan, and gives their wall seconds and the loss of the last.</summary>
-    public StepTime Run(int steps, ForwardPlan? plan = null)
+    public StepTime Run(int steps, ForwardPlan? plan = null, int microBatches = 1)
     {
         plan ??= ForwardPlan.Plain(_state.Model.Config.Layers);
         double loss = 0;
+        CommunicationTime communication = default;
         long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < steps; i++)
         {
-            StepResult result = _step.Run(_state, 1, _ => plan, (_, _) => RandomBatch(), _ => Seed, 1e-4);
+            StepResult result = _step.Run(_state, microBatches, _ => plan, (_, _) => RandomBatch(), _ => Seed, 1e-4);
             loss = result.Loss;
+            communication += result.Communication;
         }
 
-        return new StepTime(Stopwatch.GetElapsedTime(start).TotalSeconds / steps, loss);
+        return new StepTime(Stopwatch.GetElapsedTime(start).TotalSeconds / steps, loss)
+        {
+            Communication = new CommunicationTime(communication.Seconds / steps, communication.WaitedSeconds / steps),
+        };
     }
 
     public void Dispose() => _state.Dispose();
@@ -64,4 +70,8 @@ public sealed class EspalierStep : IDisposable
 /// <summary>What a turn came to.</summary>
 /// <param name="Seconds">Wall seconds a step.</param>
 /// <param name="Loss">Of the last step.</param>
-public readonly record struct StepTime(double Seconds, double Loss);
+public readonly record struct StepTime(double Seconds, double Loss)
+{
+    /// <summary>How long ranks spoke with each other, a step.</summary>
+    public CommunicationTime Communication { get; init; }
+}

@@ -4,7 +4,7 @@ using Espalier.Torch;
 
 namespace Espalier.Bench.Step;
 
-/// <summary>The command line: three measurements with the same options.</summary>
+/// <summary>The command line: four measurements with the same options.</summary>
 internal static class StepCommand
 {
     public static RootCommand Create()
@@ -24,16 +24,24 @@ internal static class StepCommand
         var python = new Option<string?>("--python") { Description = "The python3 that has PyTorch; \"none\" measures Espalier alone. Default: the first of python3 on the PATH and /usr/bin/python3 that has it." };
         var perLayer = new Option<bool>("--per-layer") { Description = "Time per executed layer: few stored layers run often, against as many stored layers." };
         var memory = new Option<bool>("--memory") { Description = "Resident memory over 1000 steps." };
+        var ranks = new Option<int?>("--ranks") { Description = "So many ranks of one thread each against one process of as many threads, on the processor." };
+        ranks.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && result.GetValueOrDefault<int?>() is not > 1)
+            {
+                result.AddError("--ranks: at least 2");
+            }
+        });
         var json = new Option<FileInfo?>("--json") { Description = "Also write the figures here, as JSON." };
         var output = new Option<FileInfo?>("--out") { Description = "Also write the results here, as Markdown (bench/results/YYYY-MM-DD-NAME.md)." };
         var command = new RootCommand("Times the training step of Espalier, and that of tuned PyTorch in turn with it.")
         {
-            settings, device, precision, rounds, threads, turn, python, perLayer, memory, json, output,
+            settings, device, precision, rounds, threads, turn, python, perLayer, memory, ranks, json, output,
         };
         command.SetAction(parsed =>
         {
-            Engine.Threads = parsed.GetValue(threads);
-            bool comparesOnlyItself = parsed.GetValue(perLayer) || parsed.GetValue(memory);
+            Engine.Threads = parsed.GetValue(ranks) ?? parsed.GetValue(threads);
+            bool comparesOnlyItself = parsed.GetValue(perLayer) || parsed.GetValue(memory) || parsed.GetValue(ranks) is not null;
             var options = new StepOptions(
                 parsed.GetValue(settings) is { Length: > 0 } given ? given : parsed.GetValue(memory) ? [StepSetting.Small] : StepSetting.Standard,
                 Device.Parse(parsed.GetValue(device)!),
@@ -44,10 +52,23 @@ internal static class StepCommand
             IEnumerable<IResult> results =
                 parsed.GetValue(perLayer) ? PerLayer.Measure(options)
                 : parsed.GetValue(memory) ? Memory.Measure(options)
+                : parsed.GetValue(ranks) is int size ? RankComparison.Measure(options, size)
                 : Comparison.Measure(options);
             return Report.Write(options, results, parsed.GetValue(json)?.FullName, parsed.GetValue(output)?.FullName);
         });
+        command.Add(Rank());
         return command;
+    }
+
+    /// <summary>What this program is as a rank of <see cref="RankSide"/>.</summary>
+    private static Command Rank()
+    {
+        var setting = new Argument<string>("setting");
+        var precision = new Argument<string>("precision");
+        var rank = new Command(RankSide.Verb, "A rank of --ranks.") { setting, precision };
+        rank.Hidden = true;
+        rank.SetAction(parsed => RankSide.Obey(StepSetting.Parse(parsed.GetValue(setting)!), parsed.GetValue(precision) == "bf16"));
+        return rank;
     }
 
     private static StepSetting[] Settings(ArgumentResult result)

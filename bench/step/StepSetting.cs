@@ -56,5 +56,9 @@ public sealed record StepSetting(
                 $"'{text}': write layers,width,heads,context,batch,vocabulary with heads that divide the width, after llama, for a Llama");
     }
 
+    /// <summary>As <see cref="Parse"/> reads it.</summary>
+    public string ToArgument() => string.Create(
+        CultureInfo.InvariantCulture, $"{(IsLlama ? "llama," : "")}{Layers},{HiddenSize},{Heads},{ContextLength},{Batch},{Vocabulary}");
+
     public override string ToString() => $"{(IsLlama ? "Llama " : "")}({Layers}, {HiddenSize}, {Heads}, {ContextLength}, {Batch}, {Vocabulary})";
 }

@@ -80,19 +80,15 @@ internal static class PrepareCommand
         command.SetAction(parsed =>
         {
             string? tokenizerFile = parsed.GetValue(tokenizer);
-            bool[] given =
-            [
-                tokenizerFile is not null,
-                parsed.GetValue(bytes),
-                parsed.GetValue(characters),
-                parsed.GetValue(bpe) is not null,
-                parsed.GetValue(wordPiece) is not null,
-            ];
-            if (given.Count(one => one) != 1)
+            string[] given = [.. new Option[] { tokenizer, bytes, characters, bpe, wordPiece }
+                .Where(option => parsed.GetResult(option) is { Implicit: false }).Select(option => option.Name)];
+            if (given.Length != 1)
             {
                 throw new UserErrorException(
-                    "Which vocabulary? Give one of --tokenizer FILE, --bytes, --characters, --bpe N and --wordpiece N.",
-                    "To begin with, try --bytes or --bpe 4096; for BERT, --wordpiece 4096.");
+                    given.Length == 0
+                        ? "Which vocabulary? Give one of --tokenizer FILE, --bytes, --characters, --bpe N and --wordpiece N."
+                        : $"{string.Join(" and ", given)} are {given.Length} vocabularies, and the data has one.",
+                    given.Length == 0 ? "To begin with, try --bytes or --bpe 4096; for BERT, --wordpiece 4096." : $"Give {string.Join(" or ", given)} alone.");
             }
 
             VocabularyTraining? vocabulary = training.Of(

@@ -142,7 +142,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial GroupWork esp_all_gather(GroupHandle group, Tensor output, Tensor input);
     [LibraryImport(Library)] internal static partial GroupWork esp_broadcast(GroupHandle group, Tensor tensor, int root);
     [LibraryImport(Library)] internal static partial GroupWork esp_barrier(GroupHandle group);
-    [LibraryImport(Library)] internal static partial int esp_work_wait(GroupWork work);
+    [LibraryImport(Library)] internal static partial int esp_work_wait(GroupWork work, out long began, out long ended);
     [LibraryImport(Library)] internal static partial void esp_work_free(nint work);
 
     // runtime.cpp

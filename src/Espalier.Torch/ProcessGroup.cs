@@ -95,13 +95,20 @@ public sealed class GroupWork : SafeHandle
     /// <inheritdoc/>
     public override bool IsInvalid => handle == 0;
 
+    /// <summary>When it began, on a clock of the process; known once it has been waited for.</summary>
+    public TimeSpan Began { get; private set; }
+
+    /// <summary>When it ended, whether anybody waited for it then or not; as it began where NCCL carries it, which does not tell. Known once it has been waited for.</summary>
+    public TimeSpan Ended { get; private set; }
+
     /// <summary>Waits for its end; once.</summary>
     /// <exception cref="TorchException">Another process is gone, or did not answer in time.</exception>
     public void Wait()
     {
         using (this)
         {
-            _ = Check(esp_work_wait(this));
+            _ = Check(esp_work_wait(this, out long began, out long ended));
+            (Began, Ended) = (TimeSpan.FromTicks(began / TimeSpan.NanosecondsPerTick), TimeSpan.FromTicks(ended / TimeSpan.NanosecondsPerTick));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 using Parquet;
 using Parquet.Schema;
@@ -14,10 +15,14 @@ internal static class ParquetTexts
     /// <exception cref="UserErrorException">The file is damaged or cut off, or has no such column of texts.</exception>
     public static IEnumerable<ReadOnlyMemory<byte>> Of(Stream stored, string path, string column)
     {
-        ParquetReader reader = Try(path, () => ParquetReader.CreateAsync(stored, leaveStreamOpen: true));
+        ParquetReader reader = Try(path, () =>
+        {
+            WalkFooter(stored);
+            return ParquetReader.CreateAsync(stored, leaveStreamOpen: true);
+        });
         try
         {
-            DataField field = Column(reader.Schema, path, column);
+            DataField field = Column(Try(path, () => Task.FromResult(reader.Schema)), path, column);
             for (int group = 0; group < reader.RowGroupCount; group++)
             {
                 int number = group;
@@ -31,6 +36,40 @@ internal static class ParquetTexts
         {
             reader.DisposeAsync().AsTask().GetAwaiter().GetResult();
         }
+    }
+
+    /// <summary>The footer, its length in four bytes, and PAR1 end a file: what they describe must be there.</summary>
+    private static void WalkFooter(Stream stored)
+    {
+        const int Magic = 4, Tail = 8;
+        if (stored.Length < Magic + Tail)
+        {
+            throw new InvalidDataException("it is too short");
+        }
+
+        Span<byte> tail = stackalloc byte[Tail];
+        stored.Seek(-Tail, SeekOrigin.End);
+        stored.ReadExactly(tail);
+        long length = BinaryPrimitives.ReadUInt32LittleEndian(tail);
+        if (length > stored.Length - Magic - Tail)
+        {
+            throw new InvalidDataException("its footer is longer than the file");
+        }
+
+        byte[] footer = new byte[length];
+        stored.Seek(-Tail - length, SeekOrigin.End);
+        stored.ReadExactly(footer);
+        new ThriftWalk(footer).Walk();
+        stored.Position = 0;
+    }
+
+    /// <summary>The rows of a group, of which a column that is not nested has a value each.</summary>
+    private static int RowsOf(ParquetReader reader, ParquetRowGroupReader rows, int group)
+    {
+        long count = rows.RowCount;
+        return reader.Metadata!.RowGroups[group].Columns.All(column => column.MetaData?.NumValues >= count)
+            ? checked((int)count)
+            : throw new InvalidDataException($"it claims {count} rows where columns have fewer values");
     }
 
     private static DataField Column(ParquetSchema schema, string path, string column)
@@ -52,14 +91,15 @@ internal static class ParquetTexts
     private static async Task<IReadOnlyList<ReadOnlyMemory<byte>>> TextsOf(ParquetReader reader, int group, DataField field, string path)
     {
         using ParquetRowGroupReader rows = reader.OpenRowGroupReader(group);
+        int count = RowsOf(reader, rows, group);
         if (IsString(field))
         {
-            var texts = new string?[rows.RowCount];
+            var texts = new string?[count];
             await rows.ReadAsync(field, texts.AsMemory()).ConfigureAwait(false);
             return Array.ConvertAll(texts, text => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(text ?? ""));
         }
 
-        var bytes = new byte[]?[rows.RowCount];
+        var bytes = new byte[]?[count];
         await rows.ReadAsync(field, bytes.AsMemory()).ConfigureAwait(false);
         return Array.ConvertAll(bytes, text =>
         {

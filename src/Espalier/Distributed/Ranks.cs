@@ -10,14 +10,9 @@ namespace Espalier.Distributed;
 /// </summary>
 public sealed class Ranks : IDisposable
 {
-    // Large enough that the network's speed counts and not its latency, small enough to be no burden on memory.
-    internal const long BucketBytes = 32 << 20;
-    internal const int MostUnderWay = 2;
-
     // How long a rank that has failed waits to hear of the others: longer than a sick network takes, shorter than a person's patience.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
-
     private const string ToldKey = "told", LeftKey = "left";
 
     private readonly ProcessStore? _store;
@@ -160,7 +155,7 @@ public sealed class Ranks : IDisposable
 
         using var scope = new TensorScope();
         Tensor sent = Tensor.From<double>(numbers, [numbers.Length]);
-        Try(() => _group.AllReduce([sent]).Wait());
+        Wait(BeginSum([sent]));
         sent.ToArray<double>().CopyTo(numbers, 0);
     }
 
@@ -175,51 +170,15 @@ public sealed class Ranks : IDisposable
     /// <summary>Waits until all ranks are here.</summary>
     internal void Meet() => Any(false);
 
-    /// <summary>Sums tensors of one type over the ranks, in place; the result is the same bits on all.</summary>
-    internal void Sum(IEnumerable<Tensor> tensors)
+    /// <summary>Begins to sum tensors of one type over the ranks, in place: the same bits on all, once it has been waited for.</summary>
+    internal GroupWork BeginSum(IReadOnlyList<Tensor> tensors) => Try(() => _group!.AllReduce(tensors));
+
+    /// <summary>Waits for what was begun.</summary>
+    internal void Wait(GroupWork work) => Try(() =>
     {
-        if (_group is null)
-        {
-            return;
-        }
-
-        Try(() =>
-        {
-            Queue<GroupWork> under = [];
-            List<Tensor> bucket = [];
-            long bytes = 0;
-            foreach (Tensor tensor in tensors)
-            {
-                bucket.Add(tensor);
-                bytes += tensor.ByteLength;
-                if (bytes >= BucketBytes)
-                {
-                    Send();
-                }
-            }
-
-            if (bucket.Count > 0)
-            {
-                Send();
-            }
-
-            while (under.TryDequeue(out GroupWork? work))
-            {
-                work.Wait();
-            }
-
-            void Send()
-            {
-                if (under.Count == MostUnderWay)
-                {
-                    under.Dequeue().Wait();
-                }
-
-                under.Enqueue(_group.AllReduce(bucket));
-                (bucket, bytes) = ([], 0);
-            }
-        });
-    }
+        work.Wait();
+        return work;
+    });
 
     /// <summary>Makes sure that all ranks begin with the same.</summary>
     /// <param name="facts">What must be the same, by the name that a message gives it.</param>
@@ -232,7 +191,7 @@ public sealed class Ranks : IDisposable
         }
 
         List<string> differences = [];
-        Try(() =>
+        _ = Try(() =>
         {
             _store.Set($"facts/{Rank}", JsonSerializer.Serialize(facts));
             Dictionary<string, string> first = Facts(0);
@@ -246,6 +205,8 @@ public sealed class Ranks : IDisposable
                     where here != there
                     select $"{name}: {here} on {NameOf(0)}, {there} on {NameOf(rank)}");
             }
+
+            return differences;
         });
         if (differences.Count > 0)
         {
@@ -349,11 +310,11 @@ public sealed class Ranks : IDisposable
         }
     }
 
-    private void Try(Action operation)
+    private T Try<T>(Func<T> operation)
     {
         try
         {
-            operation();
+            return operation();
         }
         catch (TorchException exception)
         {

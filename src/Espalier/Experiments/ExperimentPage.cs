@@ -4,7 +4,10 @@ using Espalier.Reporting;
 
 namespace Espalier.Experiments;
 
-/// <summary>An experiment's result as files: `report.html`, which needs nothing else, `result.json`, and its picture, `loss.svg`.</summary>
+/// <summary>
+/// An experiment's result as files: `report.html`, which needs nothing else, `result.json`, and the losses of the largest budget over
+/// FLOPs and time, `loss.svg` and `time.svg`, with their numbers as CSV.
+/// </summary>
 public static class ExperimentPage
 {
     /// <summary>The page's name in its folder.</summary>
@@ -35,7 +38,15 @@ public static class ExperimentPage
         AtomicFile.Write(Path.Combine(folder, FileName), Render(result));
         if (result.Arms.Count > 0)
         {
-            AtomicFile.Write(Path.Combine(folder, "loss.svg"), Courses(result, result.Arms.Max(arm => arm.Budget)).ToSvg());
+            WritePicture("loss", CostAxis.Flops);
+            WritePicture("time", CostAxis.Time);
+        }
+
+        void WritePicture(string name, CostAxis axis)
+        {
+            SvgChart picture = Courses(result, result.Arms.Max(arm => arm.Budget), axis);
+            AtomicFile.Write(Path.Combine(folder, name + ".csv"), picture.ToCsv());
+            AtomicFile.Write(Path.Combine(folder, name + ".svg"), picture.ToSvg());
         }
     }
 
@@ -63,7 +74,8 @@ public static class ExperimentPage
 
             html.Append(HtmlPage.Table(
                     table.Columns, table.Rows, row => Swatch(result, result.Arms.First(arm => arm.Arm.Name == names[row]).Arm)))
-                .Append(Charts(result, Courses(result, budget), Sweeps(result, budget))).Append("</section>\n");
+                .Append(Charts(
+                    result, Courses(result, budget, CostAxis.Flops), Courses(result, budget, CostAxis.Time), Sweeps(result, budget))).Append("</section>\n");
         }
 
         AppendVerdicts(html, result);
@@ -121,24 +133,28 @@ public static class ExperimentPage
     private static int ColorOf(Outcome outcome) => outcome switch { Outcome.Pays => 3, Outcome.Costs => 2, _ => 0 };
 
     /// <summary>The held-out losses of each arm's first run while it trained.</summary>
-    private static SvgChart Courses(ExperimentResult result, double budget)
+    private static SvgChart Courses(ExperimentResult result, double budget, CostAxis axis)
     {
         ArmResult[] arms = [.. result.Arms.Where(arm => arm.Budget == budget)];
         ChartSeries[] series =
         [
             .. arms.Select(arm => Line(result, arm.Arm, LossCurve.HeldOut(RunMetrics.Load(arm.Runs[0].Folder)).Points
-                .Select(point => new ChartPoint(point.Cost.Flops, point.Loss)))),
+                .Select(point => new ChartPoint(axis == CostAxis.Flops ? point.Cost.Flops : point.Cost.Seconds, point.Loss)))),
         ];
+        double longest = series.SelectMany(line => line.Points).Select(point => point.X).DefaultIfEmpty(1).Max();
 
         // A grown arm is measured as the whole model that it is to be: before it grows, its losses may lie far above all others.
         double[] shown =
         [
-            .. series.Where((_, i) => arms[i].Arm.IsNeverGrown || arms.All(arm => !arm.Arm.IsNeverGrown)).SelectMany(line => line.Points).Where(point => point.X >= BeginningLeftOut * budget).Select(point => point.Y),
+            .. series.Where((_, i) => arms[i].Arm.IsNeverGrown || arms.All(arm => !arm.Arm.IsNeverGrown)).SelectMany(line => line.Points)
+                .Where(point => point.X >= BeginningLeftOut * longest).Select(point => point.Y),
         ];
         return new SvgChart
         {
-            Title = string.Create(CultureInfo.InvariantCulture, $"Held-out loss while training, seed {arms[0].Runs[0].Run.Seed}"),
-            X = ChartAxis.PowerOfTen("FLOPs", budget) with { Minimum = 0 },
+            Title = string.Create(
+                CultureInfo.InvariantCulture,
+                $"Held-out loss over {(axis == CostAxis.Flops ? "FLOPs" : "training time")}, seed {arms[0].Runs[0].Run.Seed}"),
+            X = (axis == CostAxis.Flops ? ChartAxis.PowerOfTen("FLOPs", longest) : ChartAxis.Time(longest)) with { Minimum = 0 },
             Y = shown.Length > 0
                 ? new ChartAxis { Label = "Nats per token", Minimum = shown.Min() - (0.05 * (shown.Max() - shown.Min())), Maximum = shown.Max() }
                 : new ChartAxis { Label = "Nats per token" },

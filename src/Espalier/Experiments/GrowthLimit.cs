@@ -54,7 +54,8 @@ public sealed record GrowthLimit(ArmResult Arm, ArmResult Small, ArmResult Large
     public override string ToString() =>
         $"{Arm.Arm.Name} at {Figures.FlopsInProse(Arm.Budget)} FLOPs: one growth from {Small.Arm.Name} can save at most {Figures.Percent(Ceiling)} of {Large.Arm.Name}, "
         + (Saving is not double saving ? $"and what it saved is not known: the budgets of {Large.Arm.Name} do not enclose its loss."
-            : $"and saved {Figures.Percent(saving)}" + (Share is double share ? $", {Figures.Percent(share)} of that." : "."));
+            : saving < 0 ? $"and cost {Figures.Percent(-saving)} more at equal loss."
+            : $"and saved {Figures.Percent(saving)} at equal loss" + (Share is double share ? $", {Figures.Percent(share)} of that." : "."));
 
     /// <summary>The training loss of an arm's first run until its rate decays.</summary>
     private static TrainingCurve StablePhase(ArmResult arm) => new(

@@ -25,23 +25,23 @@ internal sealed record RankPlan(
     /// <summary>The formulas in a few lines.</summary>
     public const string Formula =
         "Ranks: each computes M / N of an update's M micro-batches and sends 2 (N - 1) / N 4 P bytes, a ring's least, for P parameters (where layers are frozen, less). "
-        + "Sending takes these bytes over the network's rate, and 2 (N - 1) latencies for each of the messages: one for every 32 MiB, and two small ones. "
+        + "Sending takes these bytes over the network's rate, and 2 (N - 1) latencies for each of the messages: one for every 32 MiB or every layer and the rest, whichever are more, and two small ones. "
         + "Efficiency = t(M) / (N (t(M / N) + sending)), t(m) = m micro-batches and the update itself. Overlapped: what the backward pass of the last "
         + "micro-batch, two thirds of it, can hide at best. ZeRO-1 deals the optimizer's memory out, 1 / N to each, and sends as many bytes.";
 
     /// <summary>The bytes that leave each rank in an update.</summary>
     public double SentBytes(int ranks) => Network.RingBytes(ranks, Need.Gradients);
 
-    /// <summary>Copies of gradients that are under way, at their most.</summary>
+    /// <summary>Copies of gradients that are under way, at their most: some buckets, and the largest parameter with one of them.</summary>
     public double UnderWay(int ranks) =>
-        ranks == 1 ? 0 : Math.Min(Need.Gradients, Ranks.MostUnderWay * (Ranks.BucketBytes + (4 * Need.Largest)));
+        ranks == 1 ? 0 : Math.Min(Need.Gradients, (SumsUnderWay.MostUnderWay * SumsUnderWay.BucketBytes) + (4 * Need.Largest));
 
     /// <summary>The seconds of an update's own computing on each rank.</summary>
     public double? ComputingSeconds(int ranks) => MicroBatches / ranks * MicroBatchSeconds + Speed?.UpdateSeconds;
 
     /// <summary>The seconds of an update's sending.</summary>
     public double SendingSeconds(int ranks) => ranks == 1 ? 0
-        : Network.AllReduceSeconds(ranks, Need.Gradients, Math.Ceiling(Need.Gradients / Ranks.BucketBytes) + SmallSums);
+        : Network.AllReduceSeconds(ranks, Need.Gradients, Math.Max(Math.Ceiling(Need.Gradients / SumsUnderWay.BucketBytes), Stage.Model.Layers + 1) + SmallSums);
 
     /// <summary>The seconds of an update; of sending, some may be hidden behind computing.</summary>
     public double? UpdateSeconds(int ranks, bool overlapped = false) =>

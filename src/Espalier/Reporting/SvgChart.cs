@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Espalier.Reporting;
@@ -38,6 +39,24 @@ internal sealed class SvgChart
     /// <param name="width">In pixels; the file scales.</param>
     /// <param name="height">In pixels, or as much more as the lines' labels need.</param>
     public string ToSvg(int width = 760, int height = 420) => Render(width, HeightFor(height), labels: true, standAlone: true);
+
+    /// <summary>The numbers of the picture as CSV: a row for each point of each line, in the units of the axes.</summary>
+    public string ToCsv()
+    {
+        var csv = new StringBuilder($"line,{Quoted(X.Label)},{Quoted(Y.Label)}\n");
+        foreach (ChartSeries line in Series)
+        {
+            foreach (ChartPoint point in line.Points)
+            {
+                csv.Append(CultureInfo.InvariantCulture, $"{Quoted(line.Name)},{point.X / X.Unit:R},{point.Y / Y.Unit:R}\n");
+            }
+        }
+
+        return csv.ToString();
+
+        static string Quoted(string text) =>
+            text.AsSpan().ContainsAny(",\"") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
+    }
 
     /// <summary>A height in which all lines have room for their labels.</summary>
     /// <param name="height">The least height.</param>

@@ -1,6 +1,5 @@
 using Espalier.Distributed;
 using Espalier.Models;
-using Espalier.Torch;
 
 namespace Espalier.Training;
 
@@ -41,42 +40,25 @@ internal sealed class MicroBatchTable(int microBatches, ParameterSet parameters)
     public double Predictions(int microBatch) => _numbers[(microBatch * Columns) + 4];
 
     /// <summary>Fills in the rows of the other ranks.</summary>
-    public void Share(Ranks ranks, ParameterSet parameters)
+    /// <param name="ranks">The ranks.</param>
+    /// <param name="exchange">Their gradients, which have been waited for.</param>
+    /// <param name="parameters">What they train. Of those that had a gradient on no rank the zeros are dropped.</param>
+    public void Share(Ranks ranks, GradientExchange exchange, ParameterSet parameters)
     {
-        if (ranks.Size == 1)
-        {
-            return;
-        }
-
-        using var scope = new TensorScope();
         int index = microBatches * Columns;
         foreach (Parameter parameter in parameters)
         {
-            _numbers[index++] = parameter.Value.Grad is null ? 0 : 1;
+            _numbers[index++] = exchange.Had(parameter) ? 1 : 0;
         }
 
         ranks.Sum(_numbers);
-    }
-
-    /// <summary>Sums the gradients of all ranks; of parameters that had none on some, too, and on none stays none.</summary>
-    public void SumGradients(Ranks ranks, ParameterSet parameters)
-    {
-        if (ranks.Size == 1)
-        {
-            return;
-        }
-
-        using var scope = new TensorScope();
-        List<Tensor> gradients = [];
-        int index = microBatches * Columns;
+        index = microBatches * Columns;
         foreach (Parameter parameter in parameters)
         {
-            if (_numbers[index++] > 0)
+            if (_numbers[index++] == 0)
             {
-                gradients.Add(parameter.Value.Grad ?? parameter.Value.BeginGrad());
+                parameter.Value.ClearGrad();
             }
         }
-
-        ranks.Sum(gradients);
     }
 }

@@ -20,6 +20,9 @@ public sealed record StepResult(IReadOnlyList<MicroBatchResult> MicroBatches, do
 {
     /// <summary>The mean loss over all targets of the update, in nats a target.</summary>
     public double Loss { get; } = MicroBatches.Sum(batch => batch.LossSum) / MicroBatches.Sum(batch => batch.Targets);
+
+    /// <summary>How long its gradients were under way between ranks; none where there is one.</summary>
+    public CommunicationTime Communication { get; init; }
 }
 
 /// <summary>
@@ -62,27 +65,32 @@ public sealed class TrainingStep(
     {
         long started = TimeProvider.System.GetTimestamp();
         var done = new MicroBatchTable(microBatches, state.Model.Parameters);
-        for (int i = 0; i < microBatches; i++)
+        using GradientExchange? exchange = _ranks.Size == 1 ? null
+            : new GradientExchange(_ranks, state.Model, [.. Enumerable.Range(0, microBatches).Select(plans)]);
+        int share = microBatches / _ranks.Size, end = (_ranks.Rank + 1) * share;
+        for (int i = end - share; i < end; i++)
         {
-            if (RankOf(i, microBatches, _ranks) != _ranks.Rank)
-            {
-                continue;
-            }
-
             using var scope = new TensorScope();
             ForwardPlan plan = plans(i);
             ModelBatch batch = batches(i, plan);
             using var back = new BackwardPass(state.Model, plan, recompute ? compute : null);
             Tensor loss = LossSum(state.Model, batch, plan, back, dropoutSeeds(i));
-            back.Run(loss);
+            back.Run(loss, i == end - 1 && exchange is not null ? exchange.Final : null);
             done.Add(i, loss.Item(), batch);
-            if (!double.IsFinite(done.LossSum(i)))
+
+            // Other ranks wait for this one's gradients, whatever they are.
+            if (exchange is null && !double.IsFinite(done.LossSum(i)))
             {
                 break;
             }
         }
 
-        done.Share(_ranks, state.Model.Parameters);
+        CommunicationTime communication = exchange?.Wait() ?? default;
+        if (exchange is not null)
+        {
+            done.Share(_ranks, exchange, state.Model.Parameters);
+        }
+
         var results = new MicroBatchResult[microBatches];
         FlopsCount flops = state.Position.Flops;
         long tokens = 0;
@@ -100,7 +108,6 @@ public sealed class TrainingStep(
             tokens += (long)sequences * length;
         }
 
-        done.SumGradients(_ranks, state.Model.Parameters);
         double targets = results.Sum(result => result.Targets);
         double norm = GradientNorm.Of(state.Model.Parameters) / targets;
         if (!double.IsFinite(norm))
@@ -111,7 +118,7 @@ public sealed class TrainingStep(
         flops += optimizer.Step(state.Model.Parameters, state.Optimizer, GradientNorm.ClipFactor(norm, clipNorm) / targets, rates);
         state.Model.Parameters.ClearGradients();
         Engine.Synchronize(compute.Device);
-        var result = new StepResult(results, norm, rates.Rate);
+        var result = new StepResult(results, norm, rates.Rate) { Communication = communication };
         long step = state.Position.Step + 1;
         state.Position = state.Position with
         {

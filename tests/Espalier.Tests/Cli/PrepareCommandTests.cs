@@ -189,7 +189,8 @@ public sealed class PrepareCommandTests : IDisposable
     public void ImpossibleVocabulariesAreNamed()
     {
         Fail([Text, "--out", Out], "--tokenizer", "--bytes", "--bpe");
-        Fail([Text, "--bytes", "--bpe", "300", "--out", Out], "--tokenizer", "--bytes", "--bpe");
+        Fail([Text, "--bytes", "--bpe", "300", "--out", Out], "--bytes and --bpe are 2 vocabularies", "HINT: Give --bytes or --bpe alone.");
+        Fail([Text, "--characters", "--bpe", "5", "--out", Out], "--characters and --bpe are 2 vocabularies");
         Fail([Text, "--wordpiece", "300", "--bpe", "300", "--out", Out], "--bpe", "--wordpiece");
         Fail([Text, "--bpe", "300", "--cased", "--out", Out], "--cased", "--wordpiece");
         Fail([Text, "--bytes", "--min-frequency", "2", "--out", Out], "--min-frequency", "--bpe and --wordpiece only");

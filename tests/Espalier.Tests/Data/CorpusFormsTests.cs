@@ -84,6 +84,42 @@ public sealed class CorpusFormsTests : IDisposable
         }
     }
 
+    /// <summary>Wherever bytes are damaged, reading ends soon: with texts, or with one message that names the file.</summary>
+    [Fact]
+    public async Task DamagedParquetEndsSoon()
+    {
+        byte[] whole = File.ReadAllBytes(await ParquetFile([65]));
+        int refused = 0;
+        for (int seed = 0; seed < 3000; seed++)
+        {
+            // The footer, which says where everything is and how much, is hit more often than the rest.
+            var random = new Random(seed);
+            byte[] bytes = [.. whole];
+            for (int damages = random.Next(1, 4); damages > 0; damages--)
+            {
+                bytes[random.Next(seed % 2 * whole.Length / 2, whole.Length)] = (byte)random.Next(256);
+            }
+
+            string path = _folder.Write("damaged.parquet", bytes);
+            Task<string> reading = Task.Run(() =>
+            {
+                try
+                {
+                    return string.Concat(Texts(path));
+                }
+                catch (UserErrorException error)
+                {
+                    Interlocked.Increment(ref refused);
+                    return error.Message;
+                }
+            });
+            Assert.Same(reading, await Task.WhenAny(reading, Task.Delay(TimeSpan.FromSeconds(10))));
+            Assert.NotNull(await reading);
+        }
+
+        Assert.InRange(refused, 500, 2999);
+    }
+
     [Fact]
     public void ZstandardIsUnpackedAndMustBeWhole()
     {

@@ -1,6 +1,7 @@
 using Espalier.Configuration;
 using Espalier.Optimization;
 using Espalier.Tests.Data;
+using Espalier.Tests.Growth;
 using Espalier.Tests.Training;
 using Espalier.Training;
 
@@ -27,6 +28,20 @@ public sealed class TrainingOnRanksTests : IDisposable
         var two = new MetricsTable(_folder.File("two"));
         string[] columns = [.. MetricsTable.Standing, .. MetricsTable.Means];
         Assert.Equal(one.Rows.Select(row => MetricsTable.Cells(row, columns)), two.Rows.Select(row => MetricsTable.Cells(row, columns)));
+    }
+
+    /// <summary>Each rank executes layers of its own, frozen, dropped or in another order; what none trains gets no gradient.</summary>
+    [Theory]
+    [InlineData("pld")]
+    [InlineData("raptr")]
+    [InlineData("random-ltd")]
+    [InlineData("mslt")]
+    public void MethodsThatRunPartsOfAModelDoSoOnRanks(string method)
+    {
+        Recipe recipe = TinyRun.Recipe with { Method = EveryMethod.Of(method).Resolve(TinyRun.Recipe.Model) };
+        TinyRun.Go(_folder.File("one"), recipe);
+        Assert.All(Go(2, recipe, "two"), Assert.Null);
+        TinyRun.SameEnd(_folder.File("one"), _folder.File("two"));
     }
 
     /// <summary>A sum of four may be added in another order: equal to rounding, and to the bit from run to run.</summary>

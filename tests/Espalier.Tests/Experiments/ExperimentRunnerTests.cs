@@ -78,7 +78,16 @@ public sealed class ExperimentRunnerTests : IDisposable
         Assert.All(result.Verdicts, verdict => Assert.Contains(verdict.Arm.Arm.Name + " ", page, StringComparison.Ordinal));
         JsonNode json = JsonNode.Parse(File.ReadAllText(_folder.File("page/result.json")))!;
         Assert.Equal(6, json["arms"]!.AsArray().Count);
-        Assert.StartsWith("<svg", File.ReadAllText(_folder.File("page/loss.svg")), StringComparison.Ordinal);
+        foreach (string picture in new[] { "loss", "time" })
+        {
+            Assert.StartsWith("<svg", File.ReadAllText(_folder.File($"page/{picture}.svg")), StringComparison.Ordinal);
+
+            // The last number is where the last arm ends.
+            string[] numbers = File.ReadAllLines(_folder.File($"page/{picture}.csv"));
+            ArmResult last = result.Arms[^1];
+            Assert.EndsWith(last.Runs[0].Loss.ToString("R", System.Globalization.CultureInfo.InvariantCulture), numbers[^1], StringComparison.Ordinal);
+            Assert.StartsWith(last.Arm.Name + ",", numbers[^1], StringComparison.Ordinal);
+        }
     }
 
     /// <summary>

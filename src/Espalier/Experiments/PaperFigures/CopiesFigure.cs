@@ -24,7 +24,7 @@ internal sealed class CopiesFigure : IPaperFigure
 
     private static SvgChart Cosines((LayerMapKind Map, RunMetrics Run)[] expanded) => new()
     {
-        Title = "Cosine of the weights of 12 layers to the layer that they are made from",
+        Title = "Cosine of the weights of both copies to the layer that they are made from",
         X = new ChartAxis { Label = "Updates since the expansion", Minimum = 0 },
         Y = new ChartAxis { Label = "Cosine, mean over matrices" },
         Series =
@@ -49,7 +49,7 @@ internal sealed class CopiesFigure : IPaperFigure
 
                 return lines.Select((points, copy) => new ChartSeries
                 {
-                    Name = $"{FigureRuns.NameOf(one.Map)}, {(copy == 0 ? "first" : "second")}",
+                    Name = $"{FigureRuns.NameOf(one.Map)}, {(copy == 0 ? "1st" : "2nd")}",
                     Color = 1 + i,
                     Round = copy,
                     Dots = true,
@@ -63,7 +63,7 @@ internal sealed class CopiesFigure : IPaperFigure
     {
         Title = "Share of each layer in the squared gradient, on held-out text",
         X = new ChartAxis { Label = "Layer, from the bottom" },
-        Y = new ChartAxis { Label = "Share", Minimum = 0 },
+        Y = new ChartAxis { Label = "Share", Log = true },
         Series =
         [
             .. expanded.SelectMany((one, i) =>
@@ -72,7 +72,7 @@ internal sealed class CopiesFigure : IPaperFigure
                 using LoadedModel source = Load(checkpoints.Last(at => at.Step <= FigureRuns.GrowthOf(one.Run)).Folder);
                 using LoadedModel last = Load(checkpoints[^1].Folder);
                 var atOnce = ForwardPlan.Of(LayerMap.Build(one.Map, source.Config.Layers, last.Config.Layers));
-                return new[] { Line(source.Model, atOnce, "at once", 0), Line(last.Model, ForwardPlan.Plain(last.Config.Layers), "end", 1) };
+                return new[] { Line(source.Model, atOnce, "at hop", 0), Line(last.Model, ForwardPlan.Plain(last.Config.Layers), "end", 1) };
 
                 ChartSeries Line(Model model, ForwardPlan plan, string when, int round) => new()
                 {

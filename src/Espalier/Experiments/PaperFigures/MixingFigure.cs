@@ -13,10 +13,10 @@ internal sealed class MixingFigure : IPaperFigure
 
     private static readonly int[] Taus = [10, 25, 40, 55, 70];
 
-    private static readonly (string Name, string Method)[] Ways =
+    private static readonly (string Name, string Run, string Method)[] Ways =
     [
-        ("1 to 6, fresh", "name: late-growth, stages: [1, 6], new_layers: fresh"),
-        ("3 to 6, interpolated", "name: late-growth, stages: [3, 6], new_layers: interpolate"),
+        ("1 to 6, fresh", "1-to-6-fresh", "name: late-growth, stages: [1, 6], new_layers: fresh"),
+        ("3 to 6, copies", "3-to-6-interpolated", "name: late-growth, stages: [3, 6], new_layers: interpolate"),
     ];
 
     public string Name => "mixing";
@@ -31,7 +31,7 @@ internal sealed class MixingFigure : IPaperFigure
             .. Ways.Index().SelectMany(way => Taus.Select(tau =>
             {
                 RunMetrics run = runs.Train(
-                    string.Create(CultureInfo.InvariantCulture, $"{way.Item.Name.Replace(", ", "-", StringComparison.Ordinal).Replace(' ', '-')}-at-{tau}"),
+                    string.Create(CultureInfo.InvariantCulture, $"{way.Item.Run}-at-{tau}"),
                     "model.n_layer=6", $"method={{{way.Item.Method}, boundaries: [{tau} %]}}");
                 long growth = FigureRuns.GrowthOf(run);
                 return (way.Index, growth, Losses(run).Zip(goal).Where(at => at.First.Step >= growth + SmoothedRows)

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using Espalier.Configuration;
 using Espalier.Reporting;
 using Espalier.Training;
@@ -41,7 +39,7 @@ public static class PaperFigures
             foreach ((string part, SvgChart picture) in figure.Draw(runs))
             {
                 string file = Path.Combine(folder, $"{name}-{part}");
-                AtomicFile.Write(file + ".csv", Csv(picture));
+                AtomicFile.Write(file + ".csv", picture.ToCsv());
                 AtomicFile.Write(file + ".svg", picture.ToSvg());
                 files.Add(file + ".svg");
             }
@@ -60,21 +58,4 @@ public static class PaperFigures
         return new UserErrorException(
             $"There is no figure '{name}'.", $"Did you mean {NearestName.Of(name, names)}? There are {string.Join(", ", names)}.");
     }
-
-    /// <summary>The numbers of a picture: a row for each point of each line.</summary>
-    private static string Csv(SvgChart picture)
-    {
-        var csv = new StringBuilder($"line,{Quoted(picture.X.Label)},{Quoted(picture.Y.Label)}\n");
-        foreach (ChartSeries line in picture.Series)
-        {
-            foreach (ChartPoint point in line.Points)
-            {
-                csv.Append(CultureInfo.InvariantCulture, $"{Quoted(line.Name)},{point.X / picture.X.Unit:R},{point.Y / picture.Y.Unit:R}\n");
-            }
-        }
-
-        return csv.ToString();
-    }
-
-    private static string Quoted(string text) => text.AsSpan().ContainsAny(",\"") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
 }
