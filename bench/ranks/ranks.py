@@ -26,30 +26,37 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 # Layers, width, context, sequences of a micro-batch, micro-batches of an update, updates of a run.
 SETTINGS = [(12, 128, 64, 8, 2, 60), (6, 384, 128, 4, 2, 24), (6, 384, 128, 4, 8, 12)]
 
+# Of the sums that the sending formula is held against; the first and the last but one give it its rate and latency.
+SIZES = [8, 1 << 18, 1 << 20, 2420608, 8 << 20, 10800000]
+
 ALL_REDUCE = """
-import os, sys, time, torch, torch.distributed as d
+import sys, time, torch, torch.distributed as d
+rank, size, meet, sizes = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], [int(n) for n in sys.argv[4:]]
 torch.set_num_threads(1)
-d.init_process_group("gloo", init_method="file://" + sys.argv[2], rank=int(sys.argv[1]), world_size=2)
-def least(elements, times):
+d.init_process_group("gloo", init_method="file://" + meet, rank=rank, world_size=size)
+for elements in sizes:
     x, best = torch.ones(elements), 1e9
-    for _ in range(times):
+    for _ in range(200 if elements < 1000 else 40):
         d.barrier(); start = time.perf_counter(); d.all_reduce(x); best = min(best, time.perf_counter() - start)
-    return best
-small, large = least(8, 200), least(8 << 20, 15)
-if sys.argv[1] == "0": print(small, large)
+    if rank == 0: print(best)
 """
 
 
-def network():
-    """The rate and the latency of a ring of two: 2 (N - 1) = 2 messages, each half of the 32 MiB."""
+def all_reduce_seconds(ranks):
+    """The least of many all-reduces of each size."""
     with tempfile.TemporaryDirectory() as folder:
-        ranks = [
-            subprocess.Popen([sys.executable, "-c", ALL_REDUCE, str(rank), folder + "/meet"],
+        processes = [
+            subprocess.Popen([sys.executable, "-c", ALL_REDUCE, str(rank), str(ranks), folder + "/meet", *map(str, SIZES)],
                              stdout=subprocess.PIPE, text=True, env={**ENVIRONMENT, "GLOO_SOCKET_IFNAME": "lo"})
-            for rank in range(2)]
-        said = [rank.communicate()[0] for rank in ranks]
-    small, large = (float(number) for number in said[0].split())
-    return (32 << 20) / (large - small), small / 2
+            for rank in range(ranks)]
+        said = [process.communicate()[0] for process in processes]
+    return [float(line) for line in said[0].split()]
+
+
+def network(ranks, seconds):
+    """The rate and the latency by which the formula gives the shortest sum and that of 32 MiB their times."""
+    small, large = seconds[0], seconds[-2]
+    return 2 * (ranks - 1) / ranks * 4 * SIZES[-2] / (large - small), small / (2 * (ranks - 1))
 
 
 def recipe(folder, setting, share=1):
@@ -85,9 +92,35 @@ def update_seconds(folder, commands):
     return max(least)
 
 
+def train(rounds, folder, rate, latency, say):
+    """Updates of one rank, of two processes at once, and of two ranks; and what the plan says of them."""
+    say(f"- An update's milliseconds: the least of a run, the median of {rounds} turns. Foretold: `espalier plan --measure --ranks 2`, told that network.")
+    say()
+    say("| layers x width, micro-batches | a rank sends | one rank | two processes at once, half each | two ranks | sending | of the two processes' speed | foretold: one rank | half | sending | of half's speed |")
+    say("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for setting in SETTINGS:
+        whole, half = recipe(folder, setting), recipe(folder, setting, share=2)
+        rows = []
+        for _ in range(rounds):
+            plan = json.loads(subprocess.run(
+                [ESPALIER, "plan", whole, "--measure", "--ranks", "2", "--network", f"{rate:.0f},{latency:.9f}", "--json"],
+                env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout)["on_ranks"]
+            stage = plan["stages"][0]
+            one = update_seconds(folder, [([], whole)])
+            apart = update_seconds(folder, [([], half), ([], half)])
+            two = update_seconds(folder, [(["launch", "--ranks", "2", "--"], whole)])
+            computing, sending = stage["computing_seconds"], stage["sending_seconds"]
+            rows.append([1e3 * one, 1e3 * apart, 1e3 * two, 1e3 * (two - apart), apart / two,
+                         1e3 * plan["run"][0]["seconds"] / setting[5], 1e3 * computing, 1e3 * sending, computing / (computing + sending)])
+        middle = [statistics.median(column) for column in zip(*rows)]
+        shares = [row[4] for row in rows]
+        say(f"| {setting[0]} x {setting[1]}, {setting[4]} | {stage['sent_bytes'] / 1e6:.1f} MB | " + " | ".join(f"{value:.1f}" for value in middle[:4])
+            + f" | {middle[4]:.0%} ({min(shares):.0%} to {max(shares):.0%}) | " + " | ".join(f"{value:.1f}" for value in middle[5:8]) + f" | {middle[8]:.0%} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="turns of one rank and of two [5]")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of one rank and of two; 0 leaves training out [5]")
     parser.add_argument("--out", help="writes the report to this file, too")
     options = parser.parse_args()
     lines = []
@@ -107,35 +140,30 @@ def main():
                        check=True, capture_output=True)
 
         processor = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-        rate, latency = network()
+        measured = {ranks: all_reduce_seconds(ranks) for ranks in (2, 4)}
+        rate, latency = network(2, measured[2])
         say(f"# One rank and two, {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC")
         say()
         say("    bench/ranks/run" + "".join(" " + argument for argument in sys.argv[1:]))
         say()
         say(f"- {processor}, {os.cpu_count()} cores; ranks of one thread each, over loopback; load before: {os.getloadavg()[0]:.1f}")
-        say(f"- PyTorch's all-reduce over Gloo between two processes here, the least of many: {rate / 1e9:.2f} GB/s, {latency * 1e6:.0f} us a message")
-        say(f"- An update's milliseconds: the least of a run, the median of {options.rounds} turns. Foretold: `espalier plan --measure --ranks 2`, told that network.")
         say()
-        say("| layers x width, micro-batches | a rank sends | one rank | two processes at once, half each | two ranks | sending | of the two processes' speed | foretold: one rank | half | sending | of half's speed |")
-        say("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-        for setting in SETTINGS:
-            whole, half = recipe(folder, setting), recipe(folder, setting, share=2)
-            rows = []
-            for _ in range(options.rounds):
-                plan = json.loads(subprocess.run(
-                    [ESPALIER, "plan", whole, "--measure", "--ranks", "2", "--network", f"{rate:.0f},{latency:.9f}", "--json"],
-                    env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout)["on_ranks"]
-                stage = plan["stages"][0]
-                one = update_seconds(folder, [([], whole)])
-                apart = update_seconds(folder, [([], half), ([], half)])
-                two = update_seconds(folder, [(["launch", "--ranks", "2", "--"], whole)])
-                computing, sending = stage["computing_seconds"], stage["sending_seconds"]
-                rows.append([1e3 * one, 1e3 * apart, 1e3 * two, 1e3 * (two - apart), apart / two,
-                             1e3 * plan["run"][0]["seconds"] / setting[5], 1e3 * computing, 1e3 * sending, computing / (computing + sending)])
-            middle = [statistics.median(column) for column in zip(*rows)]
-            shares = [row[4] for row in rows]
-            say(f"| {setting[0]} x {setting[1]}, {setting[4]} | {stage['sent_bytes'] / 1e6:.1f} MB | " + " | ".join(f"{value:.1f}" for value in middle[:4])
-                + f" | {middle[4]:.0%} ({min(shares):.0%} to {max(shares):.0%}) | " + " | ".join(f"{value:.1f}" for value in middle[5:8]) + f" | {middle[8]:.0%} |")
+        say("## Sending")
+        say()
+        say("PyTorch's all-reduce over Gloo, milliseconds: the least of 40, and the formula with the rate and the latency of the first and the fifth.")
+        say()
+        say("| ranks | GB/s | us | " + " | ".join(f"{4 * size / 1e6:.3g} MB" for size in SIZES) + " |")
+        say("|--:" * (3 + len(SIZES)) + "|")
+        for ranks, seconds in measured.items():
+            speed, delay = network(ranks, seconds)
+            formula = [2 * (ranks - 1) / ranks * 4 * size / speed + 2 * (ranks - 1) * delay for size in SIZES]
+            say(f"| {ranks} | {speed / 1e9:.2f} | {delay * 1e6:.0f} | "
+                + " | ".join(f"{1e3 * is_so:.2f} ({1e3 * by_formula:.2f})" for is_so, by_formula in zip(seconds, formula)) + " |")
+        if options.rounds > 0:
+            say()
+            say("## Training")
+            say()
+            train(options.rounds, folder, rate, latency, say)
     if options.out:
         pathlib.Path(options.out).write_text("\n".join(lines) + "\n")
 
