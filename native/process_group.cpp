@@ -102,14 +102,15 @@ Work* work_or_error(Body body) noexcept {
     auto work = std::make_unique<Work>();
     body(*work);
     *work->ended = work->began;
-    for (auto& pending : work->pending) {
 #ifdef ESP_NCCL
-      if (dynamic_cast<c10d::ProcessGroupNCCL::WorkNCCL*>(pending.get())) {
-        continue;  // its future is there as soon as it is begun
-      }
+    // Its futures are there as soon as the work is begun.
+    bool tells = work->kept.empty() || !work->kept[0].is_cuda();
+#else
+    bool tells = true;
 #endif
+    for (size_t i = 0; tells && i < work->pending.size(); i++) {
       // Called by the thread that ends it, before those that wait go on.
-      pending->getFuture()->addCallback([ended = work->ended](c10::ivalue::Future&) { *ended = now(); });
+      work->pending[i]->getFuture()->addCallback([ended = work->ended](c10::ivalue::Future&) { *ended = now(); });
     }
     return work.release();
   } catch (...) {

@@ -225,16 +225,13 @@ public static class ExperimentPage
 
     private static void AppendVerdicts(StringBuilder html, ExperimentResult result)
     {
-        // What few verdicts say stands above already; what they save against the target never stands without the envelope.
-        if (result.Verdicts.Count > ManyVerdicts || result.Verdicts.Any(verdict => verdict.TargetSaving is not null))
+        // What few verdicts say stands above already.
+        if (result.Verdicts.Count > ManyVerdicts)
         {
             html.Append("<section>\n<h2>In words</h2>\n<ul class=\"verdicts\">\n");
             foreach (Verdict verdict in result.Verdicts.OrderBy(verdict => verdict.Arm.Budget).ThenBy(verdict => verdict.Difference.Mean))
             {
-                string against = verdict.TargetSaving is double saving
-                    ? $" Against {result.Config.Target} alone it {(saving >= 0 ? "saves" : "costs")} {Figures.Percent(Math.Abs(saving))}{(saving >= 0 ? "" : " more")} of the FLOPs at equal loss (a speed-up of {Figures.Percent(verdict.TargetSpeedup)})."
-                    : "";
-                html.Append($"<li>{Svg.Text(verdict + against)}</li>\n");
+                html.Append($"<li>{Svg.Text($"{verdict} {verdict.AgainstTarget(result.Config.Target)}".TrimEnd())}</li>\n");
             }
 
             html.Append("</ul>\n</section>\n");

@@ -27,8 +27,8 @@ internal sealed class SlopeFigure : IPaperFigure
         yield return ("loss", new SvgChart
         {
             Title = "Training loss over FLOPs",
-            X = new ChartAxis { Label = "FLOPs", Log = true },
-            Y = new ChartAxis { Label = "Nats per token", Log = true },
+            X = ChartAxis.PowerOfTen("FLOPs", large.Cost.Flops) with { Log = true },
+            Y = new ChartAxis { Label = "Nats per token" },
             Series =
             [
                 .. all.Select((one, i) => new ChartSeries
@@ -51,7 +51,7 @@ internal sealed class SlopeFigure : IPaperFigure
             X = new ChartAxis { Label = "Updates" },
             Y = new ChartAxis { Label = "Slope, over the last third of the compute" },
             Target = Threshold,
-            TargetText = "flatter: grow",
+            TargetText = "above: grow",
             Series =
             [
                 .. all.Take(2).Select((one, i) => new ChartSeries
