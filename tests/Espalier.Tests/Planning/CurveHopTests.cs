@@ -1,5 +1,5 @@
-using Espalier.Reporting;
 using Espalier.Planning;
+using Espalier.Reporting;
 using FsCheck;
 using FsCheck.Fluent;
 
