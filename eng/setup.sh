@@ -188,6 +188,14 @@ require_npm() {
     fi
 }
 
+# For tests alone, which leave pages out without it.
+require_chromium() {
+    local packages=(chromium) reasons=('chromium: opens the pages of reports in a test')
+    if ! type -P chromium chromium-browser google-chrome >/dev/null && is_debian && offers chromium; then
+        install_packages
+    fi
+}
+
 is_debian() { type -P apt-get >/dev/null; }
 
 # Installs the caller's `packages`, for the caller's `reasons`.
