@@ -121,7 +121,7 @@ internal static class ParquetTexts
         }
         catch (Exception e) when (e is not (UserErrorException or OutOfMemoryException))
         {
-            throw new UserErrorException($"{path} is not a whole parquet file: {e.Message}", "Was it copied or downloaded to its end?", e);
+            throw new UserErrorException($"{path} is not a whole parquet file: {e.Message.TrimEnd('.')}.", "Was it copied or downloaded to its end?", e);
         }
     }
 }

@@ -19,14 +19,23 @@ internal sealed class ExampleEncoder(Tokenizer tokenizer, int maxLength)
     {
         var encoded = new EncodedExample[examples.Count];
         int cut = 0;
-        Parallel.For(0, examples.Count, i =>
+        try
         {
-            encoded[i] = Encode(examples[i], out bool isCut);
-            if (isCut)
+            Parallel.For(0, examples.Count, i =>
             {
-                Interlocked.Increment(ref cut);
-            }
-        });
+                encoded[i] = Encode(examples[i], out bool isCut);
+                if (isCut)
+                {
+                    Interlocked.Increment(ref cut);
+                }
+            });
+        }
+        catch (AggregateException several) when (several.InnerExceptions.OfType<UserErrorException>().FirstOrDefault() is UserErrorException one)
+        {
+            // What is wrong with one example is mostly wrong with many: one message will do.
+            throw new UserErrorException(one.Message, one.Hint, several);
+        }
+
         return (encoded, cut);
     }
 

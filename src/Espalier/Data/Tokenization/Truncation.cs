@@ -37,7 +37,7 @@ internal sealed record Truncation(int MaxLength, string Strategy = "LongestFirst
         int room = MaxLength - added, first = text.Count, second = pair?.Count ?? 0;
         if (room < 0)
         {
-            throw new UserErrorException($"{MaxLength} tokens have no room for the {added} special ones of the tokenizer.");
+            throw new UserErrorException($"{MaxLength} tokens have no room for the {added} special ones of the tokenizer.", "Allow more tokens.");
         }
 
         int excess = first + second - room;
