@@ -191,7 +191,7 @@ require_npm() {
 # For tests alone, which leave pages out without it.
 require_chromium() {
     local packages=(chromium) reasons=('chromium: opens the pages of reports in a test')
-    if ! type -P chromium chromium-browser google-chrome >/dev/null && is_debian && offers chromium; then
+    if ! { type -P chromium || type -P chromium-browser || type -P google-chrome; } >/dev/null && is_debian && offers chromium; then
         install_packages
     fi
 }
