@@ -50,8 +50,8 @@ public class OperatorPromiseTests
         Assert.All(
             new ModelConfig[]
             {
-                GrowthSample.Gpt2(2), GrowthSample.Bert(2), new LlamaConfig { Layers = 2, HiddenSize = 16, Heads = 2, ContextLength = 16 },
-                new Qwen3Config { Layers = 2, HiddenSize = 16, Heads = 2, HeadDim = 8, ContextLength = 16 },
+                GrowthSample.Gpt2(2), GrowthSample.Bert(2), new LlamaConfig { Layers = 2, HiddenSize = 16, Heads = 2, ContextLength = 16, VocabularySize = 8 },
+                new Qwen3Config { Layers = 2, HiddenSize = 16, Heads = 2, HeadDim = 8, ContextLength = 16, VocabularySize = 8 },
             },
             model => Assert.Contains((model.ModelType, entry.Keeps(model)), met));
     }
