@@ -15,6 +15,9 @@ namespace Espalier.Tests.Training;
 public partial class MemoryNeedTests
 {
     private const int Vocabulary = 512;
+
+    // What a process that has run thousands of other tests takes for itself meanwhile; alone, all cases keep within a quarter.
+    private const double OfTheProcess = 100e6;
     private static readonly AdamW Optimizer = new(new AdamWConfig());
 
     /// <summary>Of every family a deep model of short sequences and one whose attention weights are the most of it.</summary>
@@ -56,8 +59,8 @@ public partial class MemoryNeedTests
         // The most so far is forgotten: the first step makes what later ones use again.
         Train(config, sequences, bf16, recompute, afterTheFirst: () => File.WriteAllText("/proc/self/clear_refs", "5"));
         SetHeap(MmapThreshold, UsualThreshold);
-        double ratio = (Status("VmHWM") - before) / need.Total;
-        Assert.True(ratio is > 0.75 and < 1.25, string.Create(CultureInfo.InvariantCulture, $"{ratio:F3} of {need.Total / 1e6:F0} MB, of which {need.Activations / 1e6:F0} MB are activations"));
+        double held = Status("VmHWM") - before, ratio = held / need.Total;
+        Assert.True(ratio > 0.75 && held < (1.25 * need.Total) + OfTheProcess, string.Create(CultureInfo.InvariantCulture, $"{ratio:F3} of {need.Total / 1e6:F0} MB, of which {need.Activations / 1e6:F0} MB are activations"));
     }
 
     private static void Train(ModelConfig config, int sequences, bool bf16, bool recompute, Action afterTheFirst)
