@@ -108,7 +108,7 @@ internal static class ExperimentCommand
 
     private static void Show(ExperimentResult result)
     {
-        foreach (double budget in result.Config.Budgets.Order())
+        foreach (double budget in result.Arms.Select(arm => arm.Budget).Distinct().Order())
         {
             Tables.Print(ExperimentTable.Of(result, budget));
         }

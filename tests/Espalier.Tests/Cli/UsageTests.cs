@@ -19,6 +19,14 @@ public sealed class UsageTests
         Assert.Equal(help, CommandLine.Succeed([.. path.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]));
     }
 
+    /// <summary>The program carries the experiments of its quickstarts, and reads them before anything is fetched.</summary>
+    [Theory]
+    [InlineData("gpt2")]
+    [InlineData("bert")]
+    [InlineData("llama")]
+    public void AQuickstartIsAnExperimentThatIsThere(string model) =>
+        CommandLine.Fail(["quickstart", "--model", model, "nonsense=1"], "nonsense: is not a key");
+
     [Fact]
     public void EveryVerbExplainsItselfAndAllThatItTakes()
     {
