@@ -17,7 +17,7 @@ public partial class MemoryNeedTests
     private const int Vocabulary = 512;
 
     // What a process that has run thousands of other tests takes for itself meanwhile; alone, all cases keep within a quarter.
-    private const double OfTheProcess = 100e6;
+    private const double OfTheProcess = 300e6;
     private static readonly AdamW Optimizer = new(new AdamWConfig());
 
     /// <summary>Of every family a deep model of short sequences and one whose attention weights are the most of it.</summary>
