@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Espalier.Data;
 
 /// <summary>
-/// Some 66 MB of English for longer runs, put together from packages that npm and Debian keep: the State of the Union addresses,
+/// 67.7 MB of English for longer runs, put together from packages that npm and Debian keep: the State of the Union addresses,
 /// Moby-Dick, the King James Bible, Webster's dictionary of 1913 (with its later additions) and An Anarchist FAQ.
 /// Some texts of each are held out, in pieces that take turns, so that the first part of the held-out text is a mixture too.
 /// </summary>

@@ -175,8 +175,8 @@ public sealed class ExperimentRunner
         IReadOnlyList<ExperimentRun> needed = Needed;
         HashSet<string> toCome = [.. needed.Where(run => !IsOver(run)).Select(run => run.Key)];
         return needed.FirstOrDefault(run => toCome.Contains(run.Key) && !underWay.Contains(run.Key)
-            && (HasBegun(run) || _grid.Trunks(run).FirstOrDefault(trunk => toCome.Contains(trunk.Key))?.TrunkIn(_pool) is not null
-                || !_grid.Trunks(run).Any(trunk => toCome.Contains(trunk.Key))));
+            && (HasBegun(run) || _grid.Trunks(run).FirstOrDefault(trunk => toCome.Contains(trunk.Key)) is not ExperimentRun trunk
+                || trunk.TrunkIn(_pool) is not null));
     }
 
     private string? From(ExperimentRun run) =>

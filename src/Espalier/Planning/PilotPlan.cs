@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Espalier.Configuration;
-using Espalier.Experiments;
 using Espalier.Growth;
 using Espalier.Optimization;
 using Espalier.Reporting;
@@ -32,7 +31,8 @@ public sealed class PilotPlan
 
     private readonly Recipe _recipe;
     private readonly PilotOptions _options;
-    private readonly Experiment _runs;
+    private readonly string _folder;
+    private readonly Recipe[] _runs;
     private readonly StagedDepthConfig _method;
     private readonly long _hop, _total;
 
@@ -43,7 +43,7 @@ public sealed class PilotPlan
     /// <exception cref="UserErrorException">The pilot would be too short or too long.</exception>
     public PilotPlan(Recipe recipe, string folder, PilotOptions? options = null)
     {
-        (_recipe, _options) = (recipe, options ?? new PilotOptions());
+        (_recipe, _folder, _options) = (recipe, folder, options ?? new PilotOptions());
         if (!(_options.Tolerance is >= 0 and < 1))
         {
             throw new UserErrorException(Invariant($"--tolerance {_options.Tolerance} is not between 0 and 1."));
@@ -74,8 +74,7 @@ public sealed class PilotPlan
             LearningRate = recipe.LearningRate with { Schedule = LearningRateSchedule.Constant, Warmup = Duration.Steps(_hop) },
             Logging = new LoggingConfig { Every = Duration.Steps(Math.Max(1, length / Rows)) },
         };
-        _runs = new Experiment(
-            folder, pilot with { Name = Fixed, Method = new ScratchConfig() }, [pilot with { Name = Grown, Method = HopAt(_hop) }]);
+        _runs = [pilot with { Name = Fixed, Method = new ScratchConfig() }, pilot with { Name = Grown, Method = HopAt(_hop) }];
     }
 
     /// <summary>Runs both, or goes on where they were.</summary>
@@ -85,13 +84,18 @@ public sealed class PilotPlan
     /// <returns>Whether both are at their end.</returns>
     /// <exception cref="UserErrorException">There is no data, it does not fit, or the folder holds something else.</exception>
     public bool Run(Action<Recipe, TrainingProgress>? progress = null, Action<RunResult>? ended = null, CancellationToken stop = default) =>
-        _runs.Run(progress, ended, stop);
+        Array.TrueForAll(_runs, recipe =>
+        {
+            RunResult result = TrainingRun.Run(recipe, FolderOf(recipe), made => progress?.Invoke(recipe, made), stop);
+            ended?.Invoke(result);
+            return result.IsFinished;
+        });
 
     /// <summary>Makes the plan of runs that have ended.</summary>
     /// <exception cref="UserErrorException">The grown run has not caught up, or the whole run is too short for it.</exception>
     public PlanReport Make()
     {
-        RunMetrics[] runs = [.. _runs.Recipes.Select(recipe => RunMetrics.Load(_runs.FolderOf(recipe)))];
+        RunMetrics[] runs = [.. _runs.Select(recipe => RunMetrics.Load(FolderOf(recipe)))];
         (long Step, double Gap)[] gaps = Gaps(runs[0].Rows, runs[1].Rows, _hop);
 
         // Right after an early growth both are still alike: what counts is from when on they stay so.
@@ -99,7 +103,7 @@ public sealed class PilotPlan
         if (gaps.Length == 0)
         {
             throw new UserErrorException(
-                $"The runs in {_runs.Folder} share fewer than {Window} rows of metrics after the growth.", "Take a longer --pilot-length with another --out.");
+                $"The runs in {_folder} share fewer than {Window} rows of metrics after the growth.", "Take a longer --pilot-length with another --out.");
         }
 
         if (caught == gaps.Length)
@@ -173,6 +177,8 @@ public sealed class PilotPlan
             }),
         ];
     }
+
+    private string FolderOf(Recipe run) => Path.Combine(_folder, run.Name);
 
     private StagedDepthConfig HopAt(long step) => _method with
     {
