@@ -14,7 +14,7 @@ internal static class RunsCommand
         var folder = Folder();
         var json = new Option<bool>("--json") { Description = "Print JSON." };
         var command = new Verb("runs", "Lists the runs in a folder: how far each is, its losses and its speed.") { folder, json };
-        command.Examples = ["espalier runs", "espalier runs runs/quickstart --json"];
+        command.Examples = ["espalier runs", "espalier runs runs/experiments --json"];
         command.SetAction(parsed =>
         {
             IReadOnlyList<RunStatus> runs = RunStatus.Below(parsed.GetValue(folder)!);

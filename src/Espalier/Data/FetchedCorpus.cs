@@ -64,7 +64,7 @@ internal sealed record FetchedCorpus(
         return Sha256.Of(Sha256.List(found)) == Sum ? texts : throw new UserErrorException(
             found.Length == Count ? $"{folder} holds {Count} {Noun} that are not as the corpus has them."
                 : $"{folder} exists and holds {found.Length} of the {Count} {Noun}.",
-            "Delete it, or name another folder.");
+            found.Length == 0 ? "Name another folder." : "Delete it, or name another folder.");
     }
 
     private static string[] Texts(string folder) => Directory.Exists(folder)

@@ -104,4 +104,8 @@ public sealed record ExperimentRun(string Arm, double Budget, double LearningRat
 /// <param name="Loss">The held-out loss of its last update, in nats a token.</param>
 /// <param name="Cost">What it has cost from its first update on, growth and trials included.</param>
 /// <param name="SharedFlops">The part of it that another run had spent already.</param>
-public sealed record FinishedRun(ExperimentRun Run, string Folder, double Loss, Cost Cost, double SharedFlops);
+public sealed record FinishedRun(ExperimentRun Run, string Folder, double Loss, Cost Cost, double SharedFlops)
+{
+    /// <summary>The part that it spent itself.</summary>
+    public double SpentFlops => Cost.Flops - SharedFlops;
+}

@@ -63,9 +63,9 @@ public sealed class ExperimentRunner
             (GridArm Arm, double Budget)[] open = [.. _grid.Cells().Where(cell => BestRate(cell.Arm, cell.Budget) is null)];
             IReadOnlyList<ExperimentRun> needed = Needed;
             return new ExperimentProgress(
-                needed.Count(run => _finished.ContainsKey(run.Key)),
+                needed.Count(IsFinished),
                 needed.Count + (open.Length * pendingSeeds),
-                needed.Sum(run => _finished.TryGetValue(run.Key, out FinishedRun? done) ? done.Cost.Flops - done.SharedFlops : 0),
+                needed.Sum(run => Result(run)?.SpentFlops ?? 0),
                 needed.Sum(Expected) + open.Sum(cell => pendingSeeds * Expected(_grid.Run(cell.Arm, cell.Budget, cell.Arm.LearningRates[0], _grid.Config.Seeds[0]))));
         }
     }
@@ -87,8 +87,8 @@ public sealed class ExperimentRunner
     public double Expected(ExperimentRun run)
     {
         ArgumentNullException.ThrowIfNull(run);
-        return _finished.TryGetValue(run.Key, out FinishedRun? done) ? done.Cost.Flops - done.SharedFlops
-            : run.ExpectedFlops - (_grid.Trunks(run).FirstOrDefault() is ExperimentRun trunk ? _grid.FlopsUpTo(run, trunk.StableSteps) : 0);
+        return Result(run)?.SpentFlops
+            ?? run.ExpectedFlops - (_grid.Trunks(run).FirstOrDefault() is ExperimentRun trunk ? _grid.FlopsUpTo(run, trunk.StableSteps) : 0);
     }
 
     /// <summary>The finished runs of an arm at a budget with a rate, by seed.</summary>
@@ -97,7 +97,7 @@ public sealed class ExperimentRunner
     /// <param name="rate">The peak learning rate.</param>
     public IReadOnlyList<FinishedRun> Finished(GridArm arm, double budget, double rate) =>
     [
-        .. _grid.Config.Seeds.Select(seed => _finished.GetValueOrDefault(_grid.Run(arm, budget, rate, seed).Key)).OfType<FinishedRun>(),
+        .. _grid.Config.Seeds.Select(seed => Result(_grid.Run(arm, budget, rate, seed))).OfType<FinishedRun>(),
     ];
 
     /// <summary>The best rate of a sweep, by the mean loss over the seeds that choose; null where the sweep is not at its end.</summary>
@@ -107,7 +107,7 @@ public sealed class ExperimentRunner
     {
         ArgumentNullException.ThrowIfNull(arm);
         ExperimentRun[] sweep = [.. Sweep(arm, budget)];
-        return Array.TrueForAll(sweep, IsOver) && Array.Exists(sweep, run => _finished.ContainsKey(run.Key))
+        return Array.TrueForAll(sweep, IsOver) && Array.Exists(sweep, IsFinished)
             ? arm.LearningRates.MinBy(rate => SweepLoss(arm, budget, rate) ?? double.PositiveInfinity)
             : null;
     }
@@ -120,7 +120,7 @@ public sealed class ExperimentRunner
     {
         double?[] losses =
         [
-            .. _grid.SweepSeeds.Select(seed => _finished.GetValueOrDefault(_grid.Run(arm, budget, rate, seed).Key)?.Loss),
+            .. _grid.SweepSeeds.Select(seed => Result(_grid.Run(arm, budget, rate, seed))?.Loss),
         ];
         return Array.TrueForAll(losses, loss => loss is not null) ? losses.Average() : null;
     }
@@ -191,7 +191,7 @@ public sealed class ExperimentRunner
         do
         {
             before = _finished.Count;
-            foreach (ExperimentRun run in Needed.Where(run => !_finished.ContainsKey(run.Key)))
+            foreach (ExperimentRun run in Needed.Where(run => !IsFinished(run)))
             {
                 if (run.ResultIn(_pool) is FinishedRun finished)
                 {
@@ -202,7 +202,7 @@ public sealed class ExperimentRunner
         while (_finished.Count > before);
     }
 
-    private bool IsOver(ExperimentRun run) => _finished.ContainsKey(run.Key) || _failed.ContainsKey(run.Key);
+    private bool IsOver(ExperimentRun run) => IsFinished(run) || _failed.ContainsKey(run.Key);
 
     private IEnumerable<ExperimentRun> Sweep(GridArm arm, double budget) =>
         arm.LearningRates.SelectMany(_ => _grid.SweepSeeds, (rate, seed) => _grid.Run(arm, budget, rate, seed));
