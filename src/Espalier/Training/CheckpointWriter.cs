@@ -1,6 +1,7 @@
 using Espalier.Data;
 using Espalier.Growth;
 using Espalier.Models;
+using Espalier.Torch;
 
 namespace Espalier.Training;
 
@@ -27,13 +28,13 @@ internal sealed class CheckpointWriter(
         WriteNow(state, fullDepth);
     }
 
-    /// <summary>Copies the state and begins to write it; waits for the one before.</summary>
+    /// <summary>Copies the state into the processor's memory and begins to write it; waits for the one before.</summary>
     /// <exception cref="UserErrorException">The one before could not be written.</exception>
     public void Begin(TrainingState state, ForwardPlan fullDepth)
     {
         Wait();
         run.RequireThere();
-        TrainingState snapshot = state.Copy();
+        TrainingState snapshot = state.Copy(Device.Cpu);
         _writing = Task.Run(() =>
         {
             using (snapshot)

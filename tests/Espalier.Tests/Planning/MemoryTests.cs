@@ -49,6 +49,19 @@ public class MemoryTests
             MemoryNeed.Of(llama, new AdamW(new AdamWConfig()), 3, 2, isBf16: false).Activations);
     }
 
+    /// <summary>A checkpoint in the background is written from a copy in the processor's memory, wherever the run computes.</summary>
+    [Fact]
+    public void TheCopyOfTheStateTakesNoMemoryOfAGpu()
+    {
+        Recipe background = TinyRun.Recipe with { Checkpoint = TinyRun.Recipe.Checkpoint with { Background = true } };
+        var stage = new CostStage(Model, 0, 1, default, 12);
+        (MemoryNeed processor, MemoryNeed gpu) = (Of(onGpu: false), Of(onGpu: true));
+        Assert.Equal(processor.Weights + processor.Optimizer, processor.Snapshot);
+        Assert.Equal(processor.Total - processor.Snapshot, gpu.Total);
+
+        MemoryNeed Of(bool onGpu) => MemoryNeed.Of(background, stage, new AdamW(new AdamWConfig()), isBf16: false, onGpu);
+    }
+
     [Fact]
     public void RanksHoldTheModelAndNoFewerWould() => Prop.ForAll(
         Gen.Choose(600, 1200).Select(hundredths => Math.Pow(10, hundredths / 100.0)).ToArbitrary(),
