@@ -32,11 +32,11 @@ internal static class Checkpoint
             folder,
             partial =>
             {
-                ModelFolder.Write(partial, state.Model.Config, state.Model.Parameters, tokenizer);
-                SafetensorsWriter.Write(Path.Combine(partial, OptimizerFile), state.Optimizer.SelectMany(parameter =>
+                string weights = ModelFolder.Write(partial, state.Model.Config, state.Model.Parameters, tokenizer);
+                string slots = SafetensorsWriter.Write(Path.Combine(partial, OptimizerFile), state.Optimizer.SelectMany(parameter =>
                     parameter.Value.Slots.Select(slot => TensorFile.Entry(NameOf(parameter.Key, slot.Key), slot.Value.Value))));
                 AtomicFile.Write(Path.Combine(partial, TrainingStateFile.Name), TrainingStateFile.Text(state, fullDepth, data));
-                Checksums.Write(partial);
+                Checksums.Write(partial, new Dictionary<string, string> { [ModelFolder.WeightsFile] = weights, [OptimizerFile] = slots });
             },
             replace: true,
             "The checkpoint",

@@ -1,6 +1,7 @@
 using Espalier.Models;
 using Espalier.Optimization;
 using Espalier.Planning;
+using Espalier.Tests.Training;
 using Espalier.Training;
 using FsCheck;
 using FsCheck.Fluent;
