@@ -65,7 +65,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial void esp_device(Tensor tensor, out DeviceType type, out int index);
     [LibraryImport(Library)] internal static partial int esp_item(Tensor tensor, out double value);
     [LibraryImport(Library)] internal static partial Tensor esp_to(Tensor tensor, ScalarType type, DeviceType device, int index);
-    [LibraryImport(Library)] internal static partial Tensor esp_clone(Tensor tensor);
+    [LibraryImport(Library)] internal static partial Tensor esp_clone(Tensor tensor, DeviceType deviceType, int deviceIndex);
     [LibraryImport(Library)] internal static partial int esp_copy(Tensor destination, Tensor source);
     [LibraryImport(Library)] internal static partial int esp_fill(Tensor tensor, double value);
 

@@ -1,5 +1,6 @@
 using System.Collections;
 using Espalier.Models;
+using Espalier.Torch;
 
 namespace Espalier.Optimization;
 
@@ -32,7 +33,11 @@ public sealed class OptimizerState : IReadOnlyCollection<KeyValuePair<string, Pa
     internal OptimizerShards? Shards { get; init; }
 
     /// <summary>A copy with its own memory.</summary>
-    public OptimizerState Copy() => new(Rule, _states.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.Copy()))) { Shards = Shards };
+    /// <param name="device">Where the copy lies; null for where this lies.</param>
+    public OptimizerState Copy(Device? device = null) => new(Rule, _states.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.Copy(device))))
+    {
+        Shards = Shards,
+    };
 
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, ParameterState>> GetEnumerator() => _states.GetEnumerator();

@@ -42,14 +42,18 @@ internal static class Checkpoint
 
         void Fill(string partial)
         {
-            ModelFolder.Write(partial, state.Model.Config, state.Model.Parameters, tokenizer);
+            Dictionary<string, string> hashes = new()
+            {
+                [ModelFolder.WeightsFile] = ModelFolder.Write(partial, state.Model.Config, state.Model.Parameters, tokenizer),
+            };
             if (shards is null)
             {
-                OptimizerFiles.Write(partial, state.Optimizer, rank: 0);
+                (string name, string hash) = OptimizerFiles.Write(partial, state.Optimizer, rank: 0);
+                hashes.Add(name, hash);
             }
 
             AtomicFile.Write(Path.Combine(partial, TrainingStateFile.Name), TrainingStateFile.Text(state, fullDepth, data));
-            Checksums.Write(partial);
+            Checksums.Write(partial, hashes);
         }
     }
 

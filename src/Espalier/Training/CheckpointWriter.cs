@@ -2,6 +2,7 @@ using Espalier.Data;
 using Espalier.Distributed;
 using Espalier.Growth;
 using Espalier.Models;
+using Espalier.Torch;
 
 namespace Espalier.Training;
 
@@ -37,14 +38,14 @@ internal sealed class CheckpointWriter(
         }
     }
 
-    /// <summary>Copies the state and begins to write it; waits for the one before.</summary>
+    /// <summary>Copies the state into the processor's memory and begins to write it; waits for the one before.</summary>
     /// <exception cref="UserErrorException">The one before could not be written.</exception>
     public void Begin(TrainingState state, ForwardPlan fullDepth)
     {
         Wait();
         if (HasPart(state))
         {
-            Start(state.Copy(), fullDepth, isCopy: true);
+            Start(state.Copy(Device.Cpu), fullDepth, isCopy: true);
         }
     }
 

@@ -41,8 +41,9 @@ internal sealed class OptimizerFiles : IDisposable
     /// <param name="folder">The checkpoint.</param>
     /// <param name="state">What the rank remembers.</param>
     /// <param name="rank">Its number.</param>
+    /// <returns>The file's name and its SHA-256.</returns>
     /// <exception cref="UserErrorException">It cannot be written.</exception>
-    public static void Write(string folder, OptimizerState state, int rank)
+    public static (string Name, string Hash) Write(string folder, OptimizerState state, int rank)
     {
         Dictionary<string, string> metadata = new() { [FormatKey] = "pt" };
         foreach (string parameter in state.Select(pair => pair.Key))
@@ -55,10 +56,10 @@ internal sealed class OptimizerFiles : IDisposable
 
         string name = state.Shards is null ? WholeName
             : string.Create(CultureInfo.InvariantCulture, $"optimizer-{rank + 1:00000}-of-{state.Shards.Ranks:00000}.safetensors");
-        SafetensorsWriter.Write(
+        return (name, SafetensorsWriter.Write(
             Path.Combine(folder, name),
             state.SelectMany(parameter => parameter.Value.Slots.Select(slot => TensorFile.Entry(NameOf(parameter.Key, slot.Key), slot.Value.Value))),
-            metadata);
+            metadata));
     }
 
     /// <summary>What is remembered of a parameter, shaped like it.</summary>
