@@ -92,5 +92,6 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => model.Architecture.Parameters(model)
         .Sum(parameter => times(parameter) * Elements(parameter));
 
-    private static double Elements(ParameterSpec parameter) => parameter.Shape.Aggregate(1.0, (product, size) => product * size);
+    /// <summary>The elements of a parameter.</summary>
+    public static double Elements(ParameterSpec parameter) => parameter.Shape.Aggregate(1.0, (product, size) => product * size);
 }

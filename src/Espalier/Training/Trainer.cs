@@ -215,6 +215,13 @@ public sealed class Trainer : IDisposable
 
                 checkpoints.Wait();
                 Save(checkpoints, state, lastSaved);
+
+                // A launcher ends all ranks where one has left with an error, as a stopped one does: none leaves before rank 0 has saved.
+                if (_ranks.Size > 1)
+                {
+                    _ranks.Meet();
+                }
+
                 return false;
             }
 
