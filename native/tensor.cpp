@@ -101,8 +101,11 @@ ESP_EXPORT Handle esp_to(Handle tensor, int dtype, int device_type, int device_i
   return tensor_or_error([&] { return tensor->to(options_of(dtype, device_type, device_index)); });
 }
 
-ESP_EXPORT Handle esp_clone(Handle tensor) {
-  return tensor_or_error([&] { return tensor->detach().clone(at::MemoryFormat::Contiguous); });
+ESP_EXPORT Handle esp_clone(Handle tensor, int device_type, int device_index) {
+  return tensor_or_error([&] {
+    at::TensorOptions options = tensor->options().device(device_of(device_type, device_index));
+    return tensor->detach().to(options, /*non_blocking=*/false, /*copy=*/true, at::MemoryFormat::Contiguous);
+  });
 }
 
 ESP_EXPORT int esp_copy(Handle destination, Handle source) {

@@ -161,7 +161,12 @@ public sealed partial class Tensor : SafeHandle
     public Tensor To(ScalarType type, Device device) => Check(esp_to(this, type, device.Type, device.Index));
 
     /// <summary>A copy with its own memory, outside of any gradient graph.</summary>
-    public Tensor Clone() => Check(esp_clone(this));
+    /// <param name="device">Where the copy lies; null for where this lies.</param>
+    public Tensor Clone(Device? device = null)
+    {
+        Device place = device ?? Device;
+        return Check(esp_clone(this, place.Type, place.Index));
+    }
 
     /// <summary>Overwrites the elements with those of a tensor of the same shape.</summary>
     /// <exception cref="TorchException">The shapes differ.</exception>

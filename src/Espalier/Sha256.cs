@@ -24,5 +24,8 @@ internal static class Sha256
     /// <summary>What <c>sha256sum</c> prints in the folder of some files.</summary>
     /// <param name="files">Their paths.</param>
     public static string List(IEnumerable<string> files) =>
-        string.Concat(files.Select(file => $"{OfFile(file)}  {Path.GetFileName(file)}\n"));
+        string.Concat(files.Select(file => Line(OfFile(file), file)));
+
+    /// <summary>What it prints of one.</summary>
+    public static string Line(string hash, string file) => $"{hash}  {Path.GetFileName(file)}\n";
 }

@@ -79,18 +79,19 @@ public sealed partial record LaunchedRank(int Rank, int Size, int LocalRank, str
 
     private static LaunchedRank? OfSlurm(Func<string, string?> environment)
     {
-        string sizeName = environment("SLURM_STEP_NUM_TASKS") is null ? "SLURM_NTASKS" : "SLURM_STEP_NUM_TASKS";
-        if (SizeIn(sizeName, environment) is not int size)
+        // A batch script has the job's SLURM_NTASKS and SLURM_PROCID=0, though what it starts without srun is alone.
+        const string Size = "SLURM_STEP_NUM_TASKS";
+        if (SizeIn(Size, environment) is not int size)
         {
             return null;
         }
 
         return new LaunchedRank(
-            Number("SLURM_PROCID", sizeName, size, environment),
+            Number("SLURM_PROCID", Size, size, environment),
             size,
-            Number("SLURM_LOCALID", sizeName, size, environment),
+            Number("SLURM_LOCALID", Size, size, environment),
             environment("MASTER_ADDR") ?? FirstHost(
-                environment("SLURM_STEP_NODELIST") ?? environment("SLURM_JOB_NODELIST") ?? throw Missing("SLURM_JOB_NODELIST", sizeName, size)),
+                environment("SLURM_STEP_NODELIST") ?? environment("SLURM_JOB_NODELIST") ?? throw Missing("SLURM_JOB_NODELIST", Size, size)),
             PortIn(environment) ?? PortOf($"{environment("SLURM_JOB_ID")}.{environment("SLURM_STEP_ID")}"));
     }
 

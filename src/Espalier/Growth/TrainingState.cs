@@ -40,13 +40,14 @@ public sealed class TrainingState(Model model, OptimizerState optimizer, Trainin
             new TrainingPosition { Losses = new LossCurve(lossInterval) });
     }
 
-    /// <summary>A copy with its own memory, for growth that tries something out.</summary>
-    public TrainingState Copy()
+    /// <summary>A copy with its own memory: for growth that tries something out, or to be written while the run trains on.</summary>
+    /// <param name="device">Where the copy lies; null for where this lies.</param>
+    public TrainingState Copy(Device? device = null)
     {
         using IDisposable _ = TensorScope.Suspend();
         var parameters = new ParameterSet(Model.Parameters.Select(
-            parameter => parameter with { Value = ParameterSet.Trainable(parameter.Value.Clone()) }));
-        return new TrainingState(Model with { Parameters = parameters }, Optimizer.Copy(), Position);
+            parameter => parameter with { Value = ParameterSet.Trainable(parameter.Value.Clone(device)) }));
+        return new TrainingState(Model with { Parameters = parameters }, Optimizer.Copy(device), Position);
     }
 
     /// <summary>Frees the tensors.</summary>

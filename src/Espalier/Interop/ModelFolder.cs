@@ -23,15 +23,16 @@ public static class ModelFolder
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="extras">What <see cref="ReadExtras"/> gave, if anything.</param>
     /// <param name="type">What weights are rounded to: F32, BF16 or F16.</param>
+    /// <returns>The SHA-256 of the weights' file.</returns>
     /// <exception cref="UserErrorException">A file cannot be written, or a weight is too large for the type.</exception>
-    public static void Write(
+    public static string Write(
         string folder, ModelConfig model, ParameterSet parameters, Tokenizer tokenizer,
         IReadOnlyDictionary<string, Tensor>? extras = null, SafetensorsDType type = SafetensorsDType.F32)
     {
         AtomicFile.Write(
             Path.Combine(folder, HuggingFaceConfig.FileName), HuggingFaceConfig.Write(model, tokenizer, type));
         TokenizerFiles.Write(folder, model, tokenizer);
-        SafetensorsWriter.Write(
+        return SafetensorsWriter.Write(
             Path.Combine(folder, WeightsFile),
             parameters.Select(parameter => TensorFile.Entry(parameter.Name, parameter.Value, type))
                 .Concat(SecondNames(model, parameters).Select(second => TensorFile.Entry(second.Name, second.Value, type)))

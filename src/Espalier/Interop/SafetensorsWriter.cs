@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -21,10 +22,11 @@ internal static class SafetensorsWriter
     /// <param name="path">The file; overwritten if it exists.</param>
     /// <param name="tensors">Tensors with distinct names.</param>
     /// <param name="metadata">The <c>__metadata__</c> map; by default <c>format: pt</c>, which transformers expects.</param>
+    /// <returns>The SHA-256 of the file, taken from what is written, so that nobody needs to read it again.</returns>
     /// <exception cref="UserErrorException">The disk is full, or the file cannot be written.</exception>
     /// <exception cref="ArgumentException">Two tensors share a name.</exception>
     /// <exception cref="InvalidOperationException">A tensor wrote more or fewer bytes than its shape has.</exception>
-    public static void Write(
+    public static string Write(
         string path, IEnumerable<SafetensorsTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         SafetensorsTensor[] sorted = [.. tensors
@@ -34,11 +36,13 @@ internal static class SafetensorsWriter
         try
         {
             using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, BufferSize);
-            stream.Write(header);
+            using var sha = SHA256.Create();
+            using var hashed = new CryptoStream(stream, sha, CryptoStreamMode.Write, leaveOpen: true);
+            hashed.Write(header);
             foreach (SafetensorsTensor tensor in sorted)
             {
                 long begin = stream.Position;
-                tensor.Write(stream);
+                tensor.Write(hashed);
                 if (stream.Position - begin != tensor.ByteLength)
                 {
                     throw new InvalidOperationException(
@@ -46,7 +50,9 @@ internal static class SafetensorsWriter
                 }
             }
 
+            hashed.FlushFinalBlock();
             stream.Flush(flushToDisk: true);
+            return Convert.ToHexStringLower(sha.Hash!);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

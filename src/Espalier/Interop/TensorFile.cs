@@ -9,8 +9,8 @@ namespace Espalier.Interop;
 /// </summary>
 internal static class TensorFile
 {
-    // Elements at a time.
-    private const int Piece = 1 << 24;
+    // Elements at a time: few enough to stay in a processor's cache on their way through the hash to the system.
+    private const int Piece = 1 << 18;
 
     private static readonly Dictionary<SafetensorsDType, ScalarType> Types = new()
     {
@@ -34,11 +34,12 @@ internal static class TensorFile
         new(name, type, value.Shape, stream =>
         {
             long count = value.Count;
+            byte[] buffer = new byte[Math.Min(piece, count) * Types[type].Size()];
             for (long begin = 0; begin < count; begin += piece)
             {
                 using var scope = new TensorScope();
                 Tensor part = value.Reshape(-1).Narrow(0, begin, Math.Min(piece, count - begin)).To(Types[type], Device.Cpu);
-                var bytes = new byte[part.ByteLength];
+                Span<byte> bytes = buffer.AsSpan(0, (int)part.ByteLength);
                 part.CopyBytesTo(bytes);
                 if (type == SafetensorsDType.F16)
                 {

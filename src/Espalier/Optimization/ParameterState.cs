@@ -34,14 +34,15 @@ public sealed class ParameterState(IReadOnlyDictionary<string, Slot> slots, long
             slot => slot.Key, slot => new Slot(Tensor.Zeros(parameter.Shape, device: device), slot.Value)));
 
     /// <summary>A copy with its own memory.</summary>
-    public ParameterState Copy() => new(
-        Slots.ToDictionary(pair => pair.Key, pair => pair.Value with { Value = pair.Value.Value.Clone() }), Steps)
+    /// <param name="device">Where the copy lies; null for where this lies.</param>
+    public ParameterState Copy(Device? device = null) => new(
+        Slots.ToDictionary(pair => pair.Key, pair => pair.Value with { Value = pair.Value.Value.Clone(device) }), Steps)
     {
         New = New,
     };
 
-    /// <summary>1 for every element that is new, 0 for the others; shaped like the parameter.</summary>
-    internal Tensor NewElements(Tensor parameter)
+    /// <summary>1 for every element that is new, 0 for the others; shaped like the whole parameter.</summary>
+    internal Tensor NewElements(Parameter parameter)
     {
         using IDisposable _ = TensorScope.Suspend();
         return _newElements ??= New!.Elements(parameter);

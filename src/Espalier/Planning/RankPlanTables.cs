@@ -34,7 +34,7 @@ internal sealed class RankPlanTables(IReadOnlyList<RankPlan> stages, int ranks, 
             ["bytes_dealt_recomputed"] = Holds(stage, dealt: true, recomputed: true),
             ["sent_bytes"] = stage.SentBytes(ranks), ["sending_seconds"] = stage.SendingSeconds(ranks),
             ["computing_seconds"] = stage.ComputingSeconds(ranks), ["efficiency"] = stage.Efficiency(ranks),
-            ["efficiency_overlapped"] = stage.Efficiency(ranks, overlapped: true), ["useful_ranks"] = Useful(stage),
+            ["efficiency_overlapped"] = stage.Efficiency(ranks, overlapped: true), ["useful_ranks"] = Useful(stage), ["useful_ranks_overlapped"] = Useful(stage, overlapped: true),
         })]),
         ["run"] = IsTimed
             ? new JsonArray([.. Halves().Select(count => new JsonObject
@@ -74,7 +74,7 @@ internal sealed class RankPlanTables(IReadOnlyList<RankPlan> stages, int ranks, 
             .. IsTimed
                 ? [
                     Time(stage.ComputingSeconds(ranks)!.Value), Figures.Percent(stage.Efficiency(ranks)),
-                    Figures.Percent(stage.Efficiency(ranks, overlapped: true)), Invariant($"{Useful(stage)}"),
+                    Figures.Percent(stage.Efficiency(ranks, overlapped: true)), UsefulSpan(stage),
                 ]
                 : Array.Empty<string>(),
         ]));
@@ -91,7 +91,14 @@ internal sealed class RankPlanTables(IReadOnlyList<RankPlan> stages, int ranks, 
             }),
         ]);
 
-    private int? Useful(RankPlan stage) => stage.UsefulRanks(RecipePlanOptions.MostRanks);
+    private int? Useful(RankPlan stage, bool overlapped = false) => stage.UsefulRanks(RecipePlanOptions.MostRanks, overlapped);
+
+    /// <summary>With nothing hidden, and with all that can be: what runs lies between.</summary>
+    private string UsefulSpan(RankPlan stage)
+    {
+        (int? fewest, int? most) = (Useful(stage), Useful(stage, overlapped: true));
+        return fewest == most ? Invariant($"{fewest}") : Invariant($"{fewest} to {most}");
+    }
 
     private double Holds(RankPlan stage, bool dealt = false, bool recomputed = false) =>
         stage.Bytes(ranks, keepsAttention, dealt, recomputed);

@@ -56,8 +56,10 @@ public static class RecipePlan
         double? seconds = rates is null ? null : cost.Stages.Zip(rates).Sum(pair => pair.First.Flops.Total / pair.Second);
         bool isBf16 = recipe.Training.Precision == Precision.Bf16
             || (recipe.Training.Precision == Precision.Auto && Engine.HasFastBFloat16(Trainer.DeviceOf(recipe)));
+        bool onGpu = recipe.Training.Device.StartsWith("cuda", StringComparison.Ordinal)
+            || (recipe.Training.Device == "auto" && Engine.CudaDeviceCount > 0);
         MemoryNeed[] memory =
-            [.. cost.Stages.Select(stage => MemoryNeed.Of(recipe, stage, recipe.Optimizer.Create(), isBf16))];
+            [.. cost.Stages.Select(stage => MemoryNeed.Of(recipe, stage, recipe.Optimizer.Create(), isBf16, onGpu))];
 
         List<TextTable> tables = [CostTable(cost, rates), MemoryTable(memory)];
         List<string> notes =
@@ -80,7 +82,7 @@ public static class RecipePlan
 
         if (options.Ranks is int count)
         {
-            RankPlanTables onSeveral = OnRanks(recipe, count, options, cost, memory, isBf16, predicted, stop);
+            RankPlanTables onSeveral = OnRanks(recipe, count, options, cost, memory, isBf16, onGpu, predicted, stop);
             tables.AddRange(onSeveral.Tables);
             notes.Add(RankPlan.Formula);
             json["on_ranks"] = onSeveral.Json;
@@ -99,7 +101,7 @@ public static class RecipePlan
     }
 
     private static RankPlanTables OnRanks(
-        Recipe recipe, int ranks, RecipePlanOptions options, ExpectedCost cost, MemoryNeed[] memory, bool isBf16, double predicted,
+        Recipe recipe, int ranks, RecipePlanOptions options, ExpectedCost cost, MemoryNeed[] memory, bool isBf16, bool onGpu, double predicted,
         CancellationToken stop)
     {
         var network = Network.Parse(options.Network);
@@ -112,11 +114,11 @@ public static class RecipePlan
         return new RankPlanTables(
             [
                 .. cost.Stages.Zip(memory, (stage, need) => new RankPlan(
-                    stage, need, MemoryNeed.Of(recompute, stage, recipe.Optimizer.Create(), isBf16), recipe.Training.GradientAccumulation, network,
+                    stage, need, MemoryNeed.Of(recompute, stage, recipe.Optimizer.Create(), isBf16, onGpu), recipe.Training.GradientAccumulation, network,
                     options.Speed is double stated ? new RankSpeed(stated, 0)
                         : options.Measure ? MeasuredStep.OfRank(recipe, stage.Model, predicted, stop) : null)),
             ],
-            ranks, options.RankMemory, keepsAttention: !recipe.Training.Device.StartsWith("cuda", StringComparison.Ordinal));
+            ranks, options.RankMemory, keepsAttention: !onGpu);
     }
 
     /// <summary>The final model with its vocabulary, and the share of positions that it predicts, from the data or without it.</summary>

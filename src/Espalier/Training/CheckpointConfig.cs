@@ -17,7 +17,7 @@ public sealed record CheckpointConfig
     public Duration[] At { get; init; } = [];
 
     /// <summary>
-    /// `background`: whether a copy of the state is written while the run trains on, for memory of the size of a checkpoint;
+    /// `background`: whether a copy of the state is written while the run trains on, for memory of the size of a checkpoint, never a GPU's;
     /// else the run waits until it is written. Default false.
     /// </summary>
     public bool Background { get; init; }

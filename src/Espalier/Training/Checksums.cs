@@ -12,9 +12,12 @@ internal static class Checksums
     public static bool AreIn(string folder) => File.Exists(Path.Combine(folder, Name));
 
     /// <summary>Writes down what a folder holds now.</summary>
-    public static void Write(string folder) => AtomicFile.Write(
+    /// <param name="folder">The folder.</param>
+    /// <param name="known">The hashes of files that need not be read again.</param>
+    public static void Write(string folder, IReadOnlyDictionary<string, string>? known = null) => AtomicFile.Write(
         Path.Combine(folder, Name),
-        Sha256.List(Files(folder).Select(file => Path.Combine(folder, file))));
+        string.Concat(Files(folder).Select(file =>
+            Sha256.Line(known?.GetValueOrDefault(file) ?? Sha256.OfFile(Path.Combine(folder, file)), file))));
 
     /// <summary>What is wrong with a folder, in words, each with the name of a file; nothing where it is as it was written.</summary>
     /// <exception cref="UserErrorException">A file cannot be read.</exception>

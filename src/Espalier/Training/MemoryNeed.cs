@@ -12,10 +12,13 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <summary>The elements of the largest parameter.</summary>
     public double Largest { get; init; }
 
+    /// <summary>The elements of a layer's parameters.</summary>
+    public double Layer { get; init; }
+
     /// <summary>The part of the activations that attention need not keep, where it is computed in one piece.</summary>
     public double AttentionWeights { get; init; }
 
-    /// <summary>The copy of weights and optimizer that is written in the background; 0 where the run waits instead.</summary>
+    /// <summary>The copy of weights and optimizer that is written in the background; 0 where the run waits instead, and on a GPU, whose memory has none of it.</summary>
     public double Snapshot { get; init; }
 
     /// <summary>How the parts come about.</summary>
@@ -25,7 +28,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         + "H T the attention weights, which a GPU's fused attention does not keep. In bf16, 2 bytes for all but 2 n d C + 3 n C of them, and 2 for each "
         + "weight of the layers' products once more. The gradients of one layer come on top for a moment: n (H T + 4 Q + 4 K), or twice the values around the activation if they are more, and 2 n C of 4 bytes. "
         + "Where layers are recomputed (training.recompute), this is of one layer, d = 1, and n d C values of 4 bytes on top: what each layer reads. "
-        + "A checkpoint written in the background takes weights and optimizer once more. Dropout's masks and the allocator are not in it.";
+        + "A checkpoint written in the background takes weights and optimizer once more, of a run on a GPU in the processor's memory. Dropout's masks and the allocator are not in it.";
 
     /// <summary>4 P: they stay in single precision.</summary>
     public double Weights => 4 * Parameters;
@@ -71,15 +74,16 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
             ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + (size * products) + lowered + moment)
         {
             Largest = architecture.Parameters(model).Max(Elements),
+            Layer = ElementsOf(model, parameter => parameter.Layer == 0 ? 1 : 0),
             AttentionWeights = size * tokens * whole * model.Heads * model.ContextLength,
         };
     }
 
     /// <summary>The need of a stage of a run.</summary>
-    public static MemoryNeed Of(Recipe recipe, CostStage stage, IOptimizer optimizer, bool isBf16)
+    public static MemoryNeed Of(Recipe recipe, CostStage stage, IOptimizer optimizer, bool isBf16, bool onGpu)
     {
         MemoryNeed need = Of(stage.Model, optimizer, stage.Depth, recipe.Training.MicroBatch, isBf16, recipe.Training.Recompute);
-        return need with { Snapshot = recipe.Checkpoint.Background ? need.Weights + need.Optimizer : 0 };
+        return need with { Snapshot = recipe.Checkpoint.Background && !onGpu ? need.Weights + need.Optimizer : 0 };
     }
 
     private static bool NormsHeads(ModelConfig model) => model.Architecture.Parameters(model)
@@ -88,5 +92,6 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => model.Architecture.Parameters(model)
         .Sum(parameter => times(parameter) * Elements(parameter));
 
-    private static double Elements(ParameterSpec parameter) => parameter.Shape.Aggregate(1.0, (product, size) => product * size);
+    /// <summary>The elements of a parameter.</summary>
+    public static double Elements(ParameterSpec parameter) => parameter.Shape.Aggregate(1.0, (product, size) => product * size);
 }

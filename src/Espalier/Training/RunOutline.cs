@@ -56,6 +56,12 @@ public sealed record RunOutline
     // Attention may be computed without keeping its weights: what is needed in any case.
     private double LeastMemory { get; init; }
 
+    /// <summary>The bytes of the processor's memory that a run on a GPU takes for a checkpoint in the background.</summary>
+    internal double HostCopy { get; init; }
+
+    /// <summary>The bytes of it to spare; null where that does not matter or is not known.</summary>
+    internal double? FreeHostMemory { get; init; }
+
     private string Checkpoints { get; init; } = "";
 
     /// <summary>All of it in sentences, as a person reads them.</summary>
@@ -97,6 +103,13 @@ public sealed record RunOutline
                 "Lower training.micro_batch, and raise training.gradient_accumulation as much; or set training.recompute; or train a smaller model. `espalier plan RECIPE` tells it stage by stage.");
         }
 
+        if (HostCopy > FreeHostMemory)
+        {
+            throw new UserErrorException(
+                $"A checkpoint that is written in the background needs {Quantities.Bytes(HostCopy)} of the processor's memory, and {Quantities.Bytes(FreeHostMemory!.Value)} are free.",
+                "Set checkpoint.background=false: the run then waits until a checkpoint is written.");
+        }
+
         if (Disk > FreeDisk)
         {
             throw new UserErrorException(
@@ -121,9 +134,10 @@ public sealed record RunOutline
     {
         const long Samples = 2000;
         IOptimizer optimizer = recipe.Optimizer.Create();
+        bool onGpu = compute.Device.Type != DeviceType.Cpu;
         IReadOnlyList<CostStage> stages = plan.Stages(Samples);
         MemoryNeed[] needs =
-            [.. stages.Select(stage => MemoryNeed.Of(recipe, stage, optimizer, compute.Bf16))];
+            [.. stages.Select(stage => MemoryNeed.Of(recipe, stage, optimizer, compute.Bf16, onGpu))];
         double[] bytes = [.. needs.Select(need => need.Weights + need.Optimizer)];
 
         // The newest, one more while it is written, and those that stay for good.
@@ -146,7 +160,9 @@ public sealed record RunOutline
             Threads = Engine.Threads,
             Memory = needs.Max(need => need.Total),
             LeastMemory = needs.Max(need => need.Total - need.AttentionWeights),
-            FreeMemory = compute.Device.Type == DeviceType.Cpu ? MachineRoom.FreeMemory() : null,
+            FreeMemory = onGpu ? null : MachineRoom.FreeMemory(),
+            HostCopy = onGpu && recipe.Checkpoint.Background ? bytes.Max() : 0,
+            FreeHostMemory = onGpu ? MachineRoom.FreeMemory() : null,
             Disk = disk,
             FreeDisk = MachineRoom.FreeDisk(folder) + RunDirectory.CheckpointsOf(folder).Sum(BytesOf),
             Checkpoints = string.Create(

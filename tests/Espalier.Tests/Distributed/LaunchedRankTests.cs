@@ -31,7 +31,7 @@ public class LaunchedRankTests
     [Fact]
     public void SlurmsRanksMeetAtTheFirstHostOfTheJob()
     {
-        LaunchedRank rank = Of("SLURM_PROCID=5 SLURM_NTASKS=8 SLURM_LOCALID=1 SLURM_JOB_NODELIST=node[007-008,11],gpu3 SLURM_JOB_ID=4711")!;
+        LaunchedRank rank = Of("SLURM_PROCID=5 SLURM_STEP_NUM_TASKS=8 SLURM_LOCALID=1 SLURM_JOB_NODELIST=node[007-008,11],gpu3 SLURM_JOB_ID=4711")!;
         Assert.Equal((5, 8, 1, "node007"), (rank.Rank, rank.Size, rank.LocalRank, rank.Host));
         Assert.InRange(rank.Port, 20_000, 29_999);
 
@@ -51,13 +51,14 @@ public class LaunchedRankTests
     [InlineData("")]
     [InlineData("WORLD_SIZE=1 RANK=0")]
     [InlineData("OMPI_COMM_WORLD_SIZE=1")]
-    [InlineData("SLURM_NTASKS=1 SLURM_PROCID=0")]
+    [InlineData("SLURM_STEP_NUM_TASKS=1 SLURM_NTASKS=8 SLURM_PROCID=0")]
+    [InlineData("SLURM_NTASKS=8 SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_JOB_NODELIST=a SLURM_JOB_ID=3")]
     [InlineData("WORLD_SIZE=several")]
     public void OneProcessIsNoRank(string environment) => Assert.Null(Of(environment));
 
     [Theory]
     [InlineData("WORLD_SIZE=2", "WORLD_SIZE is 2", "`WORLD_SIZE=1 espalier ...`")]
-    [InlineData("SLURM_NTASKS=8", "there is no SLURM_PROCID", "`SLURM_NTASKS=1 espalier ...`")]
+    [InlineData("SLURM_STEP_NUM_TASKS=8", "there is no SLURM_PROCID", "`SLURM_STEP_NUM_TASKS=1 espalier ...`")]
     [InlineData("OMPI_COMM_WORLD_SIZE=16", "there is no OMPI_COMM_WORLD_RANK", "`OMPI_COMM_WORLD_SIZE=1 espalier ...`")]
     [InlineData("WORLD_SIZE=2 RANK=0 LOCAL_RANK=0 MASTER_PORT=1", "there is no MASTER_ADDR", "torchrun")]
     [InlineData("WORLD_SIZE=2 RANK=2 LOCAL_RANK=0", "RANK is '2'", "from 0 to 1")]

@@ -1,6 +1,7 @@
 using Espalier.Models;
 using Espalier.Optimization;
 using Espalier.Planning;
+using Espalier.Tests.Training;
 using Espalier.Training;
 using FsCheck;
 using FsCheck.Fluent;
@@ -47,6 +48,19 @@ public class MemoryTests
         Assert.Equal(
             4.0 * 2 * 32 * ((3 * (256 + 192 + 96 + 600 + 128)) + (3 * 64) + 1200 + 128),
             MemoryNeed.Of(llama, new AdamW(new AdamWConfig()), 3, 2, isBf16: false).Activations);
+    }
+
+    /// <summary>A checkpoint in the background is written from a copy in the processor's memory, wherever the run computes.</summary>
+    [Fact]
+    public void TheCopyOfTheStateTakesNoMemoryOfAGpu()
+    {
+        Recipe background = TinyRun.Recipe with { Checkpoint = TinyRun.Recipe.Checkpoint with { Background = true } };
+        var stage = new CostStage(Model, 0, 1, default, 12);
+        (MemoryNeed processor, MemoryNeed gpu) = (Of(onGpu: false), Of(onGpu: true));
+        Assert.Equal(processor.Weights + processor.Optimizer, processor.Snapshot);
+        Assert.Equal(processor.Total - processor.Snapshot, gpu.Total);
+
+        MemoryNeed Of(bool onGpu) => MemoryNeed.Of(background, stage, new AdamW(new AdamWConfig()), isBf16: false, onGpu);
     }
 
     [Fact]

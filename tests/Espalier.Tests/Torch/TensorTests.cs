@@ -148,6 +148,11 @@ public class TensorTests
         tensor.Fill(9);
         Assert.Equal([1f, 2, 3, 4], clone.ToArray<float>());
         Assert.Equal([9f, 9], view.ToArray<float>());
+
+        // Also on the device where it lies already, as a copy to the processor of what is there.
+        Tensor there = tensor.Clone(Device.Cpu);
+        tensor.Fill(7);
+        Assert.Equal([9f, 9, 9, 9], there.ToArray<float>());
     }
 
     [Fact]

@@ -65,6 +65,13 @@ public sealed class RunOutlineTests : IDisposable
         Assert.Matches("The checkpoints of the run need .* on disk, and 100 KiB are free: 3 at once of .* KiB to .* KiB each", disk.Message);
         (outline with { FreeMemory = null, FreeDisk = null }).RequireRoom();
 
+        // A run on a GPU, whose checkpoints are copied into the processor's memory.
+        RunOutline copied = outline with { HostCopy = 200 << 10, FreeHostMemory = 100 << 10 };
+        var copy = Assert.Throws<UserErrorException>(copied.RequireRoom);
+        Assert.Contains("needs 200 KiB of the processor's memory, and 100 KiB are free", copy.Message, StringComparison.Ordinal);
+        Assert.Contains("checkpoint.background=false", copy.Hint, StringComparison.Ordinal);
+        (copied with { FreeHostMemory = 200 << 10 }).RequireRoom();
+
         // Attention that keeps its weights is a doubt, and no reason to refuse.
         Assert.Null(outline.Doubt);
         Assert.Contains("may need", (outline with { FreeMemory = outline.Memory - 1 }).Doubt, StringComparison.Ordinal);
