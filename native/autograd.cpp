@@ -37,9 +37,9 @@ ESP_EXPORT int esp_add_to_earlier_grad(Handle tensor, Handle earlier) {
   });
 }
 
-/// Drops the gradient, so that the next backward pass writes rather than adds.
-ESP_EXPORT int esp_clear_grad(Handle tensor) {
-  return status_of([&] { tensor->mutable_grad() = at::Tensor(); });
+/// Puts another gradient in the place of the accumulated one, or none.
+ESP_EXPORT int esp_set_grad(Handle tensor, Handle gradient) {
+  return status_of([&] { tensor->mutable_grad() = or_undefined(gradient); });
 }
 
 ESP_EXPORT Handle esp_detach(Handle tensor) {

@@ -9,6 +9,9 @@ using namespace esp;
 ESP_EXPORT Handle esp_reshape(Handle x, const int64_t* shape, int rank) {
   return tensor_or_error([&] { return x->reshape(at::IntArrayRef(shape, rank)); });
 }
+ESP_EXPORT Handle esp_view(Handle x, const int64_t* shape, int rank) {
+  return tensor_or_error([&] { return x->view(at::IntArrayRef(shape, rank)); });
+}
 ESP_EXPORT Handle esp_transpose(Handle x, int64_t a, int64_t b) {
   return tensor_or_error([&] { return x->transpose(a, b); });
 }

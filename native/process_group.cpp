@@ -119,6 +119,43 @@ Work* work_or_error(Body body) noexcept {
   }
 }
 
+/// Tensors, one behind the other (S).
+at::Tensor joined(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> flat;
+  for (const at::Tensor& tensor : tensors) {
+    flat.push_back(tensor.detach().reshape(-1));
+  }
+  return flat.size() == 1 ? flat[0] : at::cat(flat);
+}
+
+int64_t elements_of(const std::vector<at::Tensor>& tensors) {
+  int64_t elements = 0;
+  for (const at::Tensor& tensor : tensors) {
+    elements += tensor.numel();
+  }
+  return elements;
+}
+
+/// Writes joined tensors back into them.
+void split_into(const std::vector<at::Tensor>& tensors, const at::Tensor& all) {
+  int64_t start = 0;
+  for (const at::Tensor& tensor : tensors) {
+    at::Tensor part = all.narrow(0, start, tensor.numel());
+    if (part.data_ptr() != tensor.data_ptr()) {
+      tensor.detach().copy_(part.view(tensor.sizes()));
+    }
+    start += tensor.numel();
+  }
+}
+
+void check_shares(const std::vector<int64_t>& shares, int64_t elements, const char* what) {
+  int64_t all = 0;
+  for (int64_t share : shares) {
+    all += share;
+  }
+  TORCH_CHECK(all == elements, what, " of ", elements, " elements do not hold shares of ", all);
+}
+
 /// This host's own address on the network that leads to another, which need not be the one that its name stands for. Empty where
 /// there is no way.
 std::string address_towards(const std::string& host, int port) {
@@ -251,13 +288,8 @@ ESP_EXPORT void esp_group_free(Group* group) {
 /// Sums tensors over all ranks, in place once the work is waited for. They travel as one.
 ESP_EXPORT Work* esp_all_reduce(Group* group, const Handle* tensors, int64_t count, int average) {
   return work_or_error([&](Work& work) {
-    std::vector<at::Tensor> own = list_of(tensors, count), flat;
-    for (at::Tensor& tensor : own) {
-      tensor = tensor.detach();
-      flat.push_back(tensor.reshape(-1));
-    }
-    at::Tensor all = count == 1 ? flat[0] : at::cat(flat);
-    at::Tensor sent = readable(all);
+    std::vector<at::Tensor> own = list_of(tensors, count);
+    at::Tensor sent = readable(joined(own));
     std::vector<at::Tensor> buffer{sent};
     work.pending.push_back(carrier_of(*group, sent).allreduce(buffer));
     work.kept = own;
@@ -265,53 +297,51 @@ ESP_EXPORT Work* esp_all_reduce(Group* group, const Handle* tensors, int64_t cou
       if (average) {
         sent.div_(size);
       }
-      int64_t start = 0;
-      for (const at::Tensor& tensor : own) {
-        at::Tensor part = sent.narrow(0, start, tensor.numel());
-        if (part.data_ptr() != tensor.data_ptr()) {
-          tensor.copy_(part.view(tensor.sizes()));
-        }
-        start += tensor.numel();
-      }
+      split_into(own, sent);
     };
   });
 }
 
-/// Gives each rank its share of the sum of all ranks' inputs: (N x S) -> (S). Gloo has no such operation for all versions;
-/// a reduction to each rank of its share puts as many bytes on the wire, N / (N - 1) of the least there can be.
-ESP_EXPORT Work* esp_reduce_scatter(Group* group, Handle output, Handle input) {
+/// Gives each rank its share of the sum of all ranks' inputs. Joined, they are the share of rank 0, then that of rank 1 and so on, of the sizes
+/// that are given; outputs are joined alike. Each rank sends the others their shares and adds up its own in the order of the ranks:
+/// (N - 1) / N of the bytes leave it where shares are equal, the least there can be. Gloo's own reduction to a rank sends more.
+ESP_EXPORT Work* esp_reduce_scatter(
+    Group* group, const Handle* outputs, int64_t output_count, const Handle* inputs, int64_t input_count, const int64_t* sizes) {
   return work_or_error([&](Work& work) {
-    TORCH_CHECK(
-        input->numel() == output->numel() * group->size, "an input of ", input->numel(), " elements does not hold ", group->size,
-        " shares of ", output->numel());
-    // Reducing leaves partial sums in what it reads.
-    at::Tensor sent = readable(*input).clone().reshape({group->size, -1});
-    for (int root = 0; root < group->size; root++) {
-      std::vector<at::Tensor> share{sent.select(0, root)};
-      c10d::ReduceOptions options;
-      options.rootRank = root;
-      work.pending.push_back(carrier_of(*group, sent).reduce(share, options));
-    }
-    work.kept = {sent};
-    work.finish = [out = output->detach(), sent, rank = group->rank] { out.copy_(sent.select(0, rank).view(out.sizes())); };
+    int64_t share = sizes[group->rank];
+    std::vector<int64_t> shares(sizes, sizes + group->size), own(group->size, share);
+    std::vector<at::Tensor> results = list_of(outputs, output_count);
+    at::Tensor sent = readable(joined(list_of(inputs, input_count)));
+    check_shares(shares, sent.numel(), "inputs");
+    check_shares({share}, elements_of(results), "outputs");
+    at::Tensor received = at::empty({group->size * share}, sent.options());
+    // Gloo takes the sizes away.
+    work.pending.push_back(carrier_of(*group, sent).alltoall_base(received, sent, own, shares));
+    work.kept = {sent, received};
+    work.finish = [results, received, size = group->size, share] {
+      at::Tensor sum = received.narrow(0, 0, share);
+      for (int rank = 1; rank < size; rank++) {
+        sum.add_(received.narrow(0, rank * share, share));
+      }
+      split_into(results, sum);
+    };
   });
 }
 
-/// Gives all ranks the inputs of all, in the order of the ranks: (S) -> (N x S).
-ESP_EXPORT Work* esp_all_gather(Group* group, Handle output, Handle input) {
+/// Gives all ranks the inputs of all, in the order of the ranks and of the sizes that are given.
+ESP_EXPORT Work* esp_all_gather(
+    Group* group, const Handle* outputs, int64_t output_count, const Handle* inputs, int64_t input_count, const int64_t* sizes) {
   return work_or_error([&](Work& work) {
-    TORCH_CHECK(
-        output->numel() == input->numel() * group->size, "an output of ", output->numel(), " elements does not hold ", group->size,
-        " inputs of ", input->numel());
-    std::vector<at::Tensor> sent{readable(*input).reshape(-1)};
-    std::vector<std::vector<at::Tensor>> received(1);
-    at::Tensor all = at::empty({group->size, sent[0].numel()}, sent[0].options());
-    for (int rank = 0; rank < group->size; rank++) {
-      received[0].push_back(all.select(0, rank));
-    }
-    work.pending.push_back(carrier_of(*group, sent[0]).allgather(received, sent));
-    work.kept = {sent[0], all};
-    work.finish = [out = output->detach(), all] { out.copy_(all.view(out.sizes())); };
+    std::vector<int64_t> shares(sizes, sizes + group->size), own(group->size, shares[group->rank]);
+    std::vector<at::Tensor> results = list_of(outputs, output_count), mine = list_of(inputs, input_count);
+    check_shares({own[0]}, elements_of(mine), "inputs");
+    check_shares(shares, elements_of(results), "outputs");
+    at::Tensor like = results[0].detach();
+    at::Tensor sent = readable(mine.empty() ? at::empty({0}, like.options()) : joined(mine)).repeat({group->size});
+    at::Tensor received = at::empty({elements_of(results)}, sent.options());
+    work.pending.push_back(carrier_of(*group, sent).alltoall_base(received, sent, shares, own));
+    work.kept = {sent, received};
+    work.finish = [results, received] { split_into(results, received); };
   });
 }
 
@@ -383,8 +413,8 @@ ESP_EXPORT int esp_store_add(void*, const char*, int64_t, int64_t*) { return mis
 ESP_EXPORT void* esp_group(void*, int, int, int64_t) { return missing(); }
 ESP_EXPORT void esp_group_free(void*) {}
 ESP_EXPORT void* esp_all_reduce(void*, const Handle*, int64_t, int) { return missing(); }
-ESP_EXPORT void* esp_reduce_scatter(void*, Handle, Handle) { return missing(); }
-ESP_EXPORT void* esp_all_gather(void*, Handle, Handle) { return missing(); }
+ESP_EXPORT void* esp_reduce_scatter(void*, const Handle*, int64_t, const Handle*, int64_t, const int64_t*) { return missing(); }
+ESP_EXPORT void* esp_all_gather(void*, const Handle*, int64_t, const Handle*, int64_t, const int64_t*) { return missing(); }
 ESP_EXPORT void* esp_broadcast(void*, Handle, int) { return missing(); }
 ESP_EXPORT void* esp_barrier(void*) { return missing(); }
 ESP_EXPORT int esp_work_wait(void*, int64_t*, int64_t*) { return missing_status(); }

@@ -18,14 +18,15 @@ public sealed class EspalierStep : IDisposable
     private readonly TrainingStep _step;
     private readonly TrainingState _state;
 
-    public EspalierStep(StepSetting setting, Device device, bool mixedPrecision, int? storedLayers = null, Ranks? ranks = null)
+    public EspalierStep(StepSetting setting, Device device, bool mixedPrecision, int? storedLayers = null, Ranks? ranks = null, bool shardsOptimizer = false)
     {
         (_setting, _device) = (setting, device);
         var config = new AdamWConfig();
         var optimizer = new AdamW(config);
         _step = new TrainingStep(optimizer, config.ClipNorm, new Compute(device, mixedPrecision), ranks: ranks);
-        _state = TrainingState.Begin(
+        var state = TrainingState.Begin(
             setting.Model with { Layers = storedLayers ?? setting.Layers }, setting.Layers, optimizer, Seed, device);
+        _state = shardsOptimizer ? ShardedOptimizer.Deal(state, ranks!) : state;
     }
 
     /// <summary>Runs steps of all stored layers, or of a plan, and gives their wall seconds and the loss of the last.</summary>

@@ -23,14 +23,14 @@ internal static class RankComparison
                 Progress.Say($"{setting} {options.Precision}: round {round} of {options.Rounds}, {steps} steps a turn");
             }
 
-            yield return new RankResult(setting, options.Precision, ranks, steps, one, several);
+            yield return new RankResult(setting, options.Precision, ranks, options.ShardsOptimizer, steps, one, several);
         }
     }
 }
 
 /// <summary>A setting on ranks.</summary>
 internal sealed record RankResult(
-    StepSetting Setting, string Precision, int Ranks, int StepsPerTurn, IReadOnlyList<StepTime> One, IReadOnlyList<StepTime> Several) : IResult
+    StepSetting Setting, string Precision, int Ranks, bool ShardsOptimizer, int StepsPerTurn, IReadOnlyList<StepTime> One, IReadOnlyList<StepTime> Several) : IResult
 {
     /// <summary>Tokens a second of the ranks, of those of one process.</summary>
     public Spread Ratio => Spread.OfRatios([.. One.Select(turn => turn.Seconds)], [.. Several.Select(turn => turn.Seconds)]);
@@ -42,7 +42,7 @@ internal sealed record RankResult(
     {
         FormattableString text =
             $"""
-            ## {Ranks} ranks: {Setting}, {Precision}, {Ranks} micro-batches an update
+            ## {Ranks} ranks{(ShardsOptimizer ? ", optimizer dealt out" : "")}: {Setting}, {Precision}, {Ranks} micro-batches an update
 
             | | ms/step | tokens/s |
             |---|--:|--:|

@@ -20,7 +20,7 @@ internal sealed class RankSide : IDisposable
             string program = Environment.ProcessPath!;
             bool isHost = Path.GetFileNameWithoutExtension(program) == "dotnet";
             var start = new ProcessStartInfo(
-                program, [.. isHost ? [Environment.GetCommandLineArgs()[0]] : Array.Empty<string>(), Verb, setting.ToArgument(), options.Precision])
+                program, [.. isHost ? [Environment.GetCommandLineArgs()[0]] : Array.Empty<string>(), Verb, setting.ToArgument(), options.Precision, .. options.ShardsOptimizer ? [Sharded] : Array.Empty<string>()])
             {
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
@@ -37,6 +37,9 @@ internal sealed class RankSide : IDisposable
 
     /// <summary>What this program is called with as a rank.</summary>
     public const string Verb = "rank";
+
+    /// <summary>Then follows, where each rank has its share of the optimizer.</summary>
+    public const string Sharded = "--shard-optimizer";
 
     public StepTime Run(int steps)
     {
@@ -59,12 +62,12 @@ internal sealed class RankSide : IDisposable
     }
 
     /// <summary>The part of a rank: trains so many steps as each line of its input says.</summary>
-    public static void Obey(StepSetting setting, bool mixedPrecision)
+    public static void Obey(StepSetting setting, bool mixedPrecision, bool shardsOptimizer)
     {
         using var ranks = Ranks.Join(LaunchedRank.OfThisProcess(), Ranks.DefaultTimeout);
         ranks.Guard(() =>
         {
-            using var step = new EspalierStep(setting, Espalier.Torch.Device.Cpu, mixedPrecision, ranks: ranks);
+            using var step = new EspalierStep(setting, Espalier.Torch.Device.Cpu, mixedPrecision, ranks: ranks, shardsOptimizer: shardsOptimizer);
             while (Console.In.ReadLine() is string line)
             {
                 Console.Out.WriteLine(JsonSerializer.Serialize(step.Run(int.Parse(line, CultureInfo.InvariantCulture), microBatches: ranks.Size)));

@@ -32,11 +32,12 @@ internal static class StepCommand
                 result.AddError("--ranks: at least 2");
             }
         });
+        var sharded = new Option<bool>(RankSide.Sharded) { Description = "With --ranks: each rank keeps its share of the optimizer (ZeRO-1)." };
         var json = new Option<FileInfo?>("--json") { Description = "Also write the figures here, as JSON." };
         var output = new Option<FileInfo?>("--out") { Description = "Also write the results here, as Markdown (bench/results/YYYY-MM-DD-NAME.md)." };
         var command = new RootCommand("Times the training step of Espalier, and that of tuned PyTorch in turn with it.")
         {
-            settings, device, precision, rounds, threads, turn, python, perLayer, memory, ranks, json, output,
+            settings, device, precision, rounds, threads, turn, python, perLayer, memory, ranks, sharded, json, output,
         };
         command.SetAction(parsed =>
         {
@@ -48,7 +49,10 @@ internal static class StepCommand
                 parsed.GetValue(precision) == "bf16",
                 parsed.GetValue(rounds),
                 parsed.GetValue(turn),
-                comparesOnlyItself ? null : PyTorchStep.FindPython(parsed.GetValue(python)));
+                comparesOnlyItself ? null : PyTorchStep.FindPython(parsed.GetValue(python)))
+            {
+                ShardsOptimizer = parsed.GetValue(sharded),
+            };
             IEnumerable<IResult> results =
                 parsed.GetValue(perLayer) ? PerLayer.Measure(options)
                 : parsed.GetValue(memory) ? Memory.Measure(options)
@@ -65,9 +69,10 @@ internal static class StepCommand
     {
         var setting = new Argument<string>("setting");
         var precision = new Argument<string>("precision");
-        var rank = new Command(RankSide.Verb, "A rank of --ranks.") { setting, precision };
+        var sharded = new Option<bool>(RankSide.Sharded);
+        var rank = new Command(RankSide.Verb, "A rank of --ranks.") { setting, precision, sharded };
         rank.Hidden = true;
-        rank.SetAction(parsed => RankSide.Obey(StepSetting.Parse(parsed.GetValue(setting)!), parsed.GetValue(precision) == "bf16"));
+        rank.SetAction(parsed => RankSide.Obey(StepSetting.Parse(parsed.GetValue(setting)!), parsed.GetValue(precision) == "bf16", parsed.GetValue(sharded)));
         return rank;
     }
 

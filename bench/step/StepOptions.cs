@@ -13,6 +13,9 @@ internal sealed record StepOptions(
     IReadOnlyList<StepSetting> Settings, Device Device, bool MixedPrecision, int Rounds, double TurnSeconds,
     string? Python)
 {
+    /// <summary>Whether each of several ranks keeps its share of the optimizer.</summary>
+    public bool ShardsOptimizer { get; init; }
+
     public string Precision => MixedPrecision ? "bf16" : "f32";
 
     /// <summary>The steps of a turn, from the time that one takes.</summary>

@@ -40,7 +40,10 @@ public static unsafe class Engine
     public static string BlasPath => Text(esp_blas_path());
 
     /// <summary>What OpenBLAS says of itself; empty with another BLAS.</summary>
-    public static string BlasConfig => Text(esp_blas_config());
+    public static string BlasConfig => OpenBlasConfig.Value;
+
+    // OpenBLAS puts the text together anew at each call, in one place of memory for all threads.
+    private static readonly Lazy<string> OpenBlasConfig = new(() => Text(esp_blas_config()));
 
     /// <summary>How OpenBLAS makes threads: "OpenMP" agrees with libtorch, "pthread" fights it.</summary>
     public static string BlasThreading => esp_blas_threading() switch

@@ -71,6 +71,7 @@ internal static unsafe partial class Native
 
     // ops.cpp
     [LibraryImport(Library)] internal static partial Tensor esp_reshape(Tensor x, long* shape, int rank);
+    [LibraryImport(Library)] internal static partial Tensor esp_view(Tensor x, long* shape, int rank);
     [LibraryImport(Library)] internal static partial Tensor esp_transpose(Tensor x, long a, long b);
     [LibraryImport(Library)] internal static partial Tensor esp_narrow(Tensor x, long axis, long start, long length);
     [LibraryImport(Library)] internal static partial Tensor esp_cat(nint* tensors, long count, long axis);
@@ -122,7 +123,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial Tensor esp_begin_grad(Tensor tensor);
     [LibraryImport(Library)] internal static partial int esp_add_to_earlier_grad(Tensor tensor, Tensor earlier);
     [LibraryImport(Library)] internal static partial int esp_is_defined(Tensor tensor);
-    [LibraryImport(Library)] internal static partial int esp_clear_grad(Tensor tensor);
+    [LibraryImport(Library)] internal static partial int esp_set_grad(Tensor tensor, Tensor gradient);
     [LibraryImport(Library)] internal static partial Tensor esp_detach(Tensor tensor);
 
     // process_group.cpp
@@ -138,8 +139,8 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial GroupHandle esp_group(StoreHandle store, int rank, int size, long timeoutMs);
     [LibraryImport(Library)] internal static partial void esp_group_free(nint group);
     [LibraryImport(Library)] internal static partial GroupWork esp_all_reduce(GroupHandle group, nint* tensors, long count, int average);
-    [LibraryImport(Library)] internal static partial GroupWork esp_reduce_scatter(GroupHandle group, Tensor output, Tensor input);
-    [LibraryImport(Library)] internal static partial GroupWork esp_all_gather(GroupHandle group, Tensor output, Tensor input);
+    [LibraryImport(Library)] internal static partial GroupWork esp_reduce_scatter(GroupHandle group, nint* outputs, long outputCount, nint* inputs, long inputCount, long* sizes);
+    [LibraryImport(Library)] internal static partial GroupWork esp_all_gather(GroupHandle group, nint* outputs, long outputCount, nint* inputs, long inputCount, long* sizes);
     [LibraryImport(Library)] internal static partial GroupWork esp_broadcast(GroupHandle group, Tensor tensor, int root);
     [LibraryImport(Library)] internal static partial GroupWork esp_barrier(GroupHandle group);
     [LibraryImport(Library)] internal static partial int esp_work_wait(GroupWork work, out long began, out long ended);

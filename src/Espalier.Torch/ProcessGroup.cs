@@ -45,7 +45,7 @@ public sealed class ProcessGroup : IDisposable
     /// <exception cref="TorchException">The types differ, or a process is gone.</exception>
     public unsafe GroupWork AllReduce(IReadOnlyList<Tensor> tensors, bool average = false)
     {
-        nint[] handles = [.. tensors.Select(tensor => tensor.DangerousGetHandle())];
+        nint[] handles = HandlesOf(tensors);
         fixed (nint* pointer = handles)
         {
             GroupWork work = Check(esp_all_reduce(_group, pointer, handles.Length, average ? 1 : 0));
@@ -55,19 +55,23 @@ public sealed class ProcessGroup : IDisposable
     }
 
     /// <summary>
-    /// Gives each process its share of the sum of all inputs. It is made of one reduction to each process: about all bytes of the
-    /// input leave each process, where (N - 1) / N of them are the least there can be.
+    /// Gives each process its share of the sum of all inputs, which is added up in the order of the processes. Where shares are equal,
+    /// (N - 1) / N of the bytes leave each process, the least there can be.
     /// </summary>
-    /// <param name="output">Receives the share (S).</param>
-    /// <param name="input">The shares of all processes, in their order (N x S).</param>
+    /// <param name="outputs">Receive the share (S), one behind the other.</param>
+    /// <param name="inputs">Of one type; one behind the other, they are the shares of all processes, in their order.</param>
+    /// <param name="sizes">The elements of the share of each process.</param>
     /// <exception cref="TorchException">The sizes do not fit, or a process is gone.</exception>
-    public GroupWork ReduceScatter(Tensor output, Tensor input) => Check(esp_reduce_scatter(_group, output, input));
+    public unsafe GroupWork ReduceScatter(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> inputs, IReadOnlyList<long> sizes) =>
+        Exchange(esp_reduce_scatter, outputs, inputs, sizes);
 
     /// <summary>Gives all processes the inputs of all.</summary>
-    /// <param name="output">Receives them in the order of the processes (N x S).</param>
-    /// <param name="input">This process's (S).</param>
+    /// <param name="outputs">Receive them, one behind the other, in the order of the processes.</param>
+    /// <param name="inputs">This process's share (S), one behind the other.</param>
+    /// <param name="sizes">The elements of the share of each process.</param>
     /// <exception cref="TorchException">The sizes do not fit, or a process is gone.</exception>
-    public GroupWork AllGather(Tensor output, Tensor input) => Check(esp_all_gather(_group, output, input));
+    public unsafe GroupWork AllGather(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> inputs, IReadOnlyList<long> sizes) =>
+        Exchange(esp_all_gather, outputs, inputs, sizes);
 
     /// <summary>Gives all processes the tensor of one, in place.</summary>
     /// <param name="tensor">Of the same shape on all.</param>
@@ -81,6 +85,26 @@ public sealed class ProcessGroup : IDisposable
 
     /// <summary>Leaves: what the other processes wait for this one in fails at once.</summary>
     public void Dispose() => _group.Dispose();
+
+    private unsafe delegate GroupWork ExchangeOfShares(GroupHandle group, nint* outputs, long outputCount, nint* inputs, long inputCount, long* sizes);
+
+    private unsafe GroupWork Exchange(
+        ExchangeOfShares exchange, IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> inputs, IReadOnlyList<long> sizes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(sizes.Count, Size, nameof(sizes));
+        nint[] to = HandlesOf(outputs), from = HandlesOf(inputs);
+        long[] shares = [.. sizes];
+        fixed (nint* toPointer = to, fromPointer = from)
+        fixed (long* sizesPointer = shares)
+        {
+            GroupWork work = Check(exchange(_group, toPointer, to.Length, fromPointer, from.Length, sizesPointer));
+            GC.KeepAlive(outputs);
+            GC.KeepAlive(inputs);
+            return work;
+        }
+    }
+
+    private static nint[] HandlesOf(IReadOnlyList<Tensor> tensors) => [.. tensors.Select(tensor => tensor.DangerousGetHandle())];
 }
 
 /// <summary>An operation of a <see cref="ProcessGroup"/> that is under way.</summary>

@@ -12,7 +12,7 @@ public sealed partial class Tensor
         set => Check(esp_set_requires_grad(this, value ? 1 : 0));
     }
 
-    /// <summary>The accumulated gradient, or null before the first backward pass.</summary>
+    /// <summary>The accumulated gradient, or null before the first backward pass. Another one may take its place, shaped like the tensor.</summary>
     public Tensor? Grad
     {
         get
@@ -20,6 +20,7 @@ public sealed partial class Tensor
             Tensor gradient = Check(esp_grad(this));
             return esp_is_defined(gradient) != 0 ? gradient : null;
         }
+        set => Check(esp_set_grad(this, value ?? None));
     }
 
     /// <summary>Adds the gradient of this scalar to every tensor that it depends on and that requires one.</summary>
@@ -30,7 +31,7 @@ public sealed partial class Tensor
     public void Backward(Tensor gradient) => Check(esp_backward(this, gradient));
 
     /// <summary>Drops the gradient, so that the next backward pass writes rather than adds.</summary>
-    public void ClearGrad() => Check(esp_clear_grad(this));
+    public void ClearGrad() => Grad = null;
 
     /// <summary>Gives a tensor that has no gradient one of zeros, as if a backward pass had found that it has no say.</summary>
     /// <returns>The gradient.</returns>

@@ -15,6 +15,15 @@ public sealed partial class Tensor
         }
     }
 
+    /// <summary>The same elements in another shape and in the same memory, so that writing to one writes to both; the tensor is contiguous.</summary>
+    public unsafe Tensor View(params ReadOnlySpan<long> shape)
+    {
+        fixed (long* pointer = shape)
+        {
+            return Check(esp_view(this, pointer, shape.Length));
+        }
+    }
+
     /// <summary>Two axes swapped.</summary>
     public Tensor Transpose(int a, int b) => Check(esp_transpose(this, a, b));
 

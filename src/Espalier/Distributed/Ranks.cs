@@ -23,7 +23,7 @@ public sealed class Ranks : IDisposable
     private long? _step;
     private bool _isNamed, _hasFailed;
     private bool _storeIsGone;
-    private int _silent;
+    private int _silent, _said;
 
     private Ranks() => _hosts = [Environment.MachineName];
 
@@ -172,6 +172,38 @@ public sealed class Ranks : IDisposable
 
     /// <summary>Begins to sum tensors of one type over the ranks, in place: the same bits on all, once it has been waited for.</summary>
     internal GroupWork BeginSum(IReadOnlyList<Tensor> tensors) => Try(() => _group!.AllReduce(tensors));
+
+    /// <summary>Begins to sum tensors over the ranks, of which each rank receives its share.</summary>
+    /// <inheritdoc cref="ProcessGroup.ReduceScatter"/>
+    internal GroupWork BeginSharedSum(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> inputs, IReadOnlyList<long> sizes) =>
+        Try(() => _group!.ReduceScatter(outputs, inputs, sizes));
+
+    /// <summary>Begins to give all ranks the shares of all.</summary>
+    /// <inheritdoc cref="ProcessGroup.AllGather"/>
+    internal GroupWork BeginGather(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> inputs, IReadOnlyList<long> sizes) =>
+        Try(() => _group!.AllGather(outputs, inputs, sizes));
+
+    /// <summary>Something that the first rank says, and all others hear.</summary>
+    internal string SaidByFirst(Func<string> said)
+    {
+        if (_store is null)
+        {
+            return said();
+        }
+
+        string key = string.Create(CultureInfo.InvariantCulture, $"said/{_said++}");
+        if (IsFirst)
+        {
+            string own = said();
+            return Try(() =>
+            {
+                _store.Set(key, own);
+                return own;
+            });
+        }
+
+        return Try(() => _store.Get(key));
+    }
 
     /// <summary>Waits for what was begun.</summary>
     internal void Wait(GroupWork work) => Try(() =>

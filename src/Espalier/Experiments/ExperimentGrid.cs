@@ -205,7 +205,9 @@ public sealed class ExperimentGrid
             Key = ExperimentRun.KeyOf(recipe, _data.Inputs),
         };
 
-        double CostOf(long length) => PlanOf(recipe with { Training = recipe.Training with { Length = Duration.Steps(length) } })
+        // When growth comes that waits for the loss nobody knows before, and no run may spend more than its budget.
+        double CostOf(long length) => PlanOf(
+            recipe with { Training = recipe.Training with { Length = Duration.Steps(length) }, Method = recipe.Method.AtItsDearest })
             .Stages(CostSamples).Sum(stage => stage.Flops.Total);
     }
 

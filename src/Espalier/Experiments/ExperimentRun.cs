@@ -18,7 +18,10 @@ public sealed record ExperimentRun(string Arm, double Budget, double LearningRat
     /// <summary>The updates that the budget lasts for.</summary>
     public required long Steps { get; init; }
 
-    /// <summary>What they are expected to cost, the vocabulary head included.</summary>
+    /// <summary>
+    /// What they are expected to cost, the vocabulary head and growth itself included; at most, where growth waits for the loss: as if
+    /// it came at once.
+    /// </summary>
     public required double ExpectedFlops { get; init; }
 
     /// <summary>The updates of its stable phase, which runs of larger budgets may share; 0 where its schedule has none.</summary>

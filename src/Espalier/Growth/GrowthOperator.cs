@@ -24,6 +24,11 @@ public abstract record GrowthOperator
     /// <param name="model">The model to grow.</param>
     public abstract Promise Promise(ModelConfig model);
 
+    /// <summary>The most that <see cref="Apply"/> charges to the run, as budgets and plans count it. By default nothing.</summary>
+    /// <param name="model">The model to grow.</param>
+    /// <param name="costs">What work on batches costs there.</param>
+    public virtual FlopsCount Cost(ModelConfig model, IGrowthCosts costs) => default;
+
     /// <summary>The operator and its settings in one line, as checkpoints record it.</summary>
     public abstract override string ToString();
 

@@ -53,6 +53,9 @@ public abstract record MethodConfig
     /// <summary>Whether growth waits for the training loss.</summary>
     internal virtual bool WaitsForLoss => false;
 
+    /// <summary>The same method where growth that waits for the loss comes at once, so that no run of it costs more.</summary>
+    internal virtual MethodConfig AtItsDearest => this;
+
     /// <summary>What no key can tell by itself.</summary>
     /// <param name="recipe">What the rest of the recipe says.</param>
     internal virtual IEnumerable<ConfigProblem> Check(MethodSurroundings recipe) => [];

@@ -23,6 +23,11 @@ public abstract record StagedGrowthConfig : MethodConfig
 
     internal override bool WaitsForLoss => Array.Exists(Boundaries, boundary => boundary.Loss is not null);
 
+    internal override MethodConfig AtItsDearest => this with
+    {
+        Boundaries = [.. Boundaries.Select(boundary => boundary.Loss is null ? boundary : Duration.Steps(0))],
+    };
+
     private protected abstract MomentPolicy DefaultMoments { get; }
 
     private protected virtual ScheduleMove DefaultSchedule => ScheduleMove.Continue;

@@ -21,6 +21,9 @@ public sealed class AdamW(AdamWConfig config) : IOptimizer
     public FlopsCount UpdateCost(ParameterSpec parameter) => default;
 
     /// <inheritdoc/>
+    public bool IsElementwise(ParameterSpec parameter) => true;
+
+    /// <inheritdoc/>
     public void Update(Parameter parameter, ParameterState state, double gradientScale, ElementRates rates)
     {
         (double rate, double decay, Tensor? factors) = rates.WithDecay(parameter.Value, config.DecayOf(parameter.Spec));

@@ -1,3 +1,4 @@
+using Espalier.Models;
 using Espalier.Torch;
 
 namespace Espalier.Optimization;
@@ -16,7 +17,7 @@ public readonly record struct ElementRates(double Rate, Tensor? Factors = null)
     public Tensor? Scales { get; init; }
 
     /// <summary>The rates of a parameter, of which some elements may be new.</summary>
-    internal static ElementRates Of(ParameterState state, Tensor parameter, LearningRates rates)
+    internal static ElementRates Of(ParameterState state, Parameter parameter, LearningRates rates)
     {
         if (state.New is null || rates.New == rates.Rate)
         {
@@ -29,8 +30,8 @@ public readonly record struct ElementRates(double Rate, Tensor? Factors = null)
         }
 
         // Factors on a rate of 1: either rate may be 0.
-        Tensor isNew = state.NewElements(parameter);
-        return new ElementRates(1, (isNew * (rates.New - rates.Rate)) + Tensor.Full([], rates.Rate, device: parameter.Device));
+        Tensor isNew = parameter.Matching(state.NewElements(parameter))!;
+        return new ElementRates(1, (isNew * (rates.New - rates.Rate)) + Tensor.Full([], rates.Rate, device: parameter.Value.Device));
     }
 
     /// <summary>A change times the rates.</summary>

@@ -11,6 +11,12 @@ public interface IOptimizer
     /// <summary>The matrix products of one update of a parameter; arithmetic element by element does not count.</summary>
     FlopsCount UpdateCost(ParameterSpec parameter);
 
+    /// <summary>
+    /// Whether it updates every element by itself, whatever the others are, so that ranks may share out the elements of a parameter: each then
+    /// updates a <see cref="Parameter.Part"/>. By default it does not, and sees whole parameters.
+    /// </summary>
+    bool IsElementwise(ParameterSpec parameter) => false;
+
     /// <summary>Updates a parameter and what is remembered of it, in place. Its count has moved on already.</summary>
     /// <param name="parameter">With its gradient.</param>
     /// <param name="state">What is remembered of it.</param>

@@ -22,6 +22,9 @@ public sealed class Muon(MuonConfig config) : IOptimizer
     public FlopsCount UpdateCost(ParameterSpec parameter) => RuleOf(parameter).UpdateCost(parameter);
 
     /// <inheritdoc/>
+    public bool IsElementwise(ParameterSpec parameter) => RuleOf(parameter).IsElementwise(parameter);
+
+    /// <inheritdoc/>
     public void Update(Parameter parameter, ParameterState state, double gradientScale, ElementRates rates)
     {
         IOptimizer rule = RuleOf(parameter.Spec);

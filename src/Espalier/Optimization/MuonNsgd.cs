@@ -16,6 +16,9 @@ public sealed class MuonNsgd(MuonNsgdConfig config) : IOptimizer
     public FlopsCount UpdateCost(ParameterSpec parameter) => RuleOf(parameter).UpdateCost(parameter);
 
     /// <inheritdoc/>
+    public bool IsElementwise(ParameterSpec parameter) => RuleOf(parameter).IsElementwise(parameter);
+
+    /// <inheritdoc/>
     public void Update(Parameter parameter, ParameterState state, double gradientScale, ElementRates rates) =>
         RuleOf(parameter.Spec).Update(parameter, state, gradientScale, rates);
 

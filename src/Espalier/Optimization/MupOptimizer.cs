@@ -14,6 +14,9 @@ internal sealed class MupOptimizer(IOptimizer rule, Mup mup) : IOptimizer
     public FlopsCount UpdateCost(ParameterSpec parameter) => rule.UpdateCost(parameter);
 
     /// <inheritdoc/>
+    public bool IsElementwise(ParameterSpec parameter) => rule.IsElementwise(parameter);
+
+    /// <inheritdoc/>
     public double UpdateNorm(ParameterSpec parameter, Fans fans, double gradientNorm) => rule.UpdateNorm(parameter, fans, gradientNorm);
 
     /// <inheritdoc/>
@@ -23,7 +26,7 @@ internal sealed class MupOptimizer(IOptimizer rule, Mup mup) : IOptimizer
         rule.Update(parameter, state, gradientScale, rates with
         {
             Scale = mup.RateFactor(spec, Norm),
-            Scales = mup.RateFactors(spec, Norm, parameter.Value.Device),
+            Scales = parameter.Matching(mup.RateFactors(spec, Norm, parameter.Value.Device)),
         });
 
         double Norm(Fans fans, double gradientNorm) => rule.UpdateNorm(spec, fans, gradientNorm);

@@ -1,3 +1,4 @@
+using Espalier.Models;
 using Espalier.Torch;
 
 namespace Espalier.Optimization;
@@ -13,16 +14,17 @@ public sealed record NewUnits(IReadOnlyList<IReadOnlyList<int>?>? Places)
 
     /// <summary>1 for every element that is new, 0 for the others.</summary>
     /// <param name="parameter">Gives shape and device.</param>
-    internal Tensor Elements(Tensor parameter)
+    internal Tensor Elements(Parameter parameter)
     {
+        (long[] shape, Device device) = (parameter.Spec.Shape, parameter.Value.Device);
         if (Places is null)
         {
-            return Tensor.Full(parameter.Shape, 1, device: parameter.Device);
+            return Tensor.Full(shape, 1, device: device);
         }
 
         using var scope = new TensorScope();
         using var noGrad = new NoGrad();
-        Tensor elements = Tensor.Zeros(parameter.Shape, device: parameter.Device);
+        Tensor elements = Tensor.Zeros(shape, device: device);
         for (int axis = 0; axis < Places.Count; axis++)
         {
             foreach (int place in Places[axis] ?? [])

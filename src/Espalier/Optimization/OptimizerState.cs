@@ -29,9 +29,15 @@ public sealed class OptimizerState : IReadOnlyCollection<KeyValuePair<string, Pa
         optimizer, parameters.Select(parameter => KeyValuePair.Create(
             parameter.Name, ParameterState.Begin(optimizer, parameter.Spec, parameter.Value.Device))));
 
+    /// <summary>How it is shared out, where this is one rank's part of it: what other ranks remember has no slots here. Null where it is whole.</summary>
+    internal OptimizerShards? Shards { get; init; }
+
     /// <summary>A copy with its own memory.</summary>
     /// <param name="device">Where the copy lies; null for where this lies.</param>
-    public OptimizerState Copy(Device? device = null) => new(Rule, _states.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.Copy(device))));
+    public OptimizerState Copy(Device? device = null) => new(Rule, _states.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.Copy(device))))
+    {
+        Shards = Shards,
+    };
 
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, ParameterState>> GetEnumerator() => _states.GetEnumerator();

@@ -41,8 +41,8 @@ public sealed class ParameterState(IReadOnlyDictionary<string, Slot> slots, long
         New = New,
     };
 
-    /// <summary>1 for every element that is new, 0 for the others; shaped like the parameter.</summary>
-    internal Tensor NewElements(Tensor parameter)
+    /// <summary>1 for every element that is new, 0 for the others; shaped like the whole parameter.</summary>
+    internal Tensor NewElements(Parameter parameter)
     {
         using IDisposable _ = TensorScope.Suspend();
         return _newElements ??= New!.Elements(parameter);

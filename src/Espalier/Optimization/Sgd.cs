@@ -19,6 +19,9 @@ public sealed class Sgd(SgdConfig config) : IOptimizer
     public FlopsCount UpdateCost(ParameterSpec parameter) => default;
 
     /// <inheritdoc/>
+    public bool IsElementwise(ParameterSpec parameter) => true;
+
+    /// <inheritdoc/>
     public void Update(Parameter parameter, ParameterState state, double gradientScale, ElementRates rates)
     {
         Tensor direction = parameter.Value.Grad! * gradientScale;

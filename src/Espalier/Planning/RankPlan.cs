@@ -32,9 +32,15 @@ internal sealed record RankPlan(
     /// <summary>The bytes that leave each rank in an update.</summary>
     public double SentBytes(int ranks) => Network.RingBytes(ranks, Need.Gradients);
 
-    /// <summary>Copies of gradients that are under way, at their most: some buckets, and the largest parameter with one of them.</summary>
-    public double UnderWay(int ranks) =>
-        ranks == 1 ? 0 : Math.Min(Need.Gradients, (SumsUnderWay.MostUnderWay * SumsUnderWay.BucketBytes) + (4 * Need.Largest));
+    /// <summary>
+    /// Copies of gradients that are under way, at their most: some buckets, and the largest parameter with one of them. Where the optimizer
+    /// is dealt out some layers, each as it was sent and as it is received.
+    /// </summary>
+    public double UnderWay(int ranks, bool dealt = false)
+    {
+        double most = dealt ? WorkUnderWay.MostUnderWay * 2 * 4 * Need.Layer : (WorkUnderWay.MostUnderWay * WorkUnderWay.BucketBytes) + (4 * Need.Largest);
+        return ranks == 1 ? 0 : Math.Min(Need.Gradients, most);
+    }
 
     /// <summary>The seconds of an update's own computing on each rank.</summary>
     public double? ComputingSeconds(int ranks) => MicroBatches / ranks * MicroBatchSeconds + Speed?.UpdateSeconds;
@@ -68,7 +74,7 @@ internal sealed record RankPlan(
     /// <param name="dealt">Whether the optimizer's memory is dealt out over the ranks.</param>
     /// <param name="recomputed">Whether the backward pass computes a layer's activations anew.</param>
     public double Bytes(int ranks, bool keepsAttention, bool dealt = false, bool recomputed = false) =>
-        Need.Weights + Need.Gradients + (Need.Optimizer / (dealt ? ranks : 1)) + UnderWay(ranks) + Need.Snapshot
+        Need.Weights + Need.Gradients + (Need.Optimizer / (dealt ? ranks : 1)) + UnderWay(ranks, dealt) + Need.Snapshot
             + Activations(keepsAttention, recomputed);
 
     /// <summary>The activations of a micro-batch, in bytes.</summary>
@@ -80,7 +86,7 @@ internal sealed record RankPlan(
     }
 
     private double SendingSeconds(int ranks, double bytes, int parts) => ranks == 1 ? 0
-        : Network.AllReduceSeconds(ranks, bytes, Math.Max(Math.Ceiling(bytes / SumsUnderWay.BucketBytes), parts) + SmallSums);
+        : Network.AllReduceSeconds(ranks, bytes, Math.Max(Math.Ceiling(bytes / WorkUnderWay.BucketBytes), parts) + SmallSums);
 
     private double? MicroBatchSeconds =>
         Stage.Flops.Total / (Stage.End - Stage.Begin) / MicroBatches / Speed?.FlopsPerSecond;

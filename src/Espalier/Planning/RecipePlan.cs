@@ -68,7 +68,7 @@ public static class RecipePlan
                 ? $"FLOPs: the exact mean over what {recipe.Method.Name} may draw, "
                 : $"FLOPs: {recipe.Method.Name} cannot tell its mean; averaged over what it draws, ")
                 + (cost.Looked == cost.TotalSteps ? "at every update." : $"at {CurvePlan.Whole(cost.Looked)} of {CurvePlan.Whole(cost.TotalSteps)} updates.")
-                + " Evaluation, checkpoints and growth that looks at data are not in it, and growth that waits for the loss is taken to come at its latest.",
+                + " What growth itself learns and tries is in it; evaluation and checkpoints are not. Growth that waits for the loss is taken to come at its latest.",
             "This is the cost of the whole run. A run that is stopped where it reaches the loss of training from scratch saves more.",
             MemoryNeed.Formula,
         ];

@@ -1,4 +1,5 @@
 using Espalier.Data;
+using Espalier.Distributed;
 using Espalier.Growth;
 using Espalier.Interop;
 using Espalier.Models;
@@ -13,7 +14,8 @@ namespace Espalier.Training;
 /// </summary>
 internal static class Checkpoint
 {
-    private const string OptimizerFile = "optimizer.safetensors";
+    private const string What = "The checkpoint";
+    private const string Hint = "Free some space, or choose a folder that you may write to; the same command then goes on from the last complete checkpoint.";
 
     /// <summary>Whether a folder of a model is a checkpoint.</summary>
     public static bool Is(string folder) => File.Exists(Path.Combine(folder, TrainingStateFile.Name));
@@ -24,24 +26,54 @@ internal static class Checkpoint
     /// <param name="fullDepth">What evaluation at full depth executes, so that the folder can be evaluated by itself.</param>
     /// <param name="tokenizer">The tokenizer of the text that the model was trained on.</param>
     /// <param name="data">What the text was made from: the <see cref="Dataset.Inputs"/> of the run's dataset; null where that is not known.</param>
+    /// <param name="shards">Where all ranks have written their shares of the optimizer by <see cref="WriteShard"/>; null where this process has all of it.</param>
     /// <exception cref="UserErrorException">There is no space or no permission; what was there before is untouched.</exception>
     public static void Write(
-        string folder, TrainingState state, ForwardPlan fullDepth, Tokenizer tokenizer, string? data = null)
+        string folder, TrainingState state, ForwardPlan fullDepth, Tokenizer tokenizer, string? data = null, string? shards = null)
     {
-        AtomicFolder.Write(
-            folder,
-            partial =>
+        if (shards is null)
+        {
+            AtomicFolder.Write(folder, Fill, replace: true, What, Hint);
+        }
+        else
+        {
+            AtomicFolder.Complete(shards, folder, Fill, replace: true, What, Hint);
+        }
+
+        void Fill(string partial)
+        {
+            Dictionary<string, string> hashes = new()
             {
-                string weights = ModelFolder.Write(partial, state.Model.Config, state.Model.Parameters, tokenizer);
-                string slots = SafetensorsWriter.Write(Path.Combine(partial, OptimizerFile), state.Optimizer.SelectMany(parameter =>
-                    parameter.Value.Slots.Select(slot => TensorFile.Entry(NameOf(parameter.Key, slot.Key), slot.Value.Value))));
-                AtomicFile.Write(Path.Combine(partial, TrainingStateFile.Name), TrainingStateFile.Text(state, fullDepth, data));
-                Checksums.Write(partial, new Dictionary<string, string> { [ModelFolder.WeightsFile] = weights, [OptimizerFile] = slots });
-            },
-            replace: true,
-            "The checkpoint",
-            "Free some space, or choose a folder that you may write to; the same command then goes on from the last complete checkpoint.");
+                [ModelFolder.WeightsFile] = ModelFolder.Write(partial, state.Model.Config, state.Model.Parameters, tokenizer),
+            };
+            if (shards is null)
+            {
+                (string name, string hash) = OptimizerFiles.Write(partial, state.Optimizer, rank: 0);
+                hashes.Add(name, hash);
+            }
+
+            AtomicFile.Write(Path.Combine(partial, TrainingStateFile.Name), TrainingStateFile.Text(state, fullDepth, data));
+            Checksums.Write(partial, hashes);
+        }
     }
+
+    /// <summary>A name under which ranks can make a checkpoint together.</summary>
+    /// <exception cref="UserErrorException">The disk cannot be written.</exception>
+    public static string Beside(string folder)
+    {
+        string name = "";
+        AtomicFolder.Saying(folder, What, Hint, () => name = AtomicFolder.Beside(folder));
+        return name;
+    }
+
+    /// <summary>Writes a rank's share of an optimizer to where a checkpoint is being made.</summary>
+    /// <param name="shards">Of the same name on all ranks, which see one folder by it.</param>
+    /// <param name="folder">The checkpoint's name, for messages.</param>
+    /// <param name="state">What the rank remembers.</param>
+    /// <param name="rank">Its number.</param>
+    /// <exception cref="UserErrorException">There is no space or no permission.</exception>
+    public static void WriteShard(string shards, string folder, OptimizerState state, int rank) => AtomicFolder.Fill(
+        shards, folder, partial => OptimizerFiles.Write(partial, state, rank), What, Hint);
 
     /// <summary>Reads a state back, once every file is found to be as it was written.</summary>
     /// <param name="folder">The checkpoint.</param>
@@ -51,10 +83,11 @@ internal static class Checkpoint
     /// </param>
     /// <param name="device">Where to put the tensors.</param>
     /// <param name="data">The <see cref="Dataset.Inputs"/> that the checkpoint must have been trained on; null for any.</param>
+    /// <param name="share">The ranks that share out what the optimizer remembers; null where this process is to have all of it.</param>
     /// <exception cref="UserErrorException">The folder is no complete checkpoint of Espalier.</exception>
     public static TrainingState Read(
         string folder, IOptimizer optimizer, Func<long, IReadOnlyList<GrowthRecord>> plannedGrowths, Device device,
-        string? data = null)
+        string? data = null, Ranks? share = null)
     {
         Verify(folder);
         ModelConfig config = ModelFolder.ReadConfig(folder);
@@ -67,17 +100,21 @@ internal static class Checkpoint
         }
 
         ParameterSet parameters = ModelFolder.ReadParameters(folder, config, device);
-        using SafetensorsFile tensors = SafetensorsFile.Open(Path.Combine(folder, OptimizerFile));
+        OptimizerShards? shards = share is null ? null : new OptimizerShards(parameters.Select(parameter => parameter.Spec), optimizer, share.Size);
+        using var remembered = OptimizerFiles.Open(folder);
         var states = parameters.ToDictionary(parameter => parameter.Name, parameter =>
-            new ParameterState(
-                optimizer.Slots(parameter.Spec).ToDictionary(slot => slot.Key, slot => new Slot(
-                    TensorFile.Read(tensors, NameOf(parameter.Name, slot.Key), parameter.Spec.Shape, device), slot.Value)),
+        {
+            var whole = new ParameterState(
+                optimizer.Slots(parameter.Spec).ToDictionary(
+                    slot => slot.Key, slot => new Slot(remembered.Read(parameter.Spec, slot.Key, device), slot.Value)),
                 file.StepsOf(parameter.Name))
             {
                 New = file.NewIn(parameter.Name),
-            });
+            };
+            return shards is null ? whole : ShardedOptimizer.Deal(whole, shards.Of(parameter.Name, share!.Rank));
+        });
         return new TrainingState(
-            Model.Of(config, parameters), new OptimizerState(optimizer, states), file.Position(plannedGrowths));
+            Model.Of(config, parameters), new OptimizerState(optimizer, states) { Shards = shards }, file.Position(plannedGrowths));
     }
 
     /// <summary>What evaluation of a folder's model executes: its full depth through the map, if the folder says so.</summary>
@@ -113,6 +150,4 @@ internal static class Checkpoint
                     : $"Go on from the checkpoint before it: write {Path.GetFileName(before)} into {Path.Combine(Path.GetDirectoryName(before)!, RunDirectory.LatestName)}.");
         }
     }
-
-    private static string NameOf(string parameter, string slot) => $"{parameter}.{slot}";
 }

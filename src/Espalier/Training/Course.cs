@@ -21,7 +21,7 @@ internal sealed class Course(RunPlan plan, LossCurve losses)
     public LearningRates Rates => Position.Rates(plan.LearningRate);
 
     /// <summary>Lets the growths happen that are due before the next update.</summary>
-    public void Grow() => (Model, Position) = plan.Grown(Model, Position);
+    public void Grow() => (Model, Position, _) = plan.Grown(Model, Position);
 
     /// <summary>What a micro-batch of the next update executes.</summary>
     public ForwardPlan Plan(int microBatch) => plan.Method.Plan(Model, Position, microBatch);

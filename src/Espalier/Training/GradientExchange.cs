@@ -1,5 +1,6 @@
 using Espalier.Distributed;
 using Espalier.Models;
+using Espalier.Optimization;
 using Espalier.Torch;
 
 namespace Espalier.Training;
@@ -10,19 +11,25 @@ namespace Espalier.Training;
 /// </summary>
 internal sealed class GradientExchange : IDisposable
 {
+    private readonly Ranks _ranks;
     private readonly ParameterSet _parameters;
-    private readonly SumsUnderWay _sums;
+    private readonly OptimizerShards? _shards;
+    private readonly WorkUnderWay _work;
     private readonly Queue<int?> _toSend;
     private readonly List<int?> _final = [];
     private readonly HashSet<string> _had = [];
+
+    // The sums of this rank's share, by parameter.
+    private readonly Dictionary<string, Tensor> _own = [];
 
     /// <summary>Gradients of which none is final yet.</summary>
     /// <param name="ranks">Several ranks.</param>
     /// <param name="model">What they train.</param>
     /// <param name="plans">Of all micro-batches on all ranks: what none of them trains is not sent.</param>
-    public GradientExchange(Ranks ranks, Model model, IReadOnlyList<ForwardPlan> plans)
+    /// <param name="shards">What each rank updates, and needs the sums of; null where each updates all.</param>
+    public GradientExchange(Ranks ranks, Model model, IReadOnlyList<ForwardPlan> plans, OptimizerShards? shards)
     {
-        (_parameters, _sums) = (model.Parameters, new SumsUnderWay(ranks));
+        (_ranks, _parameters, _shards, _work) = (ranks, model.Parameters, shards, new WorkUnderWay(ranks));
         HashSet<int> trained = [.. plans.SelectMany(plan => plan.Layers).Where(run => run.Trains).Select(run => run.Stored)];
         _toSend = new Queue<int?>(trained.OrderDescending().Select(layer => (int?)layer));
         if (plans.Any(plan => plan.TrainsRest))
@@ -44,30 +51,81 @@ internal sealed class GradientExchange : IDisposable
         }
     }
 
-    /// <summary>Waits until all gradients are the sums over the ranks.</summary>
+    /// <summary>Waits until all gradients that this rank needs are the sums over the ranks.</summary>
     /// <returns>How long that took.</returns>
-    public CommunicationTime Wait() => _sums.Wait();
+    public CommunicationTime Wait() => _work.Wait();
+
+    /// <summary>The sum of squares of this rank's share of the gradients; 0 where ranks have no shares.</summary>
+    public double OwnSquares() => _own.Count == 0 ? 0 : Math.Pow(Optimizers.GlobalNorm([.. _own.Values]), 2);
+
+    /// <summary>This rank's part of a parameter, with the gradient that it is updated by; null for none.</summary>
+    /// <param name="parameter">It has a gradient, on whatever rank, and ranks have shares.</param>
+    public Parameter? Own(Parameter parameter)
+    {
+        if (_shards!.Of(parameter.Name, _ranks.Rank) is not Shard shard)
+        {
+            return null;
+        }
+
+        Parameter own = shard.IsWhole ? parameter : parameter with { Value = shard.Of(parameter.Value.Detach()), Part = shard.Slice };
+        own.Value.Grad = _own[parameter.Name];
+        return own;
+    }
 
     /// <inheritdoc/>
-    public void Dispose() => _sums.Dispose();
+    public void Dispose()
+    {
+        _work.Dispose();
+        foreach (Tensor sum in _own.Values)
+        {
+            sum.Dispose();
+        }
+    }
 
     private void Send(int? layer)
     {
         using var scope = new TensorScope();
-        List<Tensor> gradients = [];
+        Dictionary<string, Tensor> gradients = [];
         foreach (Parameter parameter in _parameters.Where(parameter => parameter.Spec.Layer == layer))
         {
             if (parameter.Value.Grad is Tensor gradient)
             {
                 _had.Add(parameter.Name);
-                gradients.Add(gradient);
+                gradients.Add(parameter.Name, gradient);
             }
             else
             {
-                gradients.Add(parameter.Value.BeginGrad());
+                gradients.Add(parameter.Name, parameter.Value.BeginGrad());
             }
         }
 
-        _sums.Begin(gradients);
+        if (_shards is null)
+        {
+            _work.BeginSum(gradients.Values);
+        }
+        else
+        {
+            SendShares(_shards.Groups.Single(group => group.Layer == layer), gradients);
+        }
+    }
+
+    private void SendShares(ShardGroup group, Dictionary<string, Tensor> gradients)
+    {
+        List<Tensor> own = [];
+        foreach (Shard shard in group.OfRank(_ranks.Rank))
+        {
+            using IDisposable outlive = TensorScope.Suspend();
+            Tensor sum = Tensor.Empty(shard.Shape, gradients[shard.Parameter.Name].Type, gradients[shard.Parameter.Name].Device);
+            own.Add(sum);
+            _own.Add(shard.Parameter.Name, sum);
+        }
+
+        _work.BeginSharedSum(own, [.. group.Shards.Select(shard => shard.Of(gradients[shard.Parameter.Name].Reshape(-1)))], group.Sizes(_ => 1));
+
+        // They have been copied; what comes back is this rank's share alone.
+        foreach (Parameter parameter in _parameters.Where(parameter => parameter.Spec.Layer == group.Layer))
+        {
+            parameter.Value.ClearGrad();
+        }
     }
 }

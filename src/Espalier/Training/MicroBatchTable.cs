@@ -13,7 +13,8 @@ internal sealed class MicroBatchTable(int microBatches, ParameterSet parameters)
 {
     private const int Columns = 5;
 
-    private readonly double[] _numbers = new double[(microBatches * Columns) + parameters.Count];
+    private readonly double[] _numbers = new double[(microBatches * Columns) + parameters.Count + 1];
+    private readonly HashSet<string> _trained = [];
 
     /// <summary>Fills in a row.</summary>
     /// <param name="microBatch">Which.</param>
@@ -39,11 +40,16 @@ internal sealed class MicroBatchTable(int microBatches, ParameterSet parameters)
     /// <summary>N: its positions that went through the vocabulary head.</summary>
     public double Predictions(int microBatch) => _numbers[(microBatch * Columns) + 4];
 
+    /// <summary>Whether a parameter had a gradient on any rank; known once ranks have shared.</summary>
+    public bool Trained(Parameter parameter) => _trained.Contains(parameter.Name);
+
+    /// <summary>The sum of squares of the gradients, where ranks have shares of them; known once they have shared.</summary>
+    public double Squares => _numbers[^1];
+
     /// <summary>Fills in the rows of the other ranks.</summary>
     /// <param name="ranks">The ranks.</param>
-    /// <param name="exchange">Their gradients, which have been waited for.</param>
-    /// <param name="parameters">What they train. Of those that had a gradient on no rank the zeros are dropped.</param>
-    public void Share(Ranks ranks, GradientExchange exchange, ParameterSet parameters)
+    /// <param name="exchange">Their gradients, which have been waited for. Of those that no rank had the zeros are dropped.</param>
+    public void Share(Ranks ranks, GradientExchange exchange)
     {
         int index = microBatches * Columns;
         foreach (Parameter parameter in parameters)
@@ -51,11 +57,16 @@ internal sealed class MicroBatchTable(int microBatches, ParameterSet parameters)
             _numbers[index++] = exchange.Had(parameter) ? 1 : 0;
         }
 
+        _numbers[index] = exchange.OwnSquares();
         ranks.Sum(_numbers);
         index = microBatches * Columns;
         foreach (Parameter parameter in parameters)
         {
-            if (_numbers[index++] == 0)
+            if (_numbers[index++] > 0)
+            {
+                _trained.Add(parameter.Name);
+            }
+            else
             {
                 parameter.Value.ClearGrad();
             }

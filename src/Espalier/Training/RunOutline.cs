@@ -29,7 +29,7 @@ public sealed record RunOutline
     /// <summary>How often the whole run goes through its data.</summary>
     public required double Passes { get; init; }
 
-    /// <summary>The floating-point operations of all updates of the run, as they are planned; growth that looks at data comes on top.</summary>
+    /// <summary>The floating-point operations of all updates of the run, as they are planned, and of what growth itself learns and tries.</summary>
     public required double Flops { get; init; }
 
     /// <summary>Where it computes.</summary>

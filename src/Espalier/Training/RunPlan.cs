@@ -11,7 +11,7 @@ internal sealed class RunPlan
     private const int CostSamples = 2000, LossPoints = 1000;
 
     private readonly double[] _costUpTo;
-    private readonly int _sequences;
+    private readonly int _microBatch, _sequences;
     private readonly bool _recompute;
     private readonly double _predictedShare;
     private readonly IOptimizer _optimizer;
@@ -35,7 +35,7 @@ internal sealed class RunPlan
         WarmupSteps = recipe.LearningRate.Warmup.ToSteps(TotalSteps, TokensPerStep);
         LearningRate = new LearningRate(recipe.LearningRate, TotalSteps, TokensPerStep);
         Method = recipe.Method.Create(new RunShape(model, TotalSteps, TokensPerStep, recipe.Seed) { WarmupSteps = WarmupSteps });
-        (_sequences, _predictedShare) = (training.MicroBatch * training.GradientAccumulation, predictedShare);
+        (_microBatch, _sequences, _predictedShare) = (training.MicroBatch, training.MicroBatch * training.GradientAccumulation, predictedShare);
         (_optimizer, _recompute) = (recipe.Optimizer.Create(), training.Recompute);
         _costUpTo = Costs();
 
@@ -114,7 +114,7 @@ internal sealed class RunPlan
         var position = new TrainingPosition();
         for (long step = 0; step < before; step++)
         {
-            (model, position) = Grown(model, position with { Step = step, ScheduleStep = step });
+            (model, position, _) = Grown(model, position with { Step = step, ScheduleStep = step });
         }
 
         return position.Growths;
@@ -139,10 +139,10 @@ internal sealed class RunPlan
     /// <param name="samples">How many updates to look at, at most all.</param>
     /// <param name="asDrawn">Whether to take the plans that the run will draw, also where their average is known.</param>
     /// <returns>
-    /// The update, the model as it is stored then, what the update costs, forward, backward and by the optimizer's own products, and the most layers that a plan
-    /// executes.
+    /// The update, the model as it is stored then, what the update costs, forward, backward and by the optimizer's own products, the most layers that a plan
+    /// executes, and what the growths before it cost since the update that was looked at last.
     /// </returns>
-    public IEnumerable<(long Step, ModelConfig Model, FlopsCount Cost, int Depth)> Foresee(long samples, bool asDrawn = false)
+    public IEnumerable<(long Step, ModelConfig Model, FlopsCount Cost, int Depth, FlopsCount Growth)> Foresee(long samples, bool asDrawn = false)
     {
         samples = Math.Min(samples, TotalSteps);
         ModelConfig model = Method.InitialModel;
@@ -151,15 +151,14 @@ internal sealed class RunPlan
         for (long i = 0; i < samples; i++)
         {
             long step = i * TotalSteps / samples;
-            (model, position) = Grown(model, position with { Step = step });
+            (model, position, FlopsCount growth) = Grown(model, position with { Step = step });
             var plans = PlansAt(model, position, asDrawn);
             if (!ReferenceEquals(plans, last.Plans) || !ReferenceEquals(model, last.Model))
             {
-                last = (plans, model, plans.Aggregate(
-                    default(FlopsCount), (sum, plan) => sum + (CostOf(model, plan.Plan) * plan.Probability)), plans.Max(plan => plan.Plan.Depth));
+                last = (plans, model, MeanOf(model, plans), plans.Max(plan => plan.Plan.Depth));
             }
 
-            yield return (step, model, last.Cost, last.Depth);
+            yield return (step, model, last.Cost, last.Depth, growth);
         }
     }
 
@@ -170,7 +169,7 @@ internal sealed class RunPlan
         long looked = Math.Min(samples, TotalSteps);
         double each = (double)TotalSteps / looked;
         List<CostStage> stages = [];
-        foreach ((long step, ModelConfig stored, FlopsCount cost, int depth) in Foresee(looked))
+        foreach ((long step, ModelConfig stored, FlopsCount cost, int depth, FlopsCount growth) in Foresee(looked))
         {
             if (stages.Count == 0 || !ReferenceEquals(stages[^1].Model, stored))
             {
@@ -179,7 +178,7 @@ internal sealed class RunPlan
 
             stages[^1] = stages[^1] with
             {
-                Flops = stages[^1].Flops + (cost * each),
+                Flops = stages[^1].Flops + (cost * each) + growth,
                 Depth = Math.Max(stages[^1].Depth, depth),
             };
         }
@@ -193,10 +192,11 @@ internal sealed class RunPlan
     private double[] Costs()
     {
         var costUpTo = new double[Math.Min(CostSamples, TotalSteps) + 1];
+        double each = (double)TotalSteps / (costUpTo.Length - 1);
         int i = 0;
-        foreach (var (_, _, cost, _) in Foresee(CostSamples, asDrawn: true))
+        foreach (var (_, _, cost, _, growth) in Foresee(CostSamples, asDrawn: true))
         {
-            costUpTo[i + 1] = costUpTo[i] + cost.Total;
+            costUpTo[i + 1] = costUpTo[i] + (cost.Total * each) + growth.Total;
             i++;
         }
 
@@ -206,6 +206,9 @@ internal sealed class RunPlan
     private IReadOnlyList<(double Probability, ForwardPlan Plan)> PlansAt(
         ModelConfig model, TrainingPosition position, bool asDrawn) =>
         Method is IKnownPlans known && !asDrawn ? known.Plans(model, position) : [(1, Method.Plan(model, position, 0))];
+
+    private FlopsCount MeanOf(ModelConfig model, IReadOnlyList<(double Probability, ForwardPlan Plan)> plans) =>
+        plans.Aggregate(default(FlopsCount), (sum, plan) => sum + (CostOf(model, plan.Plan) * plan.Probability));
 
     private FlopsCount CostOf(ModelConfig model, ForwardPlan plan)
     {
@@ -230,16 +233,28 @@ internal sealed class RunPlan
             .Aggregate(default(FlopsCount), (sum, cost) => sum + cost);
     }
 
-    /// <summary>Lets the growths happen that are due at a position; what they cost is not counted.</summary>
+    /// <summary>Lets the growths happen that are due at a position.</summary>
     /// <param name="model">The model as it is stored.</param>
     /// <param name="position">Where the run stands.</param>
-    public (ModelConfig Model, TrainingPosition Position) Grown(ModelConfig model, TrainingPosition position)
+    /// <returns>The model and where the run stands then, and what the growths themselves cost, which the position does not count.</returns>
+    public (ModelConfig Model, TrainingPosition Position, FlopsCount Cost) Grown(ModelConfig model, TrainingPosition position)
     {
+        FlopsCount cost = default;
         while (Method.Next(model, position) is { } growth)
         {
-            (model, position) = (growth.Operator.Grow(model), position.After(growth));
+            position = position.After(growth);
+            cost += growth.Operator.Cost(model, new GrowthCosts(this, position));
+            model = growth.Operator.Grow(model);
         }
 
-        return (model, position);
+        return (model, position, cost);
+    }
+
+    private sealed class GrowthCosts(RunPlan run, TrainingPosition position) : IGrowthCosts
+    {
+        public FlopsCount Batch(ModelConfig model, ForwardPlan plan) => Ledger.ForwardAndBackward(
+            model, plan, run._microBatch, model.ContextLength, run._predictedShare * run._microBatch * model.ContextLength);
+
+        public FlopsCount Train(ModelConfig model, int steps) => run.MeanOf(model, run.PlansAt(model, position, asDrawn: false)) * steps;
     }
 }

@@ -14,7 +14,8 @@ internal sealed class SharedPast
 {
     // What has no say in weights, and what is judged by what it does.
     private static readonly string[] FreeKeys =
-        ["name", "data.path", "training.length", "training.device", "training.threads", "training.recompute", "evaluation.every"];
+        ["name", "data.path", "training.length", "training.device", "training.threads", "training.recompute", "training.shard_optimizer",
+        "evaluation.every"];
 
     private static readonly string[] FreeSections = ["learning_rate.", "method.", "checkpoint.", "logging."];
 

@@ -115,10 +115,10 @@ public sealed class Trainer : IDisposable
     {
         string? resumed = run.LatestCheckpoint;
         TrainingState state = resumed is not null ? Resume(resumed)
-            : FindInitial() is InitialWeights initial ? initial.Begin(_optimizer, _compute.Device, _plan.LossInterval)
-            : TrainingState.Begin(
-                _plan.Method.InitialModel, _plan.FinalModel.Layers, _optimizer, _recipe.Seed, _compute.Device, _plan.LossInterval,
-                _mup);
+            : Deal(FindInitial() is InitialWeights initial ? initial.Begin(_optimizer, _compute.Device, _plan.LossInterval)
+                : TrainingState.Begin(
+                    _plan.Method.InitialModel, _plan.FinalModel.Layers, _optimizer, _recipe.Seed, _compute.Device, _plan.LossInterval,
+                    _mup));
         try
         {
             return Run(run, ref state, stop);
@@ -162,10 +162,15 @@ public sealed class Trainer : IDisposable
         _valid?.Dispose();
     }
 
+    private bool Deals => _recipe.Training.ShardOptimizer && _ranks.Size > 1;
+
+    /// <summary>A state whose optimizer is dealt out over the ranks, where the recipe says so.</summary>
+    private TrainingState Deal(TrainingState state) => Deals ? ShardedOptimizer.Deal(state, _ranks) : state;
+
     /// <summary>Reads a checkpoint, which must be one that this very run has written.</summary>
     private TrainingState Resume(string checkpoint)
     {
-        TrainingState state = Checkpoint.Read(checkpoint, _optimizer, _plan.Forecast, _compute.Device, _data);
+        TrainingState state = Checkpoint.Read(checkpoint, _optimizer, _plan.Forecast, _compute.Device, _data, Deals ? _ranks : null);
         TrainingPosition position = state.Position;
         bool isOfThisRun = position.Step >= 0 && position.Step <= _plan.TotalSteps
             && position.Tokens == position.Step * _plan.TokensPerStep
@@ -220,7 +225,7 @@ public sealed class Trainer : IDisposable
                 return false;
             }
 
-            checkpoints.ThrowIfFailed();
+            checkpoints.Advance();
             state = Grow(state, checkpoints);
             Update(run, state, window, checkpoints);
 
@@ -262,8 +267,9 @@ public sealed class Trainer : IDisposable
     {
         while (_plan.Method.Next(state.Model.Config, state.Position) is { } growth)
         {
-            // Growth has two states in memory already.
+            // Growth has two states in memory already, each of them whole.
             checkpoints.Wait();
+            state = ShardedOptimizer.Gather(state, _ranks);
             TrainingPosition before = state.Position;
             var context = new GrowthContext(this, before);
             long started = TimeProvider.System.GetTimestamp();
@@ -279,7 +285,7 @@ public sealed class Trainer : IDisposable
             };
         }
 
-        return state;
+        return state.Optimizer.Shards is null ? Deal(state) : state;
     }
 
     /// <summary>One update of a state, by what its position says.</summary>
@@ -354,7 +360,7 @@ public sealed class Trainer : IDisposable
     }
 
     private CheckpointWriter CheckpointsOf(RunDirectory run) => new(
-        run, _recipe.Checkpoint, run.Staying(_plan.TokensPerStep, _plan.CheckpointsAt), _tokenizer, _data);
+        run, _recipe.Checkpoint, run.Staying(_plan.TokensPerStep, _plan.CheckpointsAt), _tokenizer, _data, _ranks);
 
     private long Save(CheckpointWriter checkpoints, TrainingState state, long lastSaved, bool inBackground = false)
     {
@@ -364,11 +370,6 @@ public sealed class Trainer : IDisposable
         }
 
         RankAgreement.OnWeights(_ranks, state.Model.Parameters);
-        if (!_ranks.IsFirst)
-        {
-            return state.Position.Step;
-        }
-
         Report(TrainingActivity.Saving, state, null);
         ForwardPlan fullDepth = _plan.Method.EvaluationPlan(state.Model.Config, state.Position);
         if (inBackground)

@@ -31,6 +31,12 @@ public sealed record TrainingConfig
     /// </summary>
     public bool Recompute { get; init; }
 
+    /// <summary>
+    /// `shard_optimizer`: of several ranks each keeps its share of what the optimizer remembers, and updates that (ZeRO-1): less memory and less
+    /// work for each, as many bytes sent. One process alone keeps all. Default false.
+    /// </summary>
+    public bool ShardOptimizer { get; init; }
+
     /// <summary>`precision`: auto, bf16 or f32. Default auto.</summary>
     public Precision Precision { get; init; } = Precision.Auto;
 

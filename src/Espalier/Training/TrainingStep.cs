@@ -35,8 +35,8 @@ public sealed record StepResult(IReadOnlyList<MicroBatchResult> MicroBatches, do
 /// <param name="compute">Where, and in which number format.</param>
 /// <param name="zLoss">What the gradient counts of each target's log(Z)^2; the reported loss counts none.</param>
 /// <param name="ranks">
-/// Those that share the micro-batches of an update, as many each; null for this process alone. Each has the whole model and makes the
-/// same update.
+/// Those that share the micro-batches of an update, as many each; null for this process alone. Each has the whole model, and makes the
+/// same update; or, of a state whose optimizer is dealt out, its part of it.
 /// </param>
 /// <param name="recompute">Whether layers keep only what they read, and run again in the backward pass.</param>
 public sealed class TrainingStep(
@@ -65,8 +65,9 @@ public sealed class TrainingStep(
     {
         long started = TimeProvider.System.GetTimestamp();
         var done = new MicroBatchTable(microBatches, state.Model.Parameters);
+        OptimizerShards? shards = state.Optimizer.Shards;
         using GradientExchange? exchange = _ranks.Size == 1 ? null
-            : new GradientExchange(_ranks, state.Model, [.. Enumerable.Range(0, microBatches).Select(plans)]);
+            : new GradientExchange(_ranks, state.Model, [.. Enumerable.Range(0, microBatches).Select(plans)], shards);
         int share = microBatches / _ranks.Size, end = (_ranks.Rank + 1) * share;
         for (int i = end - share; i < end; i++)
         {
@@ -88,7 +89,7 @@ public sealed class TrainingStep(
         CommunicationTime communication = exchange?.Wait() ?? default;
         if (exchange is not null)
         {
-            done.Share(_ranks, exchange, state.Model.Parameters);
+            done.Share(_ranks, exchange);
         }
 
         var results = new MicroBatchResult[microBatches];
@@ -109,13 +110,23 @@ public sealed class TrainingStep(
         }
 
         double targets = results.Sum(result => result.Targets);
-        double norm = GradientNorm.Of(state.Model.Parameters) / targets;
+        double norm = (shards is null ? GradientNorm.Of(state.Model.Parameters) : Math.Sqrt(done.Squares)) / targets;
         if (!double.IsFinite(norm))
         {
             throw Diverged(state, $"the gradient norm is {norm}");
         }
 
-        flops += optimizer.Step(state.Model.Parameters, state.Optimizer, GradientNorm.ClipFactor(norm, clipNorm) / targets, rates);
+        double scale = GradientNorm.ClipFactor(norm, clipNorm) / targets;
+        if (shards is null)
+        {
+            flops += optimizer.Step(state.Model.Parameters, state.Optimizer, scale, rates);
+        }
+        else
+        {
+            flops += optimizer.Step(state.Model.Parameters, done.Trained, exchange!.Own, state.Optimizer, scale, rates);
+            communication += ShardedOptimizer.SendWeights(state.Model, shards, _ranks, done.Trained);
+        }
+
         state.Model.Parameters.ClearGradients();
         Engine.Synchronize(compute.Device);
         var result = new StepResult(results, norm, rates.Rate) { Communication = communication };

@@ -19,8 +19,8 @@ public class RanksTests
             Assert.False(ranks.Any(false));
 
             Tensor[] tensors = [.. new long[] { 9_000_000, 1, 9_000_000, 9_000_000, 7 }.Select(size => Tensor.Full([size], ranks.Rank + 1))];
-            using var sums = new SumsUnderWay(ranks);
-            sums.Begin(tensors);
+            using var sums = new WorkUnderWay(ranks);
+            sums.BeginSum(tensors);
             CommunicationTime time = sums.Wait();
             Assert.InRange(time.WaitedSeconds, 0, 60);
             Assert.InRange(time.Seconds, 1e-4, 60);

@@ -58,6 +58,37 @@ public sealed class ExperimentGridTests : IDisposable
         Assert.Equal(made.ExpectedFlops, finished.Cost.Flops, tolerance: 1);
     }
 
+    /// <summary>Trials and learned maps are paid out of the budget, and a loss that asks for growth early breaks none.</summary>
+    [Theory]
+    [InlineData("lag, stages: [n_layer=1, n_layer=4], boundaries: [50 %], trial: 2 steps, operators: [stack, fresh-layers]", false)]
+    [InlineData("ligo, stages: [n_layer=1 n_embd=8, n_layer=4 n_embd=16], boundaries: [50 %], map_steps: 3", false)]
+    [InlineData("grow, stages: [n_layer=1 n_embd=8, n_layer=4 n_embd=16], boundaries: [50 %], operators: [ligo], moments: reset", false)]
+    [InlineData("staged-training, stages: [n_layer=2, n_layer=4], boundaries: [plateau 0.99 or 90 %], rewarm: 1 steps", true)]
+    public void NoMethodSpendsMoreThanItsBudget(string method, bool waits)
+    {
+        const double Budget = 1e9;
+        ExperimentGrid grid = Grid($$"""
+            arms:
+              4 layers: {}
+              grown: {method: {name: {{method}}}, training.gradient_accumulation: 2}
+            """, budgets: "[1e9]");
+        ExperimentRun run = grid.Run(grid.Arms[1], Budget, 1e-2, 1);
+        TrainingRun.Run(run.Recipe, run.FolderIn(_folder.File("runs")));
+        double spent = run.ResultIn(_folder.File("runs"))!.Cost.Flops;
+        var plan = new RunPlan(run.Recipe, run.Recipe.Model with { VocabularySize = TinyRun.Data.VocabularySize });
+        double atLatest = plan.Stages(2000).Sum(stage => stage.Flops.Total);
+        Assert.InRange(run.ExpectedFlops, Budget * 0.9, Budget);
+        if (waits)
+        {
+            Assert.InRange(spent, atLatest + 1, run.ExpectedFlops);
+        }
+        else
+        {
+            Assert.Equal(run.ExpectedFlops, spent, tolerance: 1);
+            Assert.Equal(spent, atLatest, tolerance: 1);
+        }
+    }
+
     /// <summary>Runs are told apart by what they do: not by their arm's name, nor by the way to their data.</summary>
     [Fact]
     public void ARunIsItsResolvedRecipeAndItsData()

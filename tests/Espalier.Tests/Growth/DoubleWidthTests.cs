@@ -96,7 +96,7 @@ public class DoubleWidthTests
             Assert.Equal(parameter.Value.Count == ones[parameter.Name].Values.Length, own.New is null);
             if (own.New is not null)
             {
-                Compare(ones[parameter.Name], parameter, own.NewElements(parameter.Value), origin => origin.IsOld ? 0 : 1);
+                Compare(ones[parameter.Name], parameter, own.NewElements(parameter), origin => origin.IsOld ? 0 : 1);
             }
         }
     });

@@ -99,7 +99,7 @@ public class WidthOperatorTests
                     axis => axis is { Kind: AxisKind.Ffn or AxisKind.Heads, Side: AxisSide.Input } or { Kind: AxisKind.Hidden, Side: AxisSide.Output });
                 if (hasNewZeros)
                 {
-                    double[] isNew = Near.Values(own.NewElements(parameter.Value));
+                    double[] isNew = Near.Values(own.NewElements(parameter));
                     gradient = [.. gradient.Select((value, i) => isNew[i] > 0 ? 0 : value)];
                 }
 
@@ -148,7 +148,7 @@ public class WidthOperatorTests
                 (double[] avg, double[] avgSq, long steps) = Remembered(grown, parameter);
                 Assert.Equal(before[parameter.Name].Steps, steps);
                 Assert.Equal(before[parameter.Name].Avg.Length == parameter.Value.Count, own.New is null);
-                double[] isNew = own.New is null ? new double[avg.Length] : Near.Values(own.NewElements(parameter.Value));
+                double[] isNew = own.New is null ? new double[avg.Length] : Near.Values(own.NewElements(parameter));
                 Assert.Equal(before[parameter.Name].Avg, avg.Where((_, i) => isNew[i] == 0));
                 Assert.Equal(before[parameter.Name].AvgSq, avgSq.Where((_, i) => isNew[i] == 0));
                 Assert.All(avg.Concat(avgSq).Where((_, i) => isNew[i % avg.Length] > 0), value => Assert.Equal(0, value));

@@ -21,20 +21,37 @@ public class ProcessGroupTests
         Assert.Equal([ranks, size], a.ToArray<float>());
     });
 
+    /// <summary>Shares of any sizes, in tensors that end elsewhere than shares do; one rank has none.</summary>
     [Theory]
     [InlineData(2)]
     [InlineData(3)]
+    [InlineData(4)]
     public void ReduceScatterThenAllGatherIsAllReduce(int size) => OnRanks(size, group =>
     {
-        const int Share = 1000;
+        long[] sizes = [.. Enumerable.Range(0, size).Select(rank => rank == 1 ? 0L : 700 + (100 * rank))];
+        long all = sizes.Sum();
         var random = new Random(group.Rank);
-        float[] own = [.. Enumerable.Range(0, Share * size).Select(_ => (float)random.Next(-1000, 1000))];
-        using Tensor input = Tensor.From<float>(own, [size, Share]), whole = input.Clone(), share = Tensor.Zeros([Share]), all = Tensor.Zeros([size, Share]);
-        group.ReduceScatter(share, input).Wait();
-        group.AllGather(all, share).Wait();
+        float[] own = [.. Enumerable.Range(0, (int)all).Select(_ => (float)random.Next(-1000, 1000))];
+        using Tensor input = Tensor.From<float>(own, [all]), whole = input.Clone(), gathered = Tensor.Zeros([all]);
+        using Tensor first = input.Narrow(0, 0, 300), rest = input.Narrow(0, 300, all - 300);
+        using Tensor share = Tensor.Zeros([sizes[group.Rank]]);
+        Tensor[] shares = sizes[group.Rank] == 0 ? [] : [share];
+        group.ReduceScatter(shares, [first, rest], sizes).Wait();
+        using Tensor head = gathered.Narrow(0, 0, 10), tail = gathered.Narrow(0, 10, all - 10);
+        group.AllGather([head, tail], shares, sizes).Wait();
         group.AllReduce([whole]).Wait();
-        Assert.Equal(whole.ToArray<float>(), all.ToArray<float>());
+        Assert.Equal(whole.ToArray<float>(), gathered.ToArray<float>());
         Assert.Equal(own, input.ToArray<float>());
+    });
+
+    /// <summary>The order decides what a sum of large and small numbers rounds to.</summary>
+    [Fact]
+    public void ASharedSumIsAddedUpInTheOrderOfTheRanks() => OnRanks(4, group =>
+    {
+        float[] of = [1, 1e8f, -1e8f, 3];
+        using Tensor input = Tensor.Full([4], of[group.Rank]), share = Tensor.Zeros([1]);
+        group.ReduceScatter([share], [input], [1, 1, 1, 1]).Wait();
+        Assert.Equal(((of[0] + of[1]) + of[2]) + of[3], share.Item());
     });
 
     [Fact]
@@ -63,8 +80,14 @@ public class ProcessGroupTests
     public void SharesThatDoNotFitAreRefused() => OnRanks(2, group =>
     {
         using Tensor three = Tensor.Zeros([3]), two = Tensor.Zeros([2]);
-        Assert.Contains("does not hold 2 shares", Assert.Throws<TorchException>(() => group.ReduceScatter(two, three)).Message, StringComparison.Ordinal);
-        Assert.Contains("does not hold 2 inputs", Assert.Throws<TorchException>(() => group.AllGather(three, two)).Message, StringComparison.Ordinal);
+        Refused("inputs of 3 elements do not hold shares of 4", () => group.ReduceScatter([two], [three], [2, 2]));
+        Refused("outputs of 3 elements do not hold shares of 2", () => group.ReduceScatter([three], [two, two], [2, 2]));
+        Refused("outputs of 3 elements do not hold shares of 4", () => group.AllGather([three], [two], [2, 2]));
+        Refused("inputs of 2 elements do not hold shares of 3", () => group.AllGather([three, three], [two], [3, 3]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => group.AllGather([three], [two], [2]));
+
+        static void Refused(string why, Func<GroupWork> operation) =>
+            Assert.Contains(why, Assert.Throws<TorchException>(operation).Message, StringComparison.Ordinal);
     });
 
     [Fact]

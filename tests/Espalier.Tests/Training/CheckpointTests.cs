@@ -57,7 +57,7 @@ public sealed class CheckpointTests : IDisposable
                 if (own.New is not null)
                 {
                     Assert.Equal(own.New.Places is null, its.New!.Places is null);
-                    Near.Identical(own.NewElements(expected.Value), its.NewElements(actual.Value), expected.Name);
+                    Near.Identical(own.NewElements(expected), its.NewElements(actual), expected.Name);
                 }
 
                 foreach ((string slot, Slot value) in own.Slots)

@@ -25,6 +25,14 @@ public sealed record BestOnTrial(IReadOnlyList<GrowthOperator> Ways, int Steps) 
         return new Promise(promises.Max(promise => promise.Loss), Array.TrueForAll(promises, promise => promise.Dynamics));
     }
 
+    /// <summary>All trials, each to its last update, and the dearest way once more, for it may be the one that is taken.</summary>
+    /// <inheritdoc/>
+    public override FlopsCount Cost(ModelConfig model, IGrowthCosts costs)
+    {
+        FlopsCount[] ways = [.. Ways.Select(way => way.Cost(model, costs))];
+        return ways.Aggregate(costs.Train(Grow(model), Steps) * Ways.Count, (sum, way) => sum + way) + ways.MaxBy(way => way.Total);
+    }
+
     /// <inheritdoc/>
     public override string ToString() =>
         $"best after {Steps} updates of: {string.Join("; ", Ways.Select(way => way with { Moments = Moments }))}";

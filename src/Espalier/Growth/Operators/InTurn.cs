@@ -31,6 +31,10 @@ public sealed record InTurn(GrowthOperator First, GrowthOperator Second) : Growt
     }
 
     /// <inheritdoc/>
+    public override FlopsCount Cost(ModelConfig model, IGrowthCosts costs) =>
+        First.Cost(model, costs) + Second.Cost(First.Grow(model), costs);
+
+    /// <inheritdoc/>
     public override string ToString() =>
         $"{First with { Moments = Moments }}; {Second with { Moments = Moments }}";
 

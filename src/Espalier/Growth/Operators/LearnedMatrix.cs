@@ -15,12 +15,6 @@ internal sealed class LearnedMatrix(Tensor value) : IDisposable
     /// <summary>(New, old).</summary>
     public Tensor Value { get; } = ParameterSet.Trainable(value);
 
-    /// <summary>The units or layers of the grown model.</summary>
-    public long New { get; } = value.Shape[0];
-
-    /// <summary>Those of the old one.</summary>
-    public long Old { get; } = value.Shape[1];
-
     /// <summary>One update by its gradient, which it then drops.</summary>
     /// <param name="gradientScale">What the gradient is multiplied by.</param>
     /// <param name="rate">The learning rate.</param>

@@ -80,12 +80,20 @@ public sealed record Ligo : WidthOperator
     public override Promise Promise(ModelConfig model) => new(Kept.Not, Dynamics: false);
 
     /// <inheritdoc/>
+    public override FlopsCount Cost(ModelConfig model, IGrowthCosts costs)
+    {
+        ModelConfig grown = Grow(model);
+        (FlopsCount forward, FlopsCount backward) = LigoMap.Cost(model, grown);
+        return ((costs.Batch(grown, LigoMap.PlanOf(model, grown)) + forward + backward) * (grown == model ? 0 : Steps)) + forward;
+    }
+
+    /// <inheritdoc/>
     /// <exception cref="UserErrorException">The sizes do not fit, the context has no batches, or learning diverges.</exception>
     public override TrainingState Apply(TrainingState state, IGrowthContext context)
     {
         using IDisposable _ = TensorScope.Suspend();
         using LigoMap map = Start(state.Model);
-        Learn(map, context);
+        Learn(map, state.Model.Config, context);
         ModelConfig config = Grow(state.Model.Config);
         ParameterSet parameters = map.MultipliedOut();
         IOptimizer rule = state.Optimizer.Rule;
@@ -144,9 +152,9 @@ public sealed record Ligo : WidthOperator
             Growing(model.Config).ToDictionary(kind => kind, kind => Units(kind, model.Config)), Noise, Seed);
     }
 
-    private void Learn(LigoMap map, IGrowthContext context)
+    private void Learn(LigoMap map, ModelConfig model, IGrowthContext context)
     {
-        (FlopsCount forward, FlopsCount backward) = map.Cost();
+        (FlopsCount forward, FlopsCount backward) = LigoMap.Cost(model, Grow(model));
         for (int step = 0; step < Steps && map.Matrices.Count > 0; step++)
         {
             using var scope = new TensorScope();

@@ -40,7 +40,7 @@ internal sealed class LigoMap : IDisposable
     {
         using var noGrad = new NoGrad();
         Device device = old.Parameters.Device;
-        (_grown, _specs) = (grown, old.Architecture.Parameters(grown));
+        (_grown, Plan, _specs) = (grown, PlanOf(old.Config, grown), old.Architecture.Parameters(grown));
         foreach (IGrouping<string, Parameter> role in old.Parameters.GroupBy(parameter => parameter.Spec.Role))
         {
             _before.Add(role.Key, role.First().Spec);
@@ -79,8 +79,14 @@ internal sealed class LigoMap : IDisposable
     /// <summary>All that learns, by name.</summary>
     public IReadOnlyDictionary<string, LearnedMatrix> Matrices => _matrices;
 
+    /// <summary>What runs on a batch.</summary>
+    public ForwardPlan Plan { get; }
+
     /// <summary>What runs on a batch. What lies outside of the layers learns where hidden units grow.</summary>
-    public ForwardPlan Plan => ForwardPlan.Plain(_grown.Layers) with { TrainsRest = _shares.ContainsKey(AxisKind.Hidden) };
+    /// <param name="old">The model to grow.</param>
+    /// <param name="grown">What it becomes.</param>
+    public static ForwardPlan PlanOf(ModelConfig old, ModelConfig grown) =>
+        ForwardPlan.Plain(grown.Layers) with { TrainsRest = grown.HiddenSize > old.HiddenSize };
 
     /// <summary>Whether a parameter is more than the old one as it was.</summary>
     public bool Changes(ParameterSpec spec) => DepthOf(spec) is not null || spec.Axes.Any(axis => UnitsOf(axis, spec) is not null);
@@ -105,22 +111,26 @@ internal sealed class LigoMap : IDisposable
     /// matrix, and once more where what the matrix is multiplied with depends on another. What lies outside of the layers counts
     /// as head: mostly it is the token embedding.
     /// </summary>
-    public (FlopsCount Forward, FlopsCount Backward) Cost()
+    /// <param name="old">The model to grow.</param>
+    /// <param name="grown">What it becomes.</param>
+    public static (FlopsCount Forward, FlopsCount Backward) Cost(ModelConfig old, ModelConfig grown)
     {
+        var before = old.Architecture.Parameters(old).DistinctBy(spec => spec.Role).ToDictionary(spec => spec.Role);
         FlopsCount forward = default, backward = default;
-        foreach (ParameterSpec spec in _specs)
+        foreach (ParameterSpec spec in old.Architecture.Parameters(grown))
         {
-            double size = _before[spec.Role].Shape.Aggregate(1.0, (product, length) => product * length);
+            ParameterSpec source = before[spec.Role];
+            double size = source.Shape.Aggregate(1.0, (product, length) => product * length);
             bool isLearned = false;
-            if (DepthOf(spec) is LearnedMatrix layers)
+            if (spec.Layer is not null && grown.Layers > old.Layers)
             {
-                Add(2 * layers.Old * size);
+                Add(2 * old.Layers * size);
             }
 
-            foreach (LearnedMatrix units in spec.Axes.Select(axis => UnitsOf(axis, spec)).OfType<LearnedMatrix>())
+            foreach ((Axis from, Axis to) in source.Axes.Zip(spec.Axes).Where(axis => axis.First.Units != axis.Second.Units))
             {
-                Add(2 * units.New * size);
-                size *= (double)units.New / units.Old;
+                Add(2 * to.Units * to.UnitSize * size);
+                size *= (double)to.Units / from.Units;
             }
 
             void Add(double flops)

@@ -2,9 +2,9 @@ using Espalier.Torch;
 
 namespace Espalier.Distributed;
 
-/// <summary>Sums of tensors over the ranks, in place, while the thread that begins them goes on. All ranks begin the same in the same order.</summary>
+/// <summary>What ranks send each other while the thread that begins it goes on. All ranks begin the same in the same order.</summary>
 /// <param name="ranks">Several ranks.</param>
-internal sealed class SumsUnderWay(Ranks ranks) : IDisposable
+internal sealed class WorkUnderWay(Ranks ranks) : IDisposable
 {
     // Large enough that the network's speed counts and not its latency, small enough to be no burden on memory. While so many are under way the
     // network is busy: to begin more would gain nothing.
@@ -15,8 +15,8 @@ internal sealed class SumsUnderWay(Ranks ranks) : IDisposable
     private readonly List<(TimeSpan Began, TimeSpan Ended)> _spans = [];
     private TimeSpan _waited;
 
-    /// <summary>Begins to sum tensors of one type. They travel in buckets, and may be read when all has been waited for.</summary>
-    public void Begin(IEnumerable<Tensor> tensors)
+    /// <summary>Begins to sum tensors of one type, in place. They travel in buckets, and may be read when all has been waited for.</summary>
+    public void BeginSum(IEnumerable<Tensor> tensors)
     {
         List<Tensor> bucket = [];
         long bytes = 0;
@@ -37,15 +37,20 @@ internal sealed class SumsUnderWay(Ranks ranks) : IDisposable
 
         void Send()
         {
-            if (_underWay.Count == MostUnderWay)
-            {
-                WaitForOldest();
-            }
-
-            _underWay.Enqueue(ranks.BeginSum(bucket));
+            Begin(() => ranks.BeginSum(bucket));
             (bucket, bytes) = ([], 0);
         }
     }
+
+    /// <summary>Begins to sum tensors, of which each rank receives its share.</summary>
+    /// <inheritdoc cref="Torch.ProcessGroup.ReduceScatter"/>
+    public void BeginSharedSum(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> inputs, IReadOnlyList<long> sizes) =>
+        Begin(() => ranks.BeginSharedSum(outputs, inputs, sizes));
+
+    /// <summary>Begins to give all ranks the shares of all.</summary>
+    /// <inheritdoc cref="Torch.ProcessGroup.AllGather"/>
+    public void BeginGather(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> inputs, IReadOnlyList<long> sizes) =>
+        Begin(() => ranks.BeginGather(outputs, inputs, sizes));
 
     /// <summary>Waits for all.</summary>
     /// <returns>How long they took.</returns>
@@ -75,6 +80,16 @@ internal sealed class SumsUnderWay(Ranks ranks) : IDisposable
         {
             work.Dispose();
         }
+    }
+
+    private void Begin(Func<GroupWork> begin)
+    {
+        if (_underWay.Count == MostUnderWay)
+        {
+            WaitForOldest();
+        }
+
+        _underWay.Enqueue(begin());
     }
 
     private void WaitForOldest()
