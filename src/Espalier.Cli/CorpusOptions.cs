@@ -108,5 +108,18 @@ internal sealed class CorpusOptions
 /// <summary>A corpus, and the file that holds what came from stdin.</summary>
 internal sealed record OpenCorpus(Corpus Corpus, SpooledInput? Stdin) : IDisposable
 {
+    /// <summary>Works on the corpus. What is wrong with its text is said of stdin where that was named, and not of the temporary file.</summary>
+    public T Read<T>(Func<Corpus, T> read)
+    {
+        try
+        {
+            return read(Corpus);
+        }
+        catch (UserErrorException e) when (Stdin is not null && e.Message.Contains(Stdin.Path, StringComparison.Ordinal))
+        {
+            throw new UserErrorException(e.Message.Replace(Stdin.Path, "stdin", StringComparison.Ordinal), e.Hint, e);
+        }
+    }
+
     public void Dispose() => Stdin?.Dispose();
 }

@@ -42,6 +42,7 @@ internal static class ExperimentCommand
 
             var grid = new ExperimentGrid(config);
             var runs = new ExperimentRunner(grid, PoolOf(folder));
+            SayLeftAlone(runs);
             Tables.Print(ExperimentTable.OfRuns(grid, runs));
             using var signals = new StopSignals();
             Console.Out.WriteLine(new ExperimentTime(grid, runs).Estimate(parsed.GetValue(parallel), signals.Token));
@@ -81,6 +82,7 @@ internal static class ExperimentCommand
     {
         var grid = new ExperimentGrid(config);
         var runs = new ExperimentRunner(grid, PoolOf(folder));
+        SayLeftAlone(runs);
         bool isOver = Run(runs, PoolOf(folder), parallel);
         var result = new ExperimentResult(grid, runs);
         ExperimentPage.Write(Path.Combine(folder, config.Name), result);
@@ -95,6 +97,14 @@ internal static class ExperimentCommand
         }
 
         return !isOver ? TrainingLine.SayStopped() : result.Failed.Count > 0 ? 1 : 0;
+    }
+
+    private static void SayLeftAlone(ExperimentRunner runs)
+    {
+        foreach (string folder in runs.LeftAlone)
+        {
+            Console.Error.WriteLine($"warning: {folder}");
+        }
     }
 
     private static string PoolOf(string folder) => Path.Combine(folder, "runs");

@@ -114,7 +114,7 @@ internal static class PrepareCommand
             Dataset dataset;
             using (var line = new DataProgressLine())
             {
-                dataset = CorpusPreparer.Prepare(opened.Corpus, folder, options, line.Show, line.Token);
+                dataset = opened.Read(corpus => CorpusPreparer.Prepare(corpus, folder, options, line.Show, line.Token));
             }
 
             Document first = opened.Corpus.Documents().First();

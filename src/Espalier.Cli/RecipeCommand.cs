@@ -53,7 +53,10 @@ internal static class RecipeCommand
             foreach (KeyHelp key in asked)
             {
                 Console.Out.WriteLine($"{key.Key}{(key.Variants.Count == 0 ? "" : $" (of {string.Join(", ", key.Variants)})")}: {key.Takes}{(key.IsRequired ? "; required" : "")}");
-                Console.Out.WriteLine($"    {key.Says}");
+                if (key.Says.Length > 0)
+                {
+                    Console.Out.WriteLine($"    {key.Says}");
+                }
             }
 
             return 0;

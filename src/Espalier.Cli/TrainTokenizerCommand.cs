@@ -39,14 +39,13 @@ internal static class TrainTokenizerCommand
             string file = parsed.GetValue(output)!;
             RequireNothingElseAt(file);
             using OpenCorpus opened = text.Open(parsed);
-            Corpus corpus = opened.Corpus;
             Tokenizer tokenizer;
             using (var line = new DataProgressLine())
             {
                 // Counting words does not know how long the corpus is.
-                tokenizer = training.Train(
+                tokenizer = opened.Read(corpus => training.Train(
                     corpus.Documents(),
-                    progress => line.Show(progress.Total > 0 ? progress : progress with { Total = corpus.Length }));
+                    progress => line.Show(progress.Total > 0 ? progress : progress with { Total = corpus.Length })));
             }
 
             tokenizer.Save(file);

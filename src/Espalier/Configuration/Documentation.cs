@@ -30,9 +30,10 @@ internal static partial class Documentation
 
     private static Dictionary<string, XElement> Load(Assembly assembly)
     {
+        // Somebody's own assembly need not have one.
         string file = Path.ChangeExtension(assembly.Location, ".xml");
-        return File.Exists(file)
-            ? XDocument.Load(file).Descendants("member").ToDictionary(member => (string)member.Attribute("name")!)
+        return File.Exists(file) ? XDocument.Load(file).Descendants("member").ToDictionary(member => (string)member.Attribute("name")!)
+            : assembly != typeof(Documentation).Assembly ? []
             : throw new UserErrorException($"{file} is missing.", "It holds what keys mean, and belongs to the installation: build or install anew.");
     }
 

@@ -8,7 +8,7 @@ namespace Espalier.Configuration;
 /// <param name="Variants">Which variants of its section have it; none where all have, or there is but one.</param>
 /// <param name="Takes">What its value may be.</param>
 /// <param name="IsRequired">Whether it has no default.</param>
-/// <param name="Says">What it means.</param>
+/// <param name="Says">What it means; empty where somebody's own record does not say.</param>
 public sealed record KeyHelp(string Key, IReadOnlyList<string> Variants, string Takes, bool IsRequired, string Says)
 {
     /// <summary>All keys of a config record and of the sections below it, in their order.</summary>
@@ -29,7 +29,7 @@ public sealed record KeyHelp(string Key, IReadOnlyList<string> Variants, string 
 
     private static KeyHelp One(ConfigKey key, string path, ConfigVariants? variants) => new(
         path + key.Name, [], key.IsDiscriminator ? string.Join(", ", variants!.Names) : Form(key.Property), key.IsRequired,
-        Documentation.Of(key.Property) ?? throw new InvalidOperationException($"`{path}{key.Name}` has no documentation."));
+        Documentation.Of(key.Property) ?? "");
 
     private static string Form(PropertyInfo property)
     {

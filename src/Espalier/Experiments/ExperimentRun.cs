@@ -56,8 +56,46 @@ public sealed record ExperimentRun(string Arm, double Budget, double LearningRat
     /// <summary>Its folder among others: the one that is there, whatever name another experiment gave it, or the one to make.</summary>
     /// <param name="pool">The folder that holds the runs.</param>
     public string FolderIn(string pool) =>
-        (Directory.Exists(pool) ? Directory.EnumerateDirectories(pool, "*-" + Key).Order(StringComparer.Ordinal).FirstOrDefault() : null)
-        ?? Path.Combine(pool, FolderName);
+        Namesakes(pool).FirstOrDefault(folder => StrangenessOf(folder) is null)
+        ?? Enumerable.Range(1, int.MaxValue).Select(i => Path.Combine(pool, i == 1 ? FolderName : $"{FolderName}-{i}"))
+            .First(folder => !Directory.Exists(folder));
+
+    /// <summary>
+    /// The folders that bear its key and hold the run of another recipe, each in words: a default that has changed since is in no key.
+    /// </summary>
+    /// <param name="pool">The folder that holds the runs.</param>
+    internal IEnumerable<string> StrangersIn(string pool) => Namesakes(pool)
+        .Select(folder => (folder, Strangeness: StrangenessOf(folder))).Where(of => of.Strangeness is not null)
+        .Select(of => $"{of.folder} is left alone, for it is the run of another recipe: {of.Strangeness}");
+
+    private IEnumerable<string> Namesakes(string pool) =>
+        Directory.Exists(pool) ? Directory.EnumerateDirectories(pool, $"*-{Key}*").Order(StringComparer.Ordinal) : [];
+
+    /// <summary>In what its recipe differs from that of a folder; null where it does not, or the folder has none yet.</summary>
+    private string? StrangenessOf(string folder)
+    {
+        string file = RunDirectory.RecipeFileOf(folder);
+        if (!File.Exists(file))
+        {
+            return null;
+        }
+
+        try
+        {
+            Recipe there = RecipeReader.Read(file), here = TrainedRecipe;
+            string[] differences =
+            [
+                .. RecipeDifference.Describe(
+                    there with { Name = here.Name, Data = there.Data with { Path = here.Data.Path }, Checkpoint = there.Checkpoint with { At = here.Checkpoint.At } },
+                    here, "there", "here"),
+            ];
+            return differences.Length > 0 ? string.Join("; ", differences) : null;
+        }
+        catch (UserErrorException exception)
+        {
+            return exception.Message;
+        }
+    }
 
     /// <summary>The end of its stable phase as `--from` names it; null where that is not on disk.</summary>
     /// <param name="pool">The folder that holds the runs.</param>

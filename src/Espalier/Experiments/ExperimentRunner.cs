@@ -46,6 +46,12 @@ public sealed class ExperimentRunner
     /// <summary>The runs that could not be made.</summary>
     public IReadOnlyCollection<FailedRun> Failed => _failed.Values;
 
+    /// <summary>
+    /// Folders in the pool that bear the key of a run that is needed and hold that of another recipe, each in words: they are left
+    /// alone, and the run is made anew.
+    /// </summary>
+    public IReadOnlyList<string> LeftAlone => [.. Needed.SelectMany(run => run.StrangersIn(_pool))];
+
     /// <summary>The runs that are known to be needed, finished or not, in the order in which they are made.</summary>
     public IReadOnlyList<ExperimentRun> Needed =>
     [

@@ -1,6 +1,7 @@
 using Espalier.Experiments;
 using Espalier.Growth;
 using Espalier.Models;
+using Espalier.Optimization;
 using Espalier.Tests.Data;
 using Espalier.Tests.Training;
 using Espalier.Training;
@@ -106,6 +107,30 @@ public sealed class ExperimentGridTests : IDisposable
         Assert.NotEqual(run.Key, ExperimentRun.KeyOf(run.Recipe, "other data"));
         Assert.NotEqual(run.Key, grid.Run(grid.Arms[0], 3e7, 1e-2, 2).Key);
         Assert.NotEqual(run.Key, grid.Run(grid.Arms[0], 6e7, 1e-2, 1).Key);
+    }
+
+    /// <summary>A run of an earlier version, in which a default was another, has the key of today's.</summary>
+    [Fact]
+    public void ARunOfAnotherRecipeIsNotTakenForItsNamesake()
+    {
+        ExperimentGrid grid = Grid(budgets: "[3e7]");
+        string pool = _folder.File("runs");
+        ExperimentRun run = grid.Run(grid.Arms[0], 3e7, 1e-2, 1);
+        MadeUpRun.Write(run, pool, "1", ("2.5", "3e7,0,0"));
+        string folder = run.FolderIn(pool);
+        Assert.Equal(folder, Assert.Single(Directory.GetDirectories(pool)));
+        Assert.NotNull(run.ResultIn(pool));
+        Assert.Empty(new ExperimentRunner(grid, pool).LeftAlone);
+
+        ExperimentRun earlier = run with { Recipe = run.Recipe with { Optimizer = ((AdamWConfig)run.Recipe.Optimizer) with { Epsilon = 1e-5 } } };
+        File.WriteAllText(Path.Combine(folder, "recipe.yaml"), RecipeWriter.Write(earlier.TrainedRecipe));
+        Assert.Equal(folder + "-2", run.FolderIn(pool));
+        Assert.Null(run.ResultIn(pool));
+        string line = Assert.Single(new ExperimentRunner(grid, pool).LeftAlone);
+        Assert.StartsWith(folder, line, StringComparison.Ordinal);
+        Assert.Contains("optimizer.epsilon: 1e-05 there, 1e-08 here", line, StringComparison.Ordinal);
+        MadeUpRun.Write(run, pool, "1", ("2.6", "3e7,0,0"));
+        Assert.Equal(2.6, run.ResultIn(pool)!.Loss);
     }
 
     [Theory]

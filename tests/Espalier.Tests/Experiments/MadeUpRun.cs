@@ -1,6 +1,7 @@
 using Espalier.Experiments;
 using Espalier.Tests.Reporting;
 using Espalier.Tests.Training;
+using Espalier.Training;
 
 namespace Espalier.Tests.Experiments;
 
@@ -17,7 +18,7 @@ internal static class MadeUpRun
         string folder = run.FolderIn(pool);
         Directory.CreateDirectory(TinyRun.Checkpoint(folder, run.Steps));
         File.WriteAllText(Path.Combine(folder, "checkpoints", "latest"), $"step-{run.Steps:D8}");
-        File.WriteAllText(Path.Combine(folder, "recipe.yaml"), $"name: '{run.Arm}'\n");
+        File.WriteAllText(Path.Combine(folder, "recipe.yaml"), RecipeWriter.Write(run.TrainedRecipe));
         IEnumerable<string> lines = rows.Select((row, i) =>
             $"{run.Steps - rows.Length + 1 + i},1000,2,{row.Loss},0.001,0.5,4,4,100,1e9,{row.Flops},{seconds}");
         File.WriteAllText(Path.Combine(folder, "metrics.csv"), $"{SyntheticRun.Header}\n{string.Join('\n', lines)}\n");

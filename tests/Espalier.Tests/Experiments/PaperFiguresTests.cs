@@ -55,6 +55,19 @@ public sealed class PaperFiguresTests : IDisposable
         Assert.All(cosines.GroupBy(row => row.Line), line => Assert.True(line.Last().Y < 1 && line.First().Y == 1));
         Assert.All(Numbers("copies-gradient").GroupBy(row => row.Line), line => Assert.Equal(1, line.Sum(row => row.Y), 9));
         Assert.All(Numbers("copies-rank"), row => Assert.InRange(row.Y, 0.1, 1));
+
+        // Between six checkpoints lie five stretches, and in one of them the expansion.
+        (string Line, double X, double Y)[] updates = Numbers("copies-update-rank");
+        Assert.Equal([5, 4, 4], updates.GroupBy(row => row.Line).Select(line => line.Count()));
+        Assert.All(updates, row => Assert.InRange(row.Y, 0.1, 1));
+
+        // Both are one model until the expansion, and at it they are not.
+        ILookup<string, (string Line, double X, double Y)> sharpness = Numbers("sharpness-expansion").ToLookup(row => row.Line);
+        Assert.Equal(2, sharpness.Count);
+        (double before, double after)[] hops = [.. sharpness.Select(line => line.Where(row => row.X == 0).ToArray()).Select(at => (at[0].Y, at[1].Y))];
+        Assert.Equal(hops[0].before, hops[1].before);
+        Assert.NotEqual(hops[0].after, hops[1].after);
+        Assert.All(sharpness.SelectMany(line => line), row => Assert.True(row.Y > 0));
         Assert.All(Numbers("mixing-updates"), row => Assert.InRange(row.Y, 1, 60));
     }
 

@@ -39,6 +39,12 @@ public class RecipeKeysTests
         Assert.Contains(RecipeKeys.Of("method"), help => help.Key == "method.name" && help.Takes.Contains("apollo", StringComparison.Ordinal));
     }
 
+    /// <summary>A record of somebody's own program, beside which no documentation lies: its keys are named all the same.</summary>
+    [Fact]
+    public void AKeyWithoutDocumentationIsNamedWithoutAText() => Assert.Equal(
+        [("x", "a whole number", ""), ("y", "a whole number", "")],
+        KeyHelp.Of(typeof(System.Drawing.Point)).Select(help => (help.Key, help.Takes, help.Says)));
+
     [Fact]
     public void WhatIsNoKeyIsNamedWithTheNearest()
     {

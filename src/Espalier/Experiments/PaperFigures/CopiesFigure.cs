@@ -12,14 +12,16 @@ internal sealed class CopiesFigure : IPaperFigure
 {
     public string Name => "copies";
 
-    public string Shows => "after 6 layers have become 12: cosine of weights to their source, gradient by layer, effective rank (do new layers learn at all?)";
+    public string Shows => "after 6 layers have become 12: cosine of weights to their source, gradient by layer, effective rank of weights and of what updates change (do new layers learn at all?)";
 
     public IEnumerable<(string Part, SvgChart Picture)> Draw(FigureRuns runs)
     {
         (LayerMapKind Map, RunMetrics Run)[] expanded = runs.Expanded();
         yield return ("cosine", Cosines(expanded));
         yield return ("gradient", Gradients(runs, expanded));
-        yield return ("rank", Ranks([("from scratch", runs.Train("12-layers")), .. expanded.Select(one => (FigureRuns.NameOf(one.Map), one.Run))]));
+        (string, RunMetrics)[] all = [("from scratch", runs.Train("12-layers")), .. expanded.Select(one => (FigureRuns.NameOf(one.Map), one.Run))];
+        yield return ("rank", Ranks("Effective rank of the layers’ matrices, as a share of the full one", all, WeightRanks));
+        yield return ("update-rank", Ranks("Effective rank of what the updates between two checkpoints change", all, UpdateRanks));
     }
 
     private static SvgChart Cosines((LayerMapKind Map, RunMetrics Run)[] expanded) => new()
@@ -86,29 +88,44 @@ internal sealed class CopiesFigure : IPaperFigure
         ],
     };
 
-    private static SvgChart Ranks((string Name, RunMetrics Run)[] runs) => new()
+    private static SvgChart Ranks(
+        string title, (string Name, RunMetrics Run)[] runs, Func<(long Step, string Folder)[], IEnumerable<ChartPoint>> of) => new()
+        {
+            Title = title,
+            X = new ChartAxis { Label = "Updates" },
+            Y = new ChartAxis { Label = "Share, mean over layers" },
+            Series =
+            [
+                .. runs.Select((one, i) => new ChartSeries
+                {
+                    Name = one.Name,
+                    Color = i,
+                    Points = [.. of(Checkpoints(one.Run))],
+                }),
+            ],
+        };
+
+    private static IEnumerable<ChartPoint> WeightRanks((long Step, string Folder)[] checkpoints) => checkpoints.Select(checkpoint =>
     {
-        Title = "Effective rank of the layers’ matrices, as a share of the full one",
-        X = new ChartAxis { Label = "Updates" },
-        Y = new ChartAxis { Label = "Share, mean over layers" },
-        Series =
-        [
-            .. runs.Select((one, i) => new ChartSeries
+        using LoadedModel model = Load(checkpoint.Folder);
+        return new ChartPoint(checkpoint.Step, Matrices(model.Model).Average(matrix => RankShare(matrix.Value)));
+    });
+
+    /// <summary>Of W at a checkpoint less W at the one before; none where layers were added between the two.</summary>
+    private static IEnumerable<ChartPoint> UpdateRanks((long Step, string Folder)[] checkpoints)
+    {
+        foreach (var ((_, earlier), (step, later)) in checkpoints.Zip(checkpoints.Skip(1)))
+        {
+            using LoadedModel before = Load(earlier), after = Load(later);
+            if (before.Config.Layers == after.Config.Layers)
             {
-                Name = one.Name,
-                Color = i,
-                Points =
-                [
-                    .. Checkpoints(one.Run).Select(checkpoint =>
-                    {
-                        using LoadedModel model = Load(checkpoint.Folder);
-                        return new ChartPoint(checkpoint.Step, Enumerable.Range(0, model.Config.Layers)
-                            .SelectMany(layer => Matrices(model.Model, layer)).Average(matrix => RankShare(matrix.Value)));
-                    }),
-                ],
-            }),
-        ],
-    };
+                using var noGrad = new NoGrad();
+                using var scope = new TensorScope();
+                yield return new ChartPoint(step, Matrices(after.Model).Zip(Matrices(before.Model))
+                    .Average(pair => RankShare(pair.First.Value - pair.Second.Value)));
+            }
+        }
+    }
 
     private static LoadedModel Load(string checkpoint) => LoadedModel.WithoutTokenizer(checkpoint, Device.Cpu);
 
@@ -117,6 +134,9 @@ internal sealed class CopiesFigure : IPaperFigure
 
     private static IEnumerable<Parameter> Matrices(Model model, int layer) =>
         model.Parameters.Where(parameter => parameter.Spec.Layer == layer && parameter.Spec.Axes.Count > 1);
+
+    private static IEnumerable<Parameter> Matrices(Model model) =>
+        Enumerable.Range(0, model.Config.Layers).SelectMany(layer => Matrices(model, layer));
 
     private static double Cosine(Tensor a, Tensor b)
     {

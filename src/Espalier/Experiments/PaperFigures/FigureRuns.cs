@@ -43,20 +43,24 @@ internal sealed class FigureRuns(
     }
 
     /// <summary>6 layers that become 12 half-way, stacked and interpolated.</summary>
-    public (LayerMapKind Map, RunMetrics Run)[] Expanded() =>
+    /// <param name="suffix">What their names end in, where they set something besides.</param>
+    /// <param name="settings">That.</param>
+    public (LayerMapKind Map, RunMetrics Run)[] Expanded(string suffix = "", params string[] settings) =>
     [
         .. new[] { LayerMapKind.Stack, LayerMapKind.Interpolate }.Select(map => (map, Train(
-            $"6-to-12-{NameOf(map)}",
-            $"method={{name: progressive, stages: [6, 12], boundaries: [50 %], growth_map: {NameOf(map)}, moments: map}}"))),
+            $"6-to-12-{NameOf(map)}{suffix}",
+            [$"method={{name: progressive, stages: [6, 12], boundaries: [50 %], growth_map: {NameOf(map)}, moments: map}}", .. settings]))),
     ];
 
     /// <summary>Held-out text for a model, always the same.</summary>
-    public ModelBatch HeldOut(Model model)
+    /// <param name="model">The model.</param>
+    /// <param name="sequences">How many sequences of it.</param>
+    public ModelBatch HeldOut(Model model, int sequences = Sequences)
     {
         var data = Dataset.Open(Read([]).Data.Path);
         using TokenShard valid = data.OpenValid();
         return ModelBatch.Of(
-            model.Architecture.Objective(data.LoadTokenizer()).HeldOut(valid, Sequences, model.Config.ContextLength, null, null).At(0), Device.Cpu);
+            model.Architecture.Objective(data.LoadTokenizer()).HeldOut(valid, sequences, model.Config.ContextLength, null, null).At(0), Device.Cpu);
     }
 
     /// <summary>As recipes and labels call a map.</summary>

@@ -9,7 +9,7 @@ public static class PaperFigures
 {
     private static readonly IPaperFigure[] Figures =
     [
-        new ExpansionFigure(), new ActivationsFigure(), new CopiesFigure(), new MixingFigure(), new SlopeFigure(),
+        new ExpansionFigure(), new ActivationsFigure(), new CopiesFigure(), new SharpnessFigure(), new MixingFigure(), new SlopeFigure(),
     ];
 
     /// <summary>Their names, and what they show.</summary>
