@@ -194,6 +194,15 @@ ESP_EXPORT int esp_has_nccl() { return 1; }
 ESP_EXPORT int esp_has_nccl() { return 0; }
 #endif
 
+/// Newer versions of libtorch ask for libuv by default, and refuse where they were built without it, as Debian's are. Either kind of store
+/// understands either kind of client.
+template <typename Options>
+static auto leave_out_libuv(Options& options, int) -> decltype(options.useLibUV, void()) {
+  options.useLibUV = false;
+}
+template <typename Options>
+static void leave_out_libuv(Options&, long) {}
+
 /// Meets the store at an address; the process that serves it opens it there. All keys are below a prefix.
 ESP_EXPORT Store* esp_store(const char* host, int port, int serves, const char* prefix, int64_t timeout_ms) {
   try {
@@ -202,6 +211,7 @@ ESP_EXPORT Store* esp_store(const char* host, int port, int serves, const char* 
     options.isServer = serves != 0;
     options.waitWorkers = false;
     options.timeout = Milliseconds(timeout_ms);
+    leave_out_libuv(options, 0);
     auto store = std::make_unique<Store>();
     store->host = host;
     store->port = port;

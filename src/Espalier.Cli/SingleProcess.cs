@@ -10,7 +10,7 @@ internal static class SingleProcess
     [
         ("WORLD_SIZE", "start one process without torchrun"),
         ("OMPI_COMM_WORLD_SIZE", "start one process: `mpirun -n 1 espalier ...`"),
-        ("SLURM_NTASKS", "start one process: `srun -n 1 espalier ...`"),
+        ("SLURM_STEP_NUM_TASKS", "start one process: `srun -n 1 espalier ...`"),
     ];
 
     /// <summary>Looks at the environment before any work is done.</summary>
@@ -27,7 +27,6 @@ internal static class SingleProcess
             if (long.TryParse(environment(variable), NumberStyles.Integer, CultureInfo.InvariantCulture, out long processes)
                 && processes > 1)
             {
-                // A Slurm script has the variable of its allocation, though it is a single process itself.
                 throw new UserErrorException(
                     $"{variable} is {processes}: this looks like one of {processes} processes, each of which would train a run " +
                     "of its own. Only `espalier train` shares a run among processes.",

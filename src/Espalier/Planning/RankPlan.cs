@@ -73,9 +73,11 @@ internal sealed record RankPlan(
     /// <param name="keepsAttention">Whether attention keeps its weights for the backward pass.</param>
     /// <param name="dealt">Whether the optimizer's memory is dealt out over the ranks.</param>
     /// <param name="recomputed">Whether the backward pass computes a layer's activations anew.</param>
-    public double Bytes(int ranks, bool keepsAttention, bool dealt = false, bool recomputed = false) =>
-        Need.Weights + Need.Gradients + (Need.Optimizer / (dealt ? ranks : 1)) + UnderWay(ranks, dealt) + Need.Snapshot
-            + Activations(keepsAttention, recomputed);
+    public double Bytes(int ranks, bool keepsAttention, bool dealt = false, bool recomputed = false)
+    {
+        double optimizer = Need.Optimizer / (dealt ? ranks : 1), snapshot = Need.Snapshot > 0 ? Need.Weights + optimizer : 0;
+        return Need.Weights + Need.Gradients + optimizer + UnderWay(ranks, dealt) + snapshot + Activations(keepsAttention, recomputed);
+    }
 
     /// <summary>The activations of a micro-batch, in bytes.</summary>
     /// <inheritdoc cref="Bytes"/>

@@ -66,7 +66,7 @@ public sealed class LaunchProcessTests : IClassFixture<LaunchProcessTests.OnePro
         string job = Random.Shared.Next().ToString(CultureInfo.InvariantCulture);
         Process[] ranks = [.. Enumerable.Range(0, 2).Select(rank => Start(
             [DotNet, CommandLineProgram, .. Train()],
-            ("SLURM_PROCID", $"{rank}"), ("SLURM_LOCALID", $"{rank}"), ("SLURM_NTASKS", "2"), ("SLURM_JOB_NODELIST", "localhost"),
+            ("SLURM_PROCID", $"{rank}"), ("SLURM_LOCALID", $"{rank}"), ("SLURM_STEP_NUM_TASKS", "2"), ("SLURM_JOB_NODELIST", "localhost"),
             ("SLURM_JOB_ID", job)))];
         (int Code, string Said)[] ends = [.. ranks.Select(End)];
         Assert.Equal((0, ""), ends[1]);

@@ -7,7 +7,7 @@ public class SingleProcessTests
     [Theory]
     [InlineData("WORLD_SIZE", "2", "torchrun")]
     [InlineData("OMPI_COMM_WORLD_SIZE", "16", "mpirun -n 1")]
-    [InlineData("SLURM_NTASKS", " 8 ", "srun -n 1")]
+    [InlineData("SLURM_STEP_NUM_TASKS", " 8 ", "srun -n 1")]
     public void OneOfSeveralProcessesIsRefused(string variable, string value, string instead)
     {
         var error = Assert.Throws<UserErrorException>(() => SingleProcess.Require(name => name == variable ? value : null));

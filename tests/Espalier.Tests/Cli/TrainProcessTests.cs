@@ -244,11 +244,11 @@ public sealed class TrainProcessTests : IClassFixture<TrainProcessTests.WholeRun
     [InlineData("finetune", "no", "--task", "no.yaml", "--out", "run")]
     public void OneOfSeveralProcessesTrainsNothing(params string[] arguments)
     {
-        using Process process = StartIn(_folder.Path, [DotNet, CommandLineProgram, .. arguments], ("SLURM_NTASKS", "4"));
+        using Process process = StartIn(_folder.Path, [DotNet, CommandLineProgram, .. arguments], ("SLURM_STEP_NUM_TASKS", "4"));
         (int code, string said) = End(process);
         Assert.True(code == 1, said);
-        Assert.Single(said.Split('\n'), line => line.StartsWith("error: SLURM_NTASKS is 4", StringComparison.Ordinal));
-        Assert.Contains("SLURM_NTASKS=1", said, StringComparison.Ordinal);
+        Assert.Single(said.Split('\n'), line => line.StartsWith("error: SLURM_STEP_NUM_TASKS is 4", StringComparison.Ordinal));
+        Assert.Contains("SLURM_STEP_NUM_TASKS=1", said, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
     }
 

@@ -50,7 +50,7 @@ public sealed class TwoHostsTests : IDisposable
                 "ip", "netns", "exec", Hosts[rank], "unshare", "--uts", "sh", "-c", "hostname \"$0\"; exec \"$@\"", $"host-{rank}",
                 DotNet, CommandLineProgram, "train", recipe, "--run", _folder.File("run"), "--rank-timeout", "4",
             ],
-            ("SLURM_PROCID", $"{rank}"), ("SLURM_LOCALID", "0"), ("SLURM_NTASKS", "2"), ("SLURM_JOB_NODELIST", "10.213.1.1,10.213.1.2"),
+            ("SLURM_PROCID", $"{rank}"), ("SLURM_LOCALID", "0"), ("SLURM_STEP_NUM_TASKS", "2"), ("SLURM_JOB_NODELIST", "10.213.1.1,10.213.1.2"),
             ("SLURM_JOB_ID", Environment.ProcessId.ToString(CultureInfo.InvariantCulture))))];
         string latest = Path.Combine(_folder.File("run"), "checkpoints", "latest");
         Assert.True(SpinWait.SpinUntil(() => File.Exists(latest) || _ranks.Any(rank => rank.HasExited), TimeSpan.FromMinutes(2)), "no checkpoint came");

@@ -94,7 +94,7 @@ public sealed class TrainingOnRanksTests : IDisposable
                         stop.Cancel();
                     }
 
-                    if (progress.Activity == TrainingActivity.Saving)
+                    if (ranks.Rank == 0 && progress.Activity == TrainingActivity.Saving)
                     {
                         Thread.Sleep(300);
                     }

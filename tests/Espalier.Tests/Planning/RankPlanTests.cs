@@ -53,6 +53,15 @@ public class RankPlanTests
         Assert.Equal(Need.Total - Need.AttentionWeights, plan.Bytes(1, keepsAttention: false));
     }
 
+    /// <summary>The copy that a checkpoint in the background is written from has a rank's share of the optimizer.</summary>
+    [Fact]
+    public void TheCopyIsDealtOutToo()
+    {
+        RankPlan waits = Of(Network.Parse("nvlink-4"), null), copies = waits with { Need = Need with { Snapshot = Need.Weights + Need.Optimizer } };
+        Assert.Equal(Need.Weights + Need.Optimizer, copies.Bytes(4, true) - waits.Bytes(4, true));
+        Assert.Equal(Need.Weights + (Need.Optimizer / 4), copies.Bytes(4, true, dealt: true) - waits.Bytes(4, true, dealt: true));
+    }
+
     [Fact]
     public void WithoutASpeedThereIsNoTime() =>
         Assert.Equal((null, null, null), (Of(Network.Parse("nvlink-4"), null).ComputingSeconds(2), Of(Network.Parse("nvlink-4"), null).Efficiency(2), Of(Network.Parse("nvlink-4"), null).UsefulRanks(8)));
