@@ -89,6 +89,11 @@ internal static class TrainCommand
             }
 
             options = options with { Warn = line.Warn, Begins = RunSummary.SayBeginning };
+            if (LaunchedRank.DoubtOf(Environment.GetEnvironmentVariable) is string doubt)
+            {
+                line.Warn(doubt);
+            }
+
             if (parsed.GetValue(dryRun))
             {
                 RunSummary.SayBeginning(TrainingRun.Check(resolved, folder, options));

@@ -31,6 +31,13 @@ public sealed partial record LaunchedRank(int Rank, int Size, int LocalRank, str
     public static LaunchedRank? From(Func<string, string?> environment) =>
         OfTorchrun(environment) ?? OfOpenMpi(environment) ?? OfSlurm(environment);
 
+    /// <summary>What may have been forgotten where a process is the only one; null where nothing points to that.</summary>
+    /// <param name="environment">Gives the value of a variable, or null.</param>
+    public static string? DoubtOf(Func<string, string?> environment) =>
+        From(environment) is null && environment("SLURM_STEP_NUM_TASKS") is null && SizeIn("SLURM_NTASKS", environment) is int tasks
+            ? $"this Slurm job has {tasks} tasks, and this is one process: `srun espalier ...` starts all of them"
+            : null;
+
     /// <summary>The first host of a list as Slurm writes it: <c>node[03-06,9],gpu1</c> begins with <c>node03</c>.</summary>
     internal static string FirstHost(string hosts)
     {

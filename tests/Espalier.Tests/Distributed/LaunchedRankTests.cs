@@ -57,6 +57,18 @@ public class LaunchedRankTests
     public void OneProcessIsNoRank(string environment) => Assert.Null(Of(environment));
 
     [Theory]
+    [InlineData("SLURM_NTASKS=8 SLURM_PROCID=0 SLURM_JOB_NODELIST=a", "this Slurm job has 8 tasks")]
+    [InlineData("SLURM_NTASKS=8 SLURM_STEP_NUM_TASKS=1 SLURM_PROCID=0", null)]
+    [InlineData("SLURM_NTASKS=8 WORLD_SIZE=2 RANK=0 MASTER_ADDR=a MASTER_PORT=4000", null)]
+    [InlineData("SLURM_NTASKS=1", null)]
+    [InlineData("", null)]
+    public void AForgottenSrunIsPointedAt(string environment, string? doubt)
+    {
+        string? said = LaunchedRank.DoubtOf(VariablesOf(environment));
+        Assert.True(doubt is null ? said is null : said!.StartsWith(doubt, StringComparison.Ordinal), said);
+    }
+
+    [Theory]
     [InlineData("WORLD_SIZE=2", "WORLD_SIZE is 2", "`WORLD_SIZE=1 espalier ...`")]
     [InlineData("SLURM_STEP_NUM_TASKS=8", "there is no SLURM_PROCID", "`SLURM_STEP_NUM_TASKS=1 espalier ...`")]
     [InlineData("OMPI_COMM_WORLD_SIZE=16", "there is no OMPI_COMM_WORLD_RANK", "`OMPI_COMM_WORLD_SIZE=1 espalier ...`")]
@@ -70,11 +82,10 @@ public class LaunchedRankTests
         Assert.Contains(hint, error.Hint, StringComparison.Ordinal);
     }
 
-    private static LaunchedRank? Of(string environment)
-    {
-        var variables = environment.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
-        return LaunchedRank.From(variables.GetValueOrDefault);
-    }
+    private static LaunchedRank? Of(string environment) => LaunchedRank.From(VariablesOf(environment));
+
+    private static Func<string, string?> VariablesOf(string environment) => environment
+        .Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]).GetValueOrDefault;
 
     private static (string Host, int Port) Place(LaunchedRank rank) => (rank.Host, rank.Port);
 }
