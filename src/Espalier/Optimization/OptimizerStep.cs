@@ -22,7 +22,7 @@ public static class OptimizerStep
 
     /// <summary>The same where ranks share it: each updates its own parts, and all count alike.</summary>
     /// <param name="optimizer">The update rule.</param>
-    /// <param name="parameters">All parameters.</param>
+    /// <param name="parameters">Parameters.</param>
     /// <param name="trained">Whether one has a gradient, on whatever rank.</param>
     /// <param name="own">This rank's part of one, with its gradient; null for none.</param>
     /// <param name="state">What this rank remembers of them.</param>
@@ -30,7 +30,7 @@ public static class OptimizerStep
     /// <param name="rates">Of this update.</param>
     /// <returns>What the update rule's matrix products cost, on all ranks.</returns>
     internal static FlopsCount Step(
-        this IOptimizer optimizer, ParameterSet parameters, Func<Parameter, bool> trained, Func<Parameter, Parameter?> own, OptimizerState state,
+        this IOptimizer optimizer, IEnumerable<Parameter> parameters, Func<Parameter, bool> trained, Func<Parameter, Parameter?> own, OptimizerState state,
         double gradientScale, LearningRates rates)
     {
         using var noGrad = new NoGrad();

@@ -88,28 +88,30 @@ public static class ShardedOptimizer
             state[shard.Parameter.Name].Slots.OrderBy(slot => slot.Key, StringComparer.Ordinal).Select(slot => slot.Value.Value);
     }
 
-    /// <summary>Gives every rank the weights that each has updated.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="shards">Which those are.</param>
+    /// <summary>Updates this rank's shares, and gives every rank the weights of all. What is updated travels while the next layer is.</summary>
+    /// <param name="state">Its optimizer is dealt out.</param>
     /// <param name="ranks">The ranks.</param>
-    /// <param name="trained">Whether a parameter has been updated, on whatever rank.</param>
-    /// <returns>How long that took.</returns>
-    internal static CommunicationTime SendWeights(Model model, OptimizerShards shards, Ranks ranks, Func<Parameter, bool> trained)
+    /// <param name="trained">Whether a parameter has a gradient, on whatever rank.</param>
+    /// <param name="own">This rank's part of one, with its gradient; null for none.</param>
+    /// <param name="gradientScale">What every gradient is multiplied by on the way: clipping, and one over the targets.</param>
+    /// <param name="rates">Of this update.</param>
+    /// <returns>What the update rule's matrix products cost, on all ranks; how long the weights were under way.</returns>
+    internal static (FlopsCount Cost, CommunicationTime Communication) Step(
+        TrainingState state, Ranks ranks, Func<Parameter, bool> trained, Func<Parameter, Parameter?> own, double gradientScale, LearningRates rates)
     {
-        HashSet<string> updated = [.. model.Parameters.Where(trained).Select(parameter => parameter.Name)];
         using var noGrad = new NoGrad();
         using var under = new WorkUnderWay(ranks);
-        foreach (ShardGroup group in shards.Groups.Where(group => group.Shards.Any(shard => updated.Contains(shard.Parameter.Name))))
+        ILookup<int?, Parameter> parameters = state.Model.Parameters.ToLookup(parameter => parameter.Spec.Layer);
+        FlopsCount cost = default;
+        foreach (ShardGroup group in state.Optimizer.Shards!.Groups.Where(group => parameters[group.Layer].Any(trained)))
         {
+            cost += state.Optimizer.Rule.Step(parameters[group.Layer], trained, own, state.Optimizer, gradientScale, rates);
             using var scope = new TensorScope();
-            under.BeginGather(
-                [.. group.Shards.Select(Weights)],
-                [.. group.OfRank(ranks.Rank).Select(Weights)],
-                group.Sizes(_ => 1));
+            under.BeginGather([.. group.Shards.Select(Weights)], [.. group.OfRank(ranks.Rank).Select(Weights)], group.Sizes(_ => 1));
         }
 
-        return under.Wait();
+        return (cost, under.Wait());
 
-        Tensor Weights(Shard shard) => shard.Of(model.Parameters.Find(shard.Parameter.Layer, shard.Parameter.Role)!.Detach());
+        Tensor Weights(Shard shard) => shard.Of(state.Model.Parameters.Find(shard.Parameter.Layer, shard.Parameter.Role)!.Detach());
     }
 }

@@ -123,8 +123,9 @@ public sealed class TrainingStep(
         }
         else
         {
-            flops += optimizer.Step(state.Model.Parameters, done.Trained, exchange!.Own, state.Optimizer, scale, rates);
-            communication += ShardedOptimizer.SendWeights(state.Model, shards, _ranks, done.Trained);
+            (FlopsCount cost, CommunicationTime ofWeights) = ShardedOptimizer.Step(state, _ranks, done.Trained, exchange!.Own, scale, rates);
+            flops += cost;
+            communication += ofWeights;
         }
 
         state.Model.Parameters.ClearGradients();
