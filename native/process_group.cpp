@@ -338,7 +338,8 @@ ESP_EXPORT Work* esp_all_gather(
     check_shares(shares, elements_of(results), "outputs");
     at::Tensor like = results[0].detach();
     at::Tensor sent = readable(mine.empty() ? at::empty({0}, like.options()) : joined(mine)).repeat({group->size});
-    at::Tensor received = at::empty({elements_of(results)}, sent.options());
+    bool in_place = results.size() == 1 && like.is_contiguous() && like.device() == sent.device();
+    at::Tensor received = in_place ? like.view(-1) : at::empty({elements_of(results)}, sent.options());
     work.pending.push_back(carrier_of(*group, sent).alltoall_base(received, sent, shares, own));
     work.kept = {sent, received};
     work.finish = [results, received] { split_into(results, received); };

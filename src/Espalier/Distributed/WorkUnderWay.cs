@@ -6,12 +6,16 @@ namespace Espalier.Distributed;
 /// <param name="ranks">Several ranks.</param>
 internal sealed class WorkUnderWay(Ranks ranks) : IDisposable
 {
-    // Large enough that the network's speed counts and not its latency, small enough to be no burden on memory. While so many are under way the
-    // network is busy: to begin more would gain nothing.
+    // Large enough that the network's speed counts and not its latency, small enough to be no burden on memory. While so many, and so many bytes,
+    // are under way the network is busy: to begin more would gain nothing.
     public const long BucketBytes = 32 << 20;
     public const int MostUnderWay = 2;
 
-    private readonly Queue<GroupWork> _underWay = [];
+    // On a processor a copy costs what a sum costs: so large a tensor is sent where it lies. A GPU copies in no time, and its messages are better few.
+    private const long AloneBytes = 1 << 20;
+
+    private readonly Queue<(GroupWork Work, long Bytes)> _underWay = [];
+    private long _bytes;
     private readonly List<(TimeSpan Began, TimeSpan Ended)> _spans = [];
     private TimeSpan _waited;
 
@@ -22,6 +26,12 @@ internal sealed class WorkUnderWay(Ranks ranks) : IDisposable
         long bytes = 0;
         foreach (Tensor tensor in tensors)
         {
+            if (tensor.ByteLength >= AloneBytes && tensor.Device.Type == DeviceType.Cpu)
+            {
+                Begin(tensor.ByteLength, () => ranks.BeginSum([tensor]));
+                continue;
+            }
+
             bucket.Add(tensor);
             bytes += tensor.ByteLength;
             if (bytes >= BucketBytes)
@@ -37,7 +47,7 @@ internal sealed class WorkUnderWay(Ranks ranks) : IDisposable
 
         void Send()
         {
-            Begin(() => ranks.BeginSum(bucket));
+            Begin(bytes, () => ranks.BeginSum(bucket));
             (bucket, bytes) = ([], 0);
         }
     }
@@ -45,12 +55,12 @@ internal sealed class WorkUnderWay(Ranks ranks) : IDisposable
     /// <summary>Begins to sum tensors, of which each rank receives its share.</summary>
     /// <inheritdoc cref="Torch.ProcessGroup.ReduceScatter"/>
     public void BeginSharedSum(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> inputs, IReadOnlyList<long> sizes) =>
-        Begin(() => ranks.BeginSharedSum(outputs, inputs, sizes));
+        Begin(BytesOf(inputs), () => ranks.BeginSharedSum(outputs, inputs, sizes));
 
     /// <summary>Begins to give all ranks the shares of all.</summary>
     /// <inheritdoc cref="Torch.ProcessGroup.AllGather"/>
     public void BeginGather(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor> inputs, IReadOnlyList<long> sizes) =>
-        Begin(() => ranks.BeginGather(outputs, inputs, sizes));
+        Begin(BytesOf(outputs), () => ranks.BeginGather(outputs, inputs, sizes));
 
     /// <summary>Waits for all.</summary>
     /// <returns>How long they took.</returns>
@@ -76,25 +86,27 @@ internal sealed class WorkUnderWay(Ranks ranks) : IDisposable
     /// <summary>Gives up what is still under way.</summary>
     public void Dispose()
     {
-        while (_underWay.TryDequeue(out GroupWork? work))
+        while (_underWay.TryDequeue(out (GroupWork Work, long) first))
         {
-            work.Dispose();
+            first.Work.Dispose();
         }
     }
 
-    private void Begin(Func<GroupWork> begin)
+    private void Begin(long bytes, Func<GroupWork> begin)
     {
-        if (_underWay.Count == MostUnderWay)
+        while (_underWay.Count >= MostUnderWay && _bytes >= MostUnderWay * BucketBytes)
         {
             WaitForOldest();
         }
 
-        _underWay.Enqueue(begin());
+        _underWay.Enqueue((begin(), bytes));
+        _bytes += bytes;
     }
 
     private void WaitForOldest()
     {
-        GroupWork work = _underWay.Dequeue();
+        (GroupWork work, long bytes) = _underWay.Dequeue();
+        _bytes -= bytes;
         long started = TimeProvider.System.GetTimestamp();
         ranks.Wait(work);
 
@@ -105,4 +117,6 @@ internal sealed class WorkUnderWay(Ranks ranks) : IDisposable
             _spans.Add((work.Began, work.Ended));
         }
     }
+
+    private static long BytesOf(IReadOnlyList<Tensor> tensors) => tensors.Sum(tensor => tensor.ByteLength);
 }

@@ -4,8 +4,8 @@ using Espalier.Torch;
 namespace Espalier.Optimization;
 
 /// <summary>
-/// How ranks share out what an optimizer remembers (ZeRO-1, arXiv 1910.02054). Of the parameters of a layer that are updated element by
-/// element, laid end to end, each rank has an equal piece; each other parameter goes whole to the rank that has least of such.
+/// How ranks share out what an optimizer remembers (ZeRO-1, arXiv 1910.02054). Of each large parameter that is updated element by element, and
+/// of the small ones of a layer, laid end to end, each rank has an equal piece; each other parameter goes whole to the rank that has least of such.
 /// </summary>
 internal sealed class OptimizerShards
 {
@@ -14,6 +14,9 @@ internal sealed class OptimizerShards
     /// same for the pieces as for the whole.
     /// </summary>
     public const long Grain = 4096;
+
+    // So large a parameter is sent by itself, from where it lies: to copy it beside others would take as long as to add it up.
+    private const long Large = 1 << 18;
 
     private readonly Dictionary<(string Parameter, int Rank), Shard> _shards = [];
 
@@ -25,8 +28,11 @@ internal sealed class OptimizerShards
     {
         Ranks = ranks;
         var whole = new long[ranks];
-        Groups = [.. parameters.GroupBy(parameter => parameter.Layer).Select(group => new ShardGroup(
-            group.Key, [.. Pieces(group, rule, ranks).Concat(Whole(group, rule, whole)).OrderBy(shard => shard.Rank)], ranks))];
+        Groups =
+        [
+            .. parameters.GroupBy(parameter => (parameter.Layer, Alone: ElementsOf(parameter) >= Large ? parameter : null)).Select(group => new ShardGroup(
+                group.Key.Layer, [.. Pieces(group, rule, ranks).Concat(Whole(group, rule, whole)).OrderBy(shard => shard.Rank)], ranks)),
+        ];
         foreach (Shard shard in Groups.SelectMany(group => group.Shards))
         {
             _shards.Add((shard.Parameter.Name, shard.Rank), shard);
@@ -36,7 +42,7 @@ internal sealed class OptimizerShards
     /// <summary>N.</summary>
     public int Ranks { get; }
 
-    /// <summary>One for each layer and one for what lies outside of them: each is sent at a time.</summary>
+    /// <summary>One for each large parameter, one for the small ones of each layer, and one for those outside of the layers: each is sent at a time.</summary>
     public IReadOnlyList<ShardGroup> Groups { get; }
 
     /// <summary>What a rank has of a parameter; null for nothing.</summary>
@@ -93,6 +99,12 @@ internal sealed record ShardGroup(int? Layer, IReadOnlyList<Shard> Shards, int R
     [
         .. Enumerable.Range(0, Ranks).Select(rank => OfRank(rank).Sum(shard => shard.Slice.Length * numbers(shard.Parameter))),
     ];
+
+    /// <summary>The shards of all ranks in tensors, one behind the other: a parameter that is alone lies so already.</summary>
+    /// <param name="tensor">Gives what is like a parameter, contiguous.</param>
+    public IReadOnlyList<Tensor> Of(Func<ParameterSpec, Tensor> tensor) => Shards.DistinctBy(shard => shard.Parameter.Name).Skip(1).Any()
+        ? [.. Shards.Select(shard => shard.Of(tensor(shard.Parameter)))]
+        : [tensor(Shards[0].Parameter)];
 
     /// <summary>The shards of a rank.</summary>
     public IEnumerable<Shard> OfRank(int rank) => Shards.Where(shard => shard.Rank == rank);

@@ -32,15 +32,9 @@ internal sealed record RankPlan(
     /// <summary>The bytes that leave each rank in an update.</summary>
     public double SentBytes(int ranks) => Network.RingBytes(ranks, Need.Gradients);
 
-    /// <summary>
-    /// Copies of gradients that are under way, at their most: some buckets, and the largest parameter with one of them. Where the optimizer
-    /// is dealt out some layers, each as it was sent and as it is received.
-    /// </summary>
-    public double UnderWay(int ranks, bool dealt = false)
-    {
-        double most = dealt ? WorkUnderWay.MostUnderWay * 2 * 4 * Need.Layer : (WorkUnderWay.MostUnderWay * WorkUnderWay.BucketBytes) + (4 * Need.Largest);
-        return ranks == 1 ? 0 : Math.Min(Need.Gradients, most);
-    }
+    /// <summary>Copies of gradients that are under way, at their most: some buckets, and the largest parameter with one of them.</summary>
+    public double UnderWay(int ranks) =>
+        ranks == 1 ? 0 : Math.Min(Need.Gradients, (WorkUnderWay.MostUnderWay * WorkUnderWay.BucketBytes) + (4 * Need.Largest));
 
     /// <summary>The seconds of an update's own computing on each rank.</summary>
     public double? ComputingSeconds(int ranks) => MicroBatches / ranks * MicroBatchSeconds + Speed?.UpdateSeconds;
@@ -76,7 +70,7 @@ internal sealed record RankPlan(
     public double Bytes(int ranks, bool keepsAttention, bool dealt = false, bool recomputed = false)
     {
         double optimizer = Need.Optimizer / (dealt ? ranks : 1), snapshot = Need.Snapshot > 0 ? Need.Weights + optimizer : 0;
-        return Need.Weights + Need.Gradients + optimizer + UnderWay(ranks, dealt) + snapshot + Activations(keepsAttention, recomputed);
+        return Need.Weights + Need.Gradients + optimizer + UnderWay(ranks) + snapshot + Activations(keepsAttention, recomputed);
     }
 
     /// <summary>The activations of a micro-batch, in bytes.</summary>

@@ -105,7 +105,10 @@ internal sealed class GradientExchange : IDisposable
         }
         else
         {
-            SendShares(_shards.Groups.Single(group => group.Layer == layer), gradients);
+            foreach (ShardGroup group in _shards.Groups.Where(group => group.Layer == layer))
+            {
+                SendShares(group, gradients);
+            }
         }
     }
 
@@ -120,12 +123,12 @@ internal sealed class GradientExchange : IDisposable
             _own.Add(shard.Parameter.Name, sum);
         }
 
-        _work.BeginSharedSum(own, [.. group.Shards.Select(shard => shard.Of(gradients[shard.Parameter.Name].Reshape(-1)))], group.Sizes(_ => 1));
+        _work.BeginSharedSum(own, group.Of(parameter => gradients[parameter.Name].Reshape(-1)), group.Sizes(_ => 1));
 
-        // They have been copied; what comes back is this rank's share alone.
-        foreach (Parameter parameter in _parameters.Where(parameter => parameter.Spec.Layer == group.Layer))
+        // They are on their way; what comes back is this rank's share alone.
+        foreach (Shard shard in group.Shards)
         {
-            parameter.Value.ClearGrad();
+            _parameters.Find(shard.Parameter.Layer, shard.Parameter.Role)!.ClearGrad();
         }
     }
 }

@@ -12,9 +12,6 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <summary>The elements of the largest parameter.</summary>
     public double Largest { get; init; }
 
-    /// <summary>The elements of a layer's parameters.</summary>
-    public double Layer { get; init; }
-
     /// <summary>The part of the activations that attention need not keep, where it is computed in one piece.</summary>
     public double AttentionWeights { get; init; }
 
@@ -74,7 +71,6 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
             ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + (size * products) + lowered + moment)
         {
             Largest = architecture.Parameters(model).Max(Elements),
-            Layer = ElementsOf(model, parameter => parameter.Layer == 0 ? 1 : 0),
             AttentionWeights = size * tokens * whole * model.Heads * model.ContextLength,
         };
     }

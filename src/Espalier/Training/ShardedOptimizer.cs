@@ -73,7 +73,7 @@ public static class ShardedOptimizer
             {
                 using var scope = new TensorScope();
                 under.BeginGather(
-                    [.. group.Shards.SelectMany(shard => Slots(whole, shard).Select(slot => shard.Of(slot)))],
+                    [.. group.Shards.SelectMany(shard => Slots(whole, shard).Select(shard.Of))],
                     [.. group.OfRank(ranks.Rank).SelectMany(shard => Slots(dealt, shard))],
                     group.Sizes(parameter => rule.Slots(parameter).Count));
             }
@@ -101,17 +101,23 @@ public static class ShardedOptimizer
     {
         using var noGrad = new NoGrad();
         using var under = new WorkUnderWay(ranks);
-        ILookup<int?, Parameter> parameters = state.Model.Parameters.ToLookup(parameter => parameter.Spec.Layer);
+        var parameters = state.Model.Parameters.ToDictionary(parameter => parameter.Name);
         FlopsCount cost = default;
-        foreach (ShardGroup group in state.Optimizer.Shards!.Groups.Where(group => parameters[group.Layer].Any(trained)))
+        foreach (ShardGroup group in state.Optimizer.Shards!.Groups)
         {
-            cost += state.Optimizer.Rule.Step(parameters[group.Layer], trained, own, state.Optimizer, gradientScale, rates);
+            Parameter[] updated = [.. group.Shards.Select(shard => parameters[shard.Parameter.Name]).Distinct().Where(trained)];
+            if (updated.Length == 0)
+            {
+                continue;
+            }
+
             using var scope = new TensorScope();
-            under.BeginGather([.. group.Shards.Select(Weights)], [.. group.OfRank(ranks.Rank).Select(Weights)], group.Sizes(_ => 1));
+            cost += state.Optimizer.Rule.Step(updated, trained, own, state.Optimizer, gradientScale, rates);
+            under.BeginGather(group.Of(Weights), [.. group.OfRank(ranks.Rank).Select(shard => shard.Of(Weights(shard.Parameter)))], group.Sizes(_ => 1));
         }
 
         return (cost, under.Wait());
 
-        Tensor Weights(Shard shard) => shard.Of(state.Model.Parameters.Find(shard.Parameter.Layer, shard.Parameter.Role)!.Detach());
+        Tensor Weights(ParameterSpec parameter) => parameters[parameter.Name].Value.Detach();
     }
 }

@@ -47,6 +47,23 @@ public sealed class ShardedOptimizerTests : IDisposable
         }
     }
 
+    /// <summary>Matrices of a megabyte travel one by one, from where they lie.</summary>
+    [Theory]
+    [InlineData("adamw")]
+    [InlineData("muon")]
+    public void SoDoThoseOfALargerModel(string optimizer)
+    {
+        Recipe recipe = Of(optimizer, "apollo") with { Model = (Gpt2Config)TinyRun.Recipe.Model with { HiddenSize = 256 } };
+        TinyRun.Go(_folder.File("one"), recipe);
+        Assert.All(Go(2, recipe, "two"), Assert.Null);
+        SameEnd("one", "two", 2);
+        Recipe whole = recipe with { Training = recipe.Training with { ShardOptimizer = false } };
+        Assert.All(Go(2, whole, "two-whole"), Assert.Null);
+        Assert.Equal(
+            File.ReadAllBytes(Path.Combine(TinyRun.Checkpoint(_folder.File("one"), TinyRun.Steps), "model.safetensors")),
+            File.ReadAllBytes(Path.Combine(TinyRun.Checkpoint(_folder.File("two-whole"), TinyRun.Steps), "model.safetensors")));
+    }
+
     /// <summary>Rates of their own for new units, and such as go with width, find their elements in every share.</summary>
     [Theory]
     [InlineData("adamw")]
