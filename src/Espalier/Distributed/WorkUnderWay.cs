@@ -12,7 +12,7 @@ internal sealed class WorkUnderWay(Ranks ranks) : IDisposable
     public const int MostUnderWay = 2;
 
     // On a processor a copy costs what a sum costs: so large a tensor is sent where it lies. A GPU copies in no time, and its messages are better few.
-    private const long AloneBytes = 1 << 20;
+    public const long AloneBytes = 1 << 20;
 
     private readonly Queue<(GroupWork Work, long Bytes)> _underWay = [];
     private long _bytes;

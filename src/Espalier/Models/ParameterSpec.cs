@@ -59,6 +59,9 @@ public sealed record ParameterSpec(
     /// <summary>The sizes of the axes.</summary>
     public long[] Shape => [.. Axes.Select(axis => (long)axis.Size)];
 
+    /// <summary>How many numbers it has.</summary>
+    public long Elements => Shape.Aggregate(1L, (product, size) => product * size);
+
     /// <summary>Whether weight decay applies: to matrices, not to biases and norms.</summary>
     public bool Decays => Axes.Count > 1;
 

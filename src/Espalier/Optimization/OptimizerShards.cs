@@ -1,3 +1,4 @@
+using Espalier.Distributed;
 using Espalier.Models;
 using Espalier.Torch;
 
@@ -15,8 +16,8 @@ internal sealed class OptimizerShards
     /// </summary>
     public const long Grain = 4096;
 
-    // So large a parameter is sent by itself, from where it lies: to copy it beside others would take as long as to add it up.
-    private const long Large = 1 << 18;
+    // So large a parameter is sent by itself.
+    private const long Large = WorkUnderWay.AloneBytes / sizeof(float);
 
     private readonly Dictionary<(string Parameter, int Rank), Shard> _shards = [];
 
@@ -30,7 +31,7 @@ internal sealed class OptimizerShards
         var whole = new long[ranks];
         Groups =
         [
-            .. parameters.GroupBy(parameter => (parameter.Layer, Alone: ElementsOf(parameter) >= Large ? parameter : null)).Select(group => new ShardGroup(
+            .. parameters.GroupBy(parameter => (parameter.Layer, Alone: parameter.Elements >= Large ? parameter : null)).Select(group => new ShardGroup(
                 group.Key.Layer, [.. Pieces(group, rule, ranks).Concat(Whole(group, rule, whole)).OrderBy(shard => shard.Rank)], ranks)),
         ];
         foreach (Shard shard in Groups.SelectMany(group => group.Shards))
@@ -51,10 +52,10 @@ internal sealed class OptimizerShards
     private static IEnumerable<Shard> Pieces(IEnumerable<ParameterSpec> group, IOptimizer rule, int ranks)
     {
         ParameterSpec[] shared = [.. group.Where(rule.IsElementwise)];
-        long all = shared.Sum(ElementsOf), begin = 0;
+        long all = shared.Sum(parameter => parameter.Elements), begin = 0;
         foreach (ParameterSpec parameter in shared)
         {
-            long size = ElementsOf(parameter);
+            long size = parameter.Elements;
             for (int rank = 0; rank < ranks; rank++)
             {
                 long from = CutBefore(rank, size), to = CutBefore(rank + 1, size);
@@ -76,15 +77,13 @@ internal sealed class OptimizerShards
 
     private static IEnumerable<Shard> Whole(IEnumerable<ParameterSpec> group, IOptimizer rule, long[] shares)
     {
-        foreach (ParameterSpec parameter in group.Where(parameter => !rule.IsElementwise(parameter)).OrderByDescending(ElementsOf))
+        foreach (ParameterSpec parameter in group.Where(parameter => !rule.IsElementwise(parameter)).OrderByDescending(parameter => parameter.Elements))
         {
             int least = Array.IndexOf(shares, shares.Min());
-            shares[least] += ElementsOf(parameter);
-            yield return new Shard(parameter, least, new Slice(0, ElementsOf(parameter)), IsWhole: true);
+            shares[least] += parameter.Elements;
+            yield return new Shard(parameter, least, new Slice(0, parameter.Elements), IsWhole: true);
         }
     }
-
-    private static long ElementsOf(ParameterSpec parameter) => parameter.Shape.Aggregate(1L, (product, size) => product * size);
 }
 
 /// <summary>What is sent at a time, in the order of the ranks.</summary>

@@ -45,7 +45,7 @@ internal sealed record RankPlan(
     /// <summary>Those of what is final only when the backward pass ends: the lowest layer, and what lies outside of the layers.</summary>
     public double LastSendingSeconds(int ranks) => SendingSeconds(
         ranks,
-        4 * Stage.Model.Architecture.Parameters(Stage.Model).Where(parameter => parameter.Layer is null or 0).Sum(MemoryNeed.Elements),
+        4 * Stage.Model.Architecture.Parameters(Stage.Model).Where(parameter => parameter.Layer is null or 0).Sum(parameter => (double)parameter.Elements),
         Math.Min(2, Stage.Model.Layers + 1));
 
     /// <summary>The seconds of an update; of sending, some may be hidden behind computing.</summary>
@@ -69,8 +69,8 @@ internal sealed record RankPlan(
     /// <param name="recomputed">Whether the backward pass computes a layer's activations anew.</param>
     public double Bytes(int ranks, bool keepsAttention, bool dealt = false, bool recomputed = false)
     {
-        double optimizer = Need.Optimizer / (dealt ? ranks : 1), snapshot = Need.Snapshot > 0 ? Need.Weights + optimizer : 0;
-        return Need.Weights + Need.Gradients + optimizer + UnderWay(ranks) + snapshot + Activations(keepsAttention, recomputed);
+        MemoryNeed need = dealt ? Need.DealtOver(ranks) : Need;
+        return need.Weights + need.Gradients + need.Optimizer + need.Snapshot + UnderWay(ranks) + Activations(keepsAttention, recomputed);
     }
 
     /// <summary>The activations of a micro-batch, in bytes.</summary>

@@ -15,8 +15,8 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     /// <summary>The part of the activations that attention need not keep, where it is computed in one piece.</summary>
     public double AttentionWeights { get; init; }
 
-    /// <summary>The copy of weights and optimizer that is written in the background; 0 where the run waits instead, and on a GPU, whose memory has none of it.</summary>
-    public double Snapshot { get; init; }
+    /// <summary>Whether it holds the copy that is written in the background: not where the run waits instead, nor on a GPU, whose memory has none of it.</summary>
+    public bool HoldsSnapshot { get; init; }
 
     /// <summary>How the parts come about.</summary>
     public const string Formula =
@@ -35,6 +35,9 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
 
     /// <summary>4 S, which is 8 P of AdamW: two moments.</summary>
     public double Optimizer => 4 * Remembered;
+
+    /// <summary>The copy of weights and optimizer that is written in the background.</summary>
+    public double Snapshot => HoldsSnapshot ? Weights + Optimizer : 0;
 
     /// <summary>All parts.</summary>
     public double Total => Weights + Gradients + Optimizer + Activations + Snapshot;
@@ -70,7 +73,7 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
         return new MemoryNeed(
             ElementsOf(model, _ => 1), ElementsOf(model, parameter => optimizer.Slots(parameter).Count), (4 * stream) + (size * products) + lowered + moment)
         {
-            Largest = architecture.Parameters(model).Max(Elements),
+            Largest = architecture.Parameters(model).Max(parameter => parameter.Elements),
             AttentionWeights = size * tokens * whole * model.Heads * model.ContextLength,
         };
     }
@@ -79,15 +82,16 @@ internal sealed record MemoryNeed(double Parameters, double Remembered, double A
     public static MemoryNeed Of(Recipe recipe, CostStage stage, IOptimizer optimizer, bool isBf16, bool onGpu)
     {
         MemoryNeed need = Of(stage.Model, optimizer, stage.Depth, recipe.Training.MicroBatch, isBf16, recipe.Training.Recompute);
-        return need with { Snapshot = recipe.Checkpoint.Background && !onGpu ? need.Weights + need.Optimizer : 0 };
+        return need with { HoldsSnapshot = recipe.Checkpoint.Background && !onGpu };
     }
+
+    /// <summary>The need of each of several ranks that share out what the optimizer remembers.</summary>
+    /// <param name="ranks">N.</param>
+    public MemoryNeed DealtOver(int ranks) => this with { Remembered = Remembered / ranks };
 
     private static bool NormsHeads(ModelConfig model) => model.Architecture.Parameters(model)
         .Any(parameter => parameter.Axes is [{ Kind: AxisKind.HeadElement }]);
 
     private static double ElementsOf(ModelConfig model, Func<ParameterSpec, int> times) => model.Architecture.Parameters(model)
-        .Sum(parameter => times(parameter) * Elements(parameter));
-
-    /// <summary>The elements of a parameter.</summary>
-    public static double Elements(ParameterSpec parameter) => parameter.Shape.Aggregate(1.0, (product, size) => product * size);
+        .Sum(parameter => times(parameter) * (double)parameter.Elements);
 }

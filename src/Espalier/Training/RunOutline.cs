@@ -130,7 +130,8 @@ public sealed record RunOutline
     /// <param name="trainTokens">The tokens of its data.</param>
     /// <param name="folder">Its folder, which need not exist.</param>
     /// <param name="step">The updates that are done.</param>
-    internal static RunOutline Of(Recipe recipe, RunPlan plan, Compute compute, long trainTokens, string folder, long step)
+    /// <param name="shares">Over how many ranks the optimizer is dealt out.</param>
+    internal static RunOutline Of(Recipe recipe, RunPlan plan, Compute compute, long trainTokens, string folder, long step, int shares)
     {
         const long Samples = 2000;
         IOptimizer optimizer = recipe.Optimizer.Create();
@@ -138,6 +139,7 @@ public sealed record RunOutline
         IReadOnlyList<CostStage> stages = plan.Stages(Samples);
         MemoryNeed[] needs =
             [.. stages.Select(stage => MemoryNeed.Of(recipe, stage, optimizer, compute.Bf16, onGpu))];
+        MemoryNeed[] here = [.. needs.Select(need => need.DealtOver(shares))];
         double[] bytes = [.. needs.Select(need => need.Weights + need.Optimizer)];
 
         // The newest, one more while it is written, and those that stay for good.
@@ -158,10 +160,10 @@ public sealed record RunOutline
             Device = compute.Device.ToString(),
             Precision = compute.Bf16 ? "bf16" : "f32",
             Threads = Engine.Threads,
-            Memory = needs.Max(need => need.Total),
-            LeastMemory = needs.Max(need => need.Total - need.AttentionWeights),
+            Memory = here.Max(need => need.Total),
+            LeastMemory = here.Max(need => need.Total - need.AttentionWeights),
             FreeMemory = onGpu ? null : MachineRoom.FreeMemory(),
-            HostCopy = onGpu && recipe.Checkpoint.Background ? bytes.Max() : 0,
+            HostCopy = onGpu && recipe.Checkpoint.Background ? here.Max(need => need.Weights + need.Optimizer) : 0,
             FreeHostMemory = onGpu ? MachineRoom.FreeMemory() : null,
             Disk = disk,
             FreeDisk = MachineRoom.FreeDisk(folder) + RunDirectory.CheckpointsOf(folder).Sum(BytesOf),

@@ -100,7 +100,8 @@ public sealed class Trainer : IDisposable
     /// <summary>What a run of the recipe is about to do.</summary>
     /// <param name="folder">Its folder, which need not exist.</param>
     /// <param name="step">The updates that are done.</param>
-    internal RunOutline Outline(string folder, long step) => RunOutline.Of(_recipe, _plan, _compute, _trainTokens, folder, step);
+    internal RunOutline Outline(string folder, long step) => RunOutline.Of(
+        _recipe, _plan, _compute, _trainTokens, folder, step, shares: Deals ? _ranks.Size : 1);
 
     /// <summary>Whether a run has reached the end of the recipe.</summary>
     /// <exception cref="UserErrorException">The checkpoint that the run names is not there.</exception>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Espalier.Configuration;
+using Espalier.Distributed;
 using Espalier.Growth;
 using Espalier.Models;
 using Espalier.Optimization;
@@ -117,6 +118,28 @@ public sealed class ShardedOptimizerTests : IDisposable
         {
             SameEnd("at-once", "background", 2, step);
             Checkpoint.Verify(TinyRun.Checkpoint(_folder.File("background"), step));
+        }
+    }
+
+    /// <summary>A run that fits by its shares alone is not refused; its checkpoints are as large as any.</summary>
+    [Fact]
+    public void ARunIsMeasuredByTheShareOfARank()
+    {
+        Recipe dealt = Of("adamw", "apollo"), whole = dealt with { Training = dealt.Training with { ShardOptimizer = false } };
+        Assert.All(
+            RanksOfThreads.Go(2, ranks =>
+            {
+                RunOutline own = Outline(dealt, ranks), all = Outline(whole, ranks);
+                Assert.Equal(all.Memory - (4.0 * all.Parameters), own.Memory);
+                Assert.Equal(all.Disk, own.Disk);
+            }),
+            Assert.Null);
+        Assert.Equal(Outline(whole, Ranks.Single).Memory, Outline(dealt, Ranks.Single).Memory);
+
+        RunOutline Outline(Recipe recipe, Ranks ranks)
+        {
+            using var trainer = new Trainer(recipe, TinyRun.Data, ranks: ranks);
+            return trainer.Outline(_folder.File("run"), 0);
         }
     }
 

@@ -57,7 +57,7 @@ public class RankPlanTests
     [Fact]
     public void TheCopyIsDealtOutToo()
     {
-        RankPlan waits = Of(Network.Parse("nvlink-4"), null), copies = waits with { Need = Need with { Snapshot = Need.Weights + Need.Optimizer } };
+        RankPlan waits = Of(Network.Parse("nvlink-4"), null), copies = waits with { Need = Need with { HoldsSnapshot = true } };
         Assert.Equal(Need.Weights + Need.Optimizer, copies.Bytes(4, true) - waits.Bytes(4, true));
         Assert.Equal(Need.Weights + (Need.Optimizer / 4), copies.Bytes(4, true, dealt: true) - waits.Bytes(4, true, dealt: true));
     }

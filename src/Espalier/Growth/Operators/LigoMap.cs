@@ -120,7 +120,7 @@ internal sealed class LigoMap : IDisposable
         foreach (ParameterSpec spec in old.Architecture.Parameters(grown))
         {
             ParameterSpec source = before[spec.Role];
-            double size = source.Shape.Aggregate(1.0, (product, length) => product * length);
+            double size = source.Elements;
             bool isLearned = false;
             if (spec.Layer is not null && grown.Layers > old.Layers)
             {

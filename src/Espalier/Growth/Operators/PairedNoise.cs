@@ -39,7 +39,7 @@ internal static class PairedNoise
 
     private static Tensor Normal(ParameterSpec parameter, ulong seed, Device device)
     {
-        var values = new float[parameter.Shape.Aggregate(1L, (product, size) => product * size)];
+        var values = new float[parameter.Elements];
         uint name = XxHash32.HashToUInt32(Encoding.UTF8.GetBytes(parameter.Name));
         new CounterRandom(seed, RandomPurpose.Growth, name, microBatch: 2).FillNormal(values, 1);
         return Tensor.From<float>(values, parameter.Shape, device);
